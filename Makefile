@@ -1,0 +1,77 @@
+# calobatch. Two commands are enough on a fresh machine: `make run` and `make test`.
+#
+#   make run                                the quickstart: set up, simulate, train, report
+#   make run SCENARIO=cms                   another scenario of config/
+#   make run SET=tasks.electron_photon_cnn.epochs=5
+#   make test                               linters, types, unit tests, the whole DAG on tiny data
+#   make setup | lint | format | schema | constraints | clean
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+SCENARIO ?= quickstart
+SET ?=
+VENV := .venv
+TORCH := 2.13.0
+WHEELS := .cache/wheels/torch-$(TORCH)
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint environment/constraints.txt
+# Everything that a rule starts is found here first.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help setup run test lint format schema constraints clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# The stamp is as new as what it was made from: another version of these files sets up anew.
+setup: $(VENV)/stamp
+
+$(VENV)/stamp: environment/constraints.txt environment/build_horovod.sh pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	    { echo "setup: Python 3.11 is needed; name it with PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV) || \
+	    { echo "setup: no virtual environment could be made: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setup: installing torch and what builds Horovod (about 1 minute)"
+	@$(PIP) torch cmake ninja setuptools wheel packaging psutil cloudpickle pyyaml cffi
+	@environment/build_horovod.sh $(VENV)/bin/python $(WHEELS)
+	@echo "setup: installing everything else (about 2 minutes)"
+	@$(PIP) $(WHEELS)/horovod-*.whl
+	@$(PIP) --no-build-isolation --editable '.[data,simulate,train,results,workflow,dev]'
+	@touch $@
+	@echo "setup: done; \`source $(VENV)/bin/activate\` to type snakemake and mlflow yourself"
+
+run: setup
+	@snakemake --profile cluster/local --config scenario=$(SCENARIO) $(if $(SET),set="$(SET)")
+	@python -m calobatch.collect.leaderboard results/$(SCENARIO)/leaderboard.csv
+	@echo
+	@echo "Report   results/$(SCENARIO)/report.html"
+	@echo "MLflow   $(VENV)/bin/mlflow ui     then open http://127.0.0.1:5000"
+
+lint: setup
+	ruff check
+	ruff format --check
+	mypy
+	snakefmt --check --line-length 100 Snakefile workflow
+	snakemake --lint
+
+format: setup
+	ruff check --fix
+	ruff format
+	snakefmt --line-length 100 Snakefile workflow
+
+test: lint
+	pytest
+
+schema: setup
+	calobatch schema > workflow/schemas/scenario.schema.json
+
+constraints: setup
+	@{ grep '^#' environment/constraints.txt; pip list --format=freeze | grep -viE '^(pip|calobatch)==' \
+	    | sed 's/+cpu$$//' | sort -f; } > environment/constraints.new
+	@mv environment/constraints.new environment/constraints.txt
+
+# Data, results and MLflow are the user's: they are never removed from here.
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build

@@ -1,0 +1,32 @@
+# calobatch: detector images to trained classifiers.
+#
+#   snakemake -n                                          what would be done
+#   snakemake --profile cluster/local                     on this machine
+#   snakemake --profile slurm                             on a SLURM cluster
+#   snakemake ... --config scenario=cms                   another scenario of config/
+#   snakemake ... --config set=tasks.electron_photon_cnn.epochs=5
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# The image of every rule, for those who run with --software-deployment-method apptainer.
+container: "containers/images/calobatch.sif"
+
+
+include: "workflow/rules/scenario.smk"
+include: "workflow/rules/fetch.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/pack.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/collect.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/leaderboard.csv",
+        f"{RESULTS}/report.html",

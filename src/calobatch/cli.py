@@ -1,0 +1,211 @@
+"""The command line: one verb for each rule of the workflow, and those that start or explain them.
+
+Modules are imported by the verb that needs them: a verb without torch starts in no time.
+"""
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from calobatch.errors import JobError, UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one verb; exit with 0, or 2 (usage, configuration) or 1 (failed job) and one message."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.action(options)
+    except (UserError, JobError) as error:
+        if options.traceback:
+            traceback.print_exc()
+        print(f"calobatch {options.verb}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="calobatch", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--traceback",
+        action="store_true",
+        default=bool(os.environ.get("CALOBATCH_TRACEBACK")),
+        help="show where an error arose (also: CALOBATCH_TRACEBACK=1)",
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    fetch = _verb(verbs, "fetch", _fetch, "download a public file, resumable and checked")
+    fetch.add_argument("dataset")
+    fetch.add_argument("file")
+    fetch.add_argument("--output", type=Path, required=True)
+    fetch.add_argument("--location", help="folder or URL that holds the file")
+    fetch.add_argument("--table", type=Path, default=Path("config/datasets.csv"))
+    fetch.add_argument("--pins", type=Path, default=Path("config/pins"), metavar="FOLDER")
+
+    simulate = _verb(verbs, "simulate", _simulate, "write a raw file in the public layout")
+    simulate.add_argument("layout")
+    simulate.add_argument("--output", type=Path, required=True)
+    simulate.add_argument("--settings", type=_json, required=True, metavar="JSON")
+    simulate.add_argument("--workers", type=int, default=1)
+
+    pack = _verb(verbs, "pack", _pack, "raw files to the sparse, memory-mapped store")
+    pack.add_argument("dataset")
+    pack.add_argument("files", type=Path, nargs="+")
+    pack.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    pack.add_argument("--settings", type=_json, required=True, metavar="JSON")
+    pack.add_argument("--workers", type=int, default=1)
+
+    launch = _verb(verbs, "launch", _launch, "start a command as N ranks on this machine")
+    launch.add_argument("-n", "--ranks", type=int, required=True)
+    launch.add_argument("command", nargs=argparse.REMAINDER)
+
+    train = _verb(verbs, "train", _train, "one rank of a training (start it with launch or srun)")
+    train.add_argument("task")
+    train.add_argument("--seed", type=int, required=True)
+    train.add_argument("--store", type=Path, required=True, metavar="FOLDER")
+    train.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    train.add_argument("--settings", type=_json, required=True, metavar="JSON")
+
+    evaluate = _verb(verbs, "evaluate", _evaluate, "predictions to metrics and plots")
+    evaluate.add_argument("folder", type=Path, help="folder of a finished training")
+
+    collect = _verb(verbs, "collect", _collect, "all runs of a scenario into MLflow")
+    collect.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")
+    collect.add_argument("--settings", type=_json, required=True, metavar="JSON")
+    collect.add_argument("--leaderboard", type=Path, required=True, metavar="CSV")
+    collect.add_argument(
+        "--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    )
+
+    report = _verb(verbs, "report", _report, "one page with all results of a scenario")
+    report.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")
+    report.add_argument("--stores", type=Path, nargs="+", required=True, metavar="FOLDER")
+    report.add_argument("--leaderboard", type=Path, required=True, metavar="CSV")
+    report.add_argument("--settings", type=_json, required=True, metavar="JSON")
+    report.add_argument("--output", type=Path, required=True, metavar="HTML")
+
+    check = _verb(verbs, "check", _check, "read a scenario and print it, complete and checked")
+    check.add_argument("scenario", nargs="?", default="quickstart")
+    check.add_argument("--set", default="", metavar="KEY=VALUE", dest="overrides")
+
+    _verb(verbs, "schema", _schema, "print the JSON schema of a scenario file")
+    return parser
+
+
+def _verb(verbs: Any, name: str, action: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser.set_defaults(action=action)
+    return parser
+
+
+def _json(text: str) -> dict[str, Any]:
+    """Read JSON given in place, or the file of that name."""
+    if not text.lstrip().startswith("{"):
+        text = Path(text).read_text(encoding="utf-8")
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise argparse.ArgumentTypeError("expected a JSON object")
+    return content
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from calobatch.fetch.fetch import fetch
+    from calobatch.fetch.table import read_table
+
+    files = read_table(options.table)
+    matching = [f for f in files if (f.dataset, f.file) == (options.dataset, options.file)]
+    if not matching:
+        raise UserError(f"{options.table} has no file {options.file} of {options.dataset}")
+    pin = options.pins / options.dataset / f"{options.file}.json"
+    fetch(matching[0], options.output, pin, location=options.location)
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from calobatch.config.load import validated
+    from calobatch.config.models import Simulated
+    from calobatch.layouts import layout_named
+    from calobatch.simulate.simulate import simulate
+
+    settings = validated(Simulated, options.settings, "--settings")
+    simulate(layout_named(options.layout), settings, options.output, workers=options.workers)
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from calobatch.config.load import validated
+    from calobatch.layouts import layout_named
+    from calobatch.pack.pack import pack
+    from calobatch.pack.settings import Packing
+
+    settings = validated(Packing, options.settings, "--settings")
+    pack(
+        options.dataset,
+        layout_named(settings.layout),
+        options.files,
+        options.output,
+        split=settings.split,
+        zero_below=settings.zero_below,
+        declared_labels=settings.declared_labels,
+        workers=options.workers,
+    )
+
+
+def _launch(options: argparse.Namespace) -> None:
+    from calobatch.launch import launch
+
+    if not options.command or options.ranks < 1:
+        raise UserError("launch needs at least one rank and a command: launch -n 2 calobatch ...")
+    launch(options.command, options.ranks)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from calobatch.config.load import validated
+    from calobatch.config.models import Training
+    from calobatch.train.train import train
+
+    settings = validated(Training, options.settings, "--settings")
+    train(options.task, settings, options.seed, options.store, options.output)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from calobatch.evaluate.evaluate import evaluate
+
+    evaluate(options.folder)
+
+
+def _collect(options: argparse.Namespace) -> None:
+    from calobatch.collect.collect import collect
+    from calobatch.config.load import validated
+    from calobatch.config.models import Scenario
+
+    scenario = validated(Scenario, options.settings, "--settings")
+    collect(scenario, options.runs, options.tracking_uri, options.leaderboard)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from calobatch.config.load import validated
+    from calobatch.config.models import Scenario
+    from calobatch.report.report import report
+
+    scenario = validated(Scenario, options.settings, "--settings")
+    report(scenario, options.runs, options.stores, options.leaderboard, options.output)
+
+
+def _check(options: argparse.Namespace) -> None:
+    from calobatch.config.load import load_scenario
+
+    print(load_scenario(options.scenario, options.overrides).model_dump_json(indent=2))
+
+
+def _schema(options: argparse.Namespace) -> None:
+    from calobatch.config.models import ScenarioFile, Task
+
+    schemas = {"scenario": ScenarioFile.model_json_schema(), "task": Task.model_json_schema()}
+    print(json.dumps(schemas, indent=2, sort_keys=True))

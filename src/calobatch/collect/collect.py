@@ -1,0 +1,23 @@
+"""collect: the runs of a scenario into MLflow, then the leaderboard that names those runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from calobatch.collect.leaderboard import format_leaderboard, write_leaderboard
+from calobatch.collect.mlflow_store import MlflowStore
+from calobatch.collect.run_folder import read_run
+from calobatch.config.models import Scenario
+
+
+def collect(
+    scenario: Scenario, folders: Sequence[Path], tracking_uri: str, leaderboard: Path
+) -> None:
+    """Write the runs in ``folders`` to MLflow and the ``leaderboard``; doing it again is harmless.
+
+    Raises a UserError if a run is incomplete or the MLflow store cannot be used.
+    """
+    runs = [read_run(folder) for folder in folders]
+    store = MlflowStore(tracking_uri, scenario)
+    run_ids = {run.folder: store.write(run) for run in runs}
+    write_leaderboard(scenario, runs, run_ids, leaderboard)
+    print(format_leaderboard(leaderboard))

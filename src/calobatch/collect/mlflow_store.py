@@ -1,0 +1,189 @@
+"""What collect writes to MLflow: a parent run a scenario, a child run a training.
+
+A training is written once, as a whole: its run is marked complete last, and one that was left
+incomplete by a kill is deleted and written again. A training that was repeated with another
+outcome gets a new run; the old one is kept, marked superseded.
+"""
+
+import logging
+
+import mlflow
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from calobatch.collect.model_artifact import log_model
+from calobatch.collect.run_folder import RunFolder
+from calobatch.config.models import Scenario
+from calobatch.errors import UserError
+
+EXPERIMENT = "calobatch"
+METRICS_A_CALL = 1000
+KEY, FINGERPRINT, STATE = "calobatch.key", "calobatch.fingerprint", "calobatch.state"
+CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
+
+
+class MlflowStore:
+    """One scenario's runs in an MLflow store."""
+
+    def __init__(self, tracking_uri: str, scenario: Scenario) -> None:
+        _quiet()
+        mlflow.set_tracking_uri(tracking_uri)
+        self.scenario = scenario
+        self.client = MlflowClient(tracking_uri)
+        try:
+            experiment = self.client.get_experiment_by_name(EXPERIMENT)
+            self.experiment_id: str = (
+                experiment.experiment_id
+                if experiment
+                else self.client.create_experiment(EXPERIMENT)
+            )
+        except MlflowException as error:
+            raise UserError(
+                f"cannot use the MLflow store {tracking_uri}: {error}; set MLFLOW_TRACKING_URI, "
+                "for example to sqlite:///mlflow.db"
+            ) from None
+        self.parent_id = self._parent()
+
+    def write(self, run: RunFolder) -> str:
+        """Write a training unless it is there already; return the id of its run."""
+        record = run.record
+        key = f"{self.scenario.name}/{record.task}/seed{record.seed}"
+        for found in self._find(key):
+            tags = found.data.tags
+            if tags.get(STATE) == INCOMPLETE:
+                self.client.delete_run(found.info.run_id)
+            elif tags.get(FINGERPRINT) == run.fingerprint:
+                self._make_current(key, found.info.run_id)
+                return str(found.info.run_id)
+        run_id = self._create(run, key)
+        self._make_current(key, run_id)
+        return run_id
+
+    def _parent(self) -> str:
+        key = self.scenario.name
+        found = self._find(key)
+        if found:
+            run_id = str(found[0].info.run_id)
+        else:
+            tags = {KEY: key, STATE: CURRENT}
+            run_id = str(
+                self.client.create_run(self.experiment_id, tags=tags, run_name=key).info.run_id
+            )
+            self.client.set_terminated(run_id)
+        self.client.set_tag(run_id, "mlflow.note.content", self.scenario.title)
+        text = self.scenario.model_dump_json(indent=2)
+        self.client.log_text(run_id, text, "scenario.json")
+        return run_id
+
+    def _find(self, key: str) -> list[Run]:
+        return list(
+            self.client.search_runs(
+                [self.experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["start_time DESC"]
+            )
+        )
+
+    def _make_current(self, key: str, run_id: str) -> None:
+        """Mark one run of a training as the current one, and the others as superseded."""
+        for found in self._find(key):
+            state = CURRENT if found.info.run_id == run_id else SUPERSEDED
+            if found.data.tags.get(STATE) != state:
+                self.client.set_tag(found.info.run_id, STATE, state)
+
+    def _create(self, run: RunFolder, key: str) -> str:
+        record = run.record
+        created = self.client.create_run(
+            self.experiment_id,
+            start_time=round(record.started * 1000),
+            run_name=f"{record.task} seed {record.seed}",
+            tags={
+                "mlflow.parentRunId": self.parent_id,
+                "mlflow.source.git.commit": record.provenance.git_commit,
+                KEY: key,
+                FINGERPRINT: run.fingerprint,
+                STATE: INCOMPLETE,
+            },
+        )
+        run_id = str(created.info.run_id)
+        self._log_values(run_id, run)
+        self._log_files(run_id, run)
+        self.client.set_terminated(run_id, end_time=round(record.finished * 1000))
+        return run_id
+
+    def _log_values(self, run_id: str, run: RunFolder) -> None:
+        tags = [RunTag(f"calobatch.{name}", value) for name, value in _provenance(run).items()]
+        params = [Param(name, value) for name, value in _parameters(run).items()]
+        self.client.log_batch(run_id, params=params, tags=tags)
+        metrics = [*_epoch_metrics(run), *_final_metrics(run)]
+        for start in range(0, len(metrics), METRICS_A_CALL):
+            self.client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_CALL])
+
+    def _log_files(self, run_id: str, run: RunFolder) -> None:
+        for name in ("run.json", "metrics.json", "history.jsonl", "predictions.parquet"):
+            self.client.log_artifact(run_id, str(run.folder / name))
+        for plot in sorted((run.folder / "plots").glob("*.png")):
+            self.client.log_artifact(run_id, str(plot), "plots")
+        log_model(run, run_id)
+
+
+def _quiet() -> None:
+    """Keep MLflow's and alembic's reports of their own doings out of the log."""
+    for name in ("mlflow", "alembic", "alembic.runtime.migration"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _parameters(run: RunFolder) -> dict[str, str]:
+    """Return every hyperparameter, nested ones with dotted names, as text."""
+    flat: dict[str, str] = {"seed": str(run.record.seed)}
+    for name, value in run.record.training.model_dump().items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": str(nested) for key, nested in value.items()}
+        else:
+            flat[name] = str(value)
+    return flat
+
+
+def _provenance(run: RunFolder) -> dict[str, str]:
+    record = run.record
+    facts = {
+        "task": record.task,
+        "dataset": record.dataset,
+        "simulated": str(record.simulated).lower(),
+        "dataset_sha256": record.dataset_sha256,
+        "config_sha256": record.identity,
+        "git_commit": record.provenance.git_commit,
+        "git_dirty": str(record.provenance.git_dirty).lower(),
+        "python": record.provenance.python,
+        "device": record.device,
+        "hosts": ", ".join(record.hosts),
+        "ranks": str(record.ranks),
+        "resumed_after_epoch": str(record.resumed_after_epoch),
+    }
+    facts |= {f"source_sha256.{name}": value for name, value in record.source_sha256.items()}
+    facts |= {f"package.{name}": value for name, value in record.provenance.packages.items()}
+    return facts
+
+
+def _epoch_metrics(run: RunFolder) -> list[Metric]:
+    names = ("train_loss", "validation_loss", "validation_auc", "validation_accuracy",
+             "learning_rate", "events_per_second", "seconds")  # fmt: skip
+    return [
+        Metric(f"epoch_{name}", float(getattr(epoch, name)), round(epoch.time * 1000), epoch.epoch)
+        for epoch in run.history
+        for name in names
+    ]
+
+
+def _final_metrics(run: RunFolder) -> list[Metric]:
+    finished, step = round(run.record.finished * 1000), run.record.epochs_run
+    values = {
+        "best_epoch": float(run.record.best_epoch),
+        "parameters": float(run.record.parameters),
+        "events_per_second": run.record.events_per_second,
+        "training_seconds": run.record.finished - run.record.started,
+    }
+    for split, measured in run.metrics.splits.items():
+        for name, value in measured.model_dump(exclude={"confusion"}).items():
+            if value is not None:
+                values[f"{split}_{name}"] = float(value)
+    return [Metric(name, value, finished, step) for name, value in values.items()]

@@ -1,0 +1,1 @@
+"""How ranks talk: one interface, three back ends (Horovod, torch.distributed, one process)."""

@@ -1,0 +1,131 @@
+"""Horovod over Gloo (NCCL between GPUs), without ssh and without MPI.
+
+Horovod's own launcher is not used: it wants ssh between nodes. Rank 0 runs Horovod's rendezvous
+server at a place that the launcher chose, and every rank is told its place by the environment.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from calobatch.communicator.placement import Placement
+from calobatch.errors import JobError, UserError
+
+try:
+    import horovod.torch as hvd
+    from horovod.runner.common.util.hosts import HostInfo, get_host_assignments
+    from horovod.runner.http.http_server import RendezvousHandler, RendezvousHTTPServer
+except ImportError as error:
+    raise UserError(
+        f"Horovod cannot be imported ({error}); run `make setup`, or set communicator to torch"
+    ) from None
+
+RENDEZVOUS_TIMEOUT_SECONDS = 60.0
+
+Value = TypeVar("Value")
+
+
+class HorovodCommunicator:
+    """The ranks of one Horovod job."""
+
+    def __init__(self, place: Placement) -> None:
+        os.environ.update(_horovod_environment(place))
+        if place.rank == 0 and place.size > 1:
+            _serve_rendezvous(place)
+        if place.size > 1:
+            _wait_for_rendezvous(place)
+        hvd.init()
+        if hvd.size() != place.size:
+            raise JobError(f"Horovod found {hvd.size()} ranks, the launcher started {place.size}")
+        self.rank, self.size, self.local_rank = place.rank, place.size, place.local_rank
+
+    def broadcast(self, value: Value) -> Value:
+        """Return rank 0's ``value`` on every rank."""
+        received: Value = hvd.broadcast_object(value, root_rank=0)
+        return received
+
+    def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum over ranks of ``array``."""
+        summed: NDArray[np.float64] = hvd.allreduce(torch.from_numpy(array), op=hvd.Sum).numpy()
+        return summed
+
+    def allgather(self, value: Value) -> list[Value]:
+        """Return the ``value`` of every rank, in the order of ranks."""
+        gathered: list[Value] = hvd.allgather_object(value)
+        return gathered
+
+    def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite ``tensors`` with rank 0's, in place."""
+        for tensor in tensors:
+            hvd.broadcast_(tensor, root_rank=0)
+
+    def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
+        """Return an optimizer that averages gradients while the backward pass is still running."""
+        distributed: Optimizer = hvd.DistributedOptimizer(
+            optimizer, named_parameters=model.named_parameters(), op=hvd.Average
+        )
+        return distributed
+
+    def close(self) -> None:
+        """Leave Horovod; the ranks part together."""
+        hvd.shutdown()
+
+
+def _horovod_environment(place: Placement) -> dict[str, str]:
+    return {
+        "HOROVOD_RANK": str(place.rank),
+        "HOROVOD_SIZE": str(place.size),
+        "HOROVOD_LOCAL_RANK": str(place.local_rank),
+        "HOROVOD_LOCAL_SIZE": str(place.local_size),
+        "HOROVOD_CROSS_RANK": str(place.node),
+        "HOROVOD_CROSS_SIZE": str(place.nodes),
+        "HOROVOD_HOSTNAME": _node_name(place.node),
+        "HOROVOD_CONTROLLER": "gloo",
+        "HOROVOD_CPU_OPERATIONS": "gloo",
+        "HOROVOD_GLOO_IFACE": place.interface,
+        "HOROVOD_GLOO_RENDEZVOUS_ADDR": place.address,
+        "HOROVOD_GLOO_RENDEZVOUS_PORT": str(place.port),
+    }
+
+
+def _node_name(node: int) -> str:
+    """Name a node to Horovod, which only compares names."""
+    return f"node{node}"
+
+
+def _serve_rendezvous(place: Placement) -> None:
+    """Start Horovod's rendezvous server in a thread that ends with the process."""
+    try:
+        server = RendezvousHTTPServer(("", place.port), RendezvousHandler, False)
+    except OSError as error:
+        raise JobError(
+            f"rank 0 cannot listen on port {place.port} ({error}); run the same command again"
+        ) from None
+    hosts = [HostInfo(_node_name(node), place.local_size) for node in range(place.nodes)]
+    server.init(get_host_assignments(hosts, place.size, place.size))
+    threading.Thread(target=server.serve_forever, name="rendezvous", daemon=True).start()
+
+
+def _wait_for_rendezvous(place: Placement) -> None:
+    deadline = time.monotonic() + RENDEZVOUS_TIMEOUT_SECONDS
+    while True:
+        try:
+            socket.create_connection((place.address, place.port), timeout=5).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise JobError(
+                    f"rank {place.rank} cannot reach rank 0 at {place.address}:{place.port} "
+                    f"({error}) after {RENDEZVOUS_TIMEOUT_SECONDS:.0f} s"
+                ) from None
+            time.sleep(0.1)
+        else:
+            return

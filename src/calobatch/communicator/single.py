@@ -1,0 +1,41 @@
+"""One process, nobody to talk to."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Value = TypeVar("Value")
+
+
+class SingleCommunicator:
+    """The only rank."""
+
+    rank = 0
+    size = 1
+    local_rank = 0
+
+    def broadcast(self, value: Value) -> Value:
+        """Return ``value``."""
+        return value
+
+    def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``array``."""
+        return array
+
+    def allgather(self, value: Value) -> list[Value]:
+        """Return the one value."""
+        return [value]
+
+    def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
+        """Leave ``tensors`` as they are."""
+
+    def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
+        """Return ``optimizer``."""
+        return optimizer
+
+    def close(self) -> None:
+        """Do nothing."""

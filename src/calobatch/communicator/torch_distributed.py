@@ -1,0 +1,84 @@
+"""torch.distributed: Gloo between CPUs, NCCL between GPUs. The way on should Horovod go."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch.optim import Optimizer
+
+from calobatch.communicator.placement import Placement
+from calobatch.errors import JobError
+
+TIMEOUT = timedelta(seconds=60)
+
+Value = TypeVar("Value")
+
+
+class TorchCommunicator:
+    """The ranks of one torch.distributed process group."""
+
+    def __init__(self, place: Placement, device: torch.device) -> None:
+        # Objects and scores travel over Gloo, gradients of a GPU over NCCL.
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        # Without a launcher there is no port; one rank needs no more than a free one.
+        try:
+            store = TCPStore(
+                place.address, place.port, place.size, place.rank == 0, timeout=TIMEOUT
+            )
+            dist.init_process_group(
+                backend, store=store, rank=place.rank, world_size=place.size, timeout=TIMEOUT
+            )
+        except (RuntimeError, dist.DistError) as error:
+            raise JobError(
+                f"rank {place.rank} cannot meet the others at {place.address}:{place.port}: {error}"
+            ) from None
+        self.rank, self.size, self.local_rank = place.rank, place.size, place.local_rank
+
+    def broadcast(self, value: Value) -> Value:
+        """Return rank 0's ``value`` on every rank."""
+        box = [value]
+        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+        return box[0]
+
+    def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum over ranks of ``array``."""
+        summed = torch.from_numpy(array.copy())
+        dist.all_reduce(summed)
+        return summed.numpy()
+
+    def allgather(self, value: Value) -> list[Value]:
+        """Return the ``value`` of every rank, in the order of ranks."""
+        gathered: list[Value] = [value] * self.size
+        dist.all_gather_object(gathered, value)
+        return gathered
+
+    def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite ``tensors`` with rank 0's, in place."""
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
+
+    def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
+        """Return ``optimizer``, which from now on averages gradients before each step."""
+        parameters = [p for p in model.parameters() if p.requires_grad]
+
+        def average(*_: object) -> None:
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            flat = torch.cat([gradient.flatten() for gradient in gradients])
+            dist.all_reduce(flat)
+            flat /= self.size
+            pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
+            for gradient, piece in zip(gradients, pieces, strict=True):
+                gradient.copy_(piece.view_as(gradient))
+
+        optimizer.register_step_pre_hook(average)
+        return optimizer
+
+    def close(self) -> None:
+        """Leave the process group."""
+        dist.destroy_process_group()

@@ -1,0 +1,1 @@
+"""The configuration: pydantic models (one definition of defaults and checks) and their loader."""

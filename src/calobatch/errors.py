@@ -1,0 +1,13 @@
+"""The two ways a calobatch command fails, and the exit code of each."""
+
+
+class UserError(Exception):
+    """Something the user can mend: one message that names the thing and the mend. Exit code 2."""
+
+    exit_code = 2
+
+
+class JobError(Exception):
+    """A job that was set up rightly and failed all the same. Exit code 1."""
+
+    exit_code = 1

@@ -1,0 +1,68 @@
+"""Statistics of the training split, summed block by block."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calobatch.layouts import Layout
+from calobatch.pack.sparsify import Hits
+from calobatch.store import ChannelStatistics, ScalarStatistics
+
+
+class RunningStatistics:
+    """Sums over the training events seen so far, for each channel and each scalar."""
+
+    def __init__(self, layout: Layout) -> None:
+        channels = len(layout.channels)
+        self.layout = layout
+        self.events = 0
+        self.hits = np.zeros(channels, dtype=np.int64)
+        self.sum = np.zeros(channels)
+        self.square = np.zeros(channels)
+        self.minimum = np.zeros(channels)
+        self.maximum = np.zeros(channels)
+
+    def add(self, hits: Hits, training: NDArray[np.bool_]) -> None:
+        """Add the hits of a block; ``training`` says which of its events count, (B)."""
+        counted = np.repeat(training, hits.per_event)
+        channel = hits.pixel[counted] // (self.layout.height * self.layout.width)
+        value = hits.value[counted].astype(np.float64)
+        channels = len(self.hits)
+        self.events += int(training.sum())
+        self.hits += np.bincount(channel, minlength=channels)
+        self.sum += np.bincount(channel, value, minlength=channels)
+        self.square += np.bincount(channel, value**2, minlength=channels)
+        np.minimum.at(self.minimum, channel, value)
+        np.maximum.at(self.maximum, channel, value)
+
+    def channels(self) -> tuple[ChannelStatistics, ...]:
+        """Return the statistics over all pixels, zeros included."""
+        pixels = self.events * self.layout.height * self.layout.width
+        mean = self.sum / pixels
+        std = np.sqrt(np.maximum(self.square / pixels - mean**2, 0.0))
+        return tuple(
+            ChannelStatistics(
+                name=channel.name,
+                unit=channel.unit,
+                fill=float(self.hits[i] / pixels),
+                mean=float(mean[i]),
+                std=float(std[i]),
+                minimum=float(self.minimum[i]),
+                maximum=float(self.maximum[i]),
+            )
+            for i, channel in enumerate(self.layout.channels)
+        )
+
+
+def scalar_statistics(
+    layout: Layout, scalars_BS: NDArray[np.float64]
+) -> tuple[ScalarStatistics, ...]:
+    """Return mean and standard deviation of each scalar; ``scalars_BS`` are training events."""
+    return tuple(
+        ScalarStatistics(
+            name=scalar.name,
+            unit=scalar.unit,
+            mean=float(scalars_BS[:, i].mean()),
+            std=float(scalars_BS[:, i].std()),
+        )
+        for i, scalar in enumerate(layout.scalars)
+    )

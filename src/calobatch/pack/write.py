@@ -1,0 +1,99 @@
+"""Write the store: hits streamed to disk, assembled into one Arrow record batch, then renamed.
+
+One record batch makes every column one contiguous, memory-mappable array. Its sizes are known
+only at the end, so hits go to plain files first; Arrow then copies them from the page cache.
+"""
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from calobatch.atomic import write_text
+from calobatch.checksum import sha256_of
+from calobatch.layouts import Layout
+from calobatch.pack.sparsify import Hits
+from calobatch.store import EVENTS_FILE, MANIFEST_FILE, Manifest
+
+
+class StoreWriter:
+    """Collects hits in a scratch folder inside ``folder``; publishes the two files at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.scratch = folder / ".partial"
+        self.counts: list[NDArray[np.int64]] = []
+        self.scalar_blocks: list[NDArray[np.float64]] = []
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+        self.pixel_file = (self.scratch / "pixel").open("wb")
+        self.value_file = (self.scratch / "value").open("wb")
+        return self
+
+    def __exit__(
+        self,
+        exception: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.pixel_file.close()
+        self.value_file.close()
+        shutil.rmtree(self.scratch)
+
+    def add(self, hits: Hits, scalars_BS: NDArray[np.float64]) -> None:
+        """Append a block of events."""
+        self.counts.append(hits.per_event)
+        self.scalar_blocks.append(scalars_BS)
+        hits.pixel.tofile(self.pixel_file)
+        hits.value.tofile(self.value_file)
+
+    def scalars(self) -> NDArray[np.float64]:
+        """Return the scalars of all events so far, (events, S)."""
+        return np.concatenate(self.scalar_blocks)
+
+    def finish_events(
+        self, layout: Layout, label: NDArray[np.uint8], split: NDArray[np.uint8]
+    ) -> str:
+        """Assemble ``events.arrow`` in the scratch folder; return its sha256."""
+        self.pixel_file.close()
+        self.value_file.close()
+        start = np.concatenate([[0], np.cumsum(np.concatenate(self.counts))]).astype(np.int64)
+        hit = pa.StructArray.from_arrays(
+            [
+                _mapped(self.scratch / "pixel", pa.uint16(), int(start[-1])),
+                _mapped(self.scratch / "value", pa.float32(), int(start[-1])),
+            ],
+            fields=[pa.field("pixel", pa.uint16(), False), pa.field("value", pa.float32(), False)],
+        )
+        scalars_BS = self.scalars()
+        columns = {
+            "hits": pa.LargeListArray.from_arrays(pa.array(start), hit),
+            "label": pa.array(label),
+            "split": pa.array(split),
+        }
+        columns |= {s.name: pa.array(scalars_BS[:, i]) for i, s in enumerate(layout.scalars)}
+        batch = pa.record_batch(columns)
+        path = self.scratch / EVENTS_FILE
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
+        return sha256_of(path)
+
+    def publish(self, manifest: Manifest) -> None:
+        """Move the events under their final name, then the manifest that vouches for them."""
+        (self.folder / MANIFEST_FILE).unlink(missing_ok=True)
+        (self.scratch / EVENTS_FILE).replace(self.folder / EVENTS_FILE)
+        write_text(self.folder / MANIFEST_FILE, manifest.model_dump_json(indent=2) + "\n")
+
+
+def _mapped(path: Path, kind: pa.DataType, length: int) -> pa.Array:
+    """Return a file's content as an Arrow array without reading it into memory."""
+    if length == 0:
+        return pa.array([], kind)
+    with pa.memory_map(str(path)) as file:
+        return pa.Array.from_buffers(kind, length, [None, file.read_buffer()])

@@ -1,0 +1,71 @@
+"""The look that all plots share: size, fonts, ticks, colours; and how a figure becomes a file."""
+
+from pathlib import Path
+
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from calobatch.atomic import atomic_path
+
+# Okabe and Ito's palette, told apart with any kind of colour vision
+# (https://jfly.uni-koeln.de/color/).
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#7F7F7F"
+CLASS_COLOURS = (BLUE, VERMILLION)
+SPLIT_COLOURS = {"train": GREEN, "validation": PURPLE, "test": BLACK}
+SPLIT_LINES = {"train": "--", "validation": "-.", "test": "-"}
+
+SIMULATED_NOTE = "simulated stand-in data"
+WIDTH, HEIGHT, DPI = 8.0, 6.0, 150  # inches, inches, pixels an inch: 1200 x 900
+PADDING = 0.08  # inches
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same
+    "font.size": 12,
+    "axes.labelsize": 14,
+    "axes.linewidth": 1.0,
+    "legend.fontsize": 11,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "xaxis.labellocation": "right",
+    "yaxis.labellocation": "top",
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "xtick.major.pad": 6,
+    "ytick.major.pad": 6,
+    "xtick.major.size": 7,
+    "ytick.major.size": 7,
+    "xtick.minor.size": 3.5,
+    "ytick.minor.size": 3.5,
+}
+
+
+def new_figure(
+    title: str = "", *, simulated: bool = False, width: float = WIDTH, height: float = HEIGHT
+) -> Figure:
+    """Return an empty figure of ``width`` x ``height`` inches in the shared style.
+
+    ``title`` stands at the top left; ``simulated`` adds a note at the top right. Matplotlib looks
+    its style up whenever something is drawn, so the style stays set for the rest of the process.
+    """
+    style.use(["default", STYLE])
+    band = 0.36 / height if title or simulated else 0.0
+    layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - band), w_pad=PADDING, h_pad=PADDING)
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
+    FigureCanvasAgg(figure)
+    centre = 1 - 0.6 * band
+    figure.text(0.012, centre, title, weight="bold", va="center")
+    if simulated:
+        figure.text(0.988, centre, SIMULATED_NOTE, color=VERMILLION, va="center", ha="right")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write ``figure`` as PNG, whole or not at all; the same figure gives the same bytes."""
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", metadata={"Software": None})

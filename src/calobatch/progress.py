@@ -1,0 +1,71 @@
+"""Progress of long work: a bar in a terminal, a plain line now and then in a log."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Counts ``unit`` up to ``total``, shown on stderr as a bar (terminal) or as lines (log).
+
+    ``done``: what an earlier try had already counted. ``quiet``: count, but show nothing.
+    """
+
+    def __init__(
+        self, label: str, total: int | None, unit: str, *, done: int = 0, quiet: bool = False
+    ) -> None:
+        self.terminal = sys.stderr.isatty()
+        self.lines = not self.terminal and not quiet
+        self.bar = tqdm(
+            desc=label,
+            total=total,
+            initial=done,
+            unit=unit,
+            unit_scale=True,
+            dynamic_ncols=True,
+            disable=quiet or not self.terminal,
+        )
+        self.label, self.total, self.unit = label, total, unit
+        self.start_count, self.count = done, done
+        self.start = self.last_line = time.monotonic()
+
+    def advance(self, amount: int) -> None:
+        """Add ``amount`` to the count, and show it if it is time to."""
+        self.count += amount
+        self.bar.update(amount)
+        now = time.monotonic()
+        if self.lines and now - self.last_line >= SECONDS_BETWEEN_LINES:
+            self.last_line = now
+            self._line()
+
+    def _line(self) -> None:
+        elapsed = max(time.monotonic() - self.start, 1e-9)
+        meter = tqdm.format_meter(
+            n=self.count,
+            total=self.total or 0,
+            elapsed=elapsed,
+            initial=self.start_count,
+            prefix=self.label,
+            unit=self.unit,
+            unit_scale=True,
+            bar_format="{desc}: {n_fmt}/{total_fmt}{unit} {rate_fmt} [{elapsed}<{remaining}]",
+        )
+        print(meter, file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bar.close()
+        if self.lines and exception is None:
+            self._line()

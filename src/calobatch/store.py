@@ -1,0 +1,161 @@
+"""The packed store: one dataset as sparse events, memory-mapped, and the manifest beside it.
+
+``events.arrow`` is an Arrow IPC file with one record batch and a row an event:
+
+========  ================================  ====================================================
+column    type                              meaning
+========  ================================  ====================================================
+hits      large_list<pixel: uint16,         the non-zero values; ``pixel`` is the index in the
+          value: float32>                   image of shape (channels, rows, columns), C order
+label     uint8                             1: electron or quark, 0: photon or gluon
+split     uint8                             index into ("train", "validation", "test")
+<scalar>  float64                           one column for each scalar of the layout (pt, m0)
+========  ================================  ====================================================
+
+Events keep the order of the source files, so event k is found again in its source.
+Tensor names: B events, C channels, H rows (eta), W columns (phi), S scalars.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from calobatch.config.models import SPLITS, Split
+from calobatch.errors import UserError
+from calobatch.layouts import Layout, layout_named
+
+FORMAT = 1
+EVENTS_FILE = "events.arrow"
+MANIFEST_FILE = "manifest.json"
+
+
+class Part(BaseModel):
+    """A piece of the manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Part):
+    """A raw file that went into the store."""
+
+    file: str
+    bytes: int
+    sha256: str
+    events: int
+
+
+class ChannelStatistics(Part):
+    """One channel over all pixels of the training split. ``fill``: share of non-zero pixels."""
+
+    name: str
+    unit: str
+    fill: float
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+
+
+class ScalarStatistics(Part):
+    """One scalar over the training split."""
+
+    name: str
+    unit: str
+    mean: float
+    std: float
+
+
+class Manifest(Part):
+    """What the store holds and where it came from."""
+
+    format: int
+    dataset: str
+    layout: str
+    simulated: bool
+    shape: tuple[int, int, int]
+    classes: tuple[str, str]
+    zero_below: float
+    split: Split
+    official_test_files: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    channels: tuple[ChannelStatistics, ...]
+    scalars: tuple[ScalarStatistics, ...]
+    sources: tuple[Source, ...]
+    events_sha256: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """A packed dataset: memory-mapped arrays, and its manifest."""
+
+    manifest: Manifest
+    layout: Layout
+    start: NDArray[np.int64]  # (events + 1): hits of event k are start[k] to start[k + 1]
+    pixel: NDArray[np.uint16]  # (hits)
+    value: NDArray[np.float32]  # (hits)
+    label: NDArray[np.uint8]  # (events)
+    split: NDArray[np.uint8]  # (events)
+    scalars_BS: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def events_of(self, split: str) -> NDArray[np.int64]:
+        """Return the indices of the events of a split, in the order of the store."""
+        return np.flatnonzero(self.split == SPLITS.index(split))
+
+    def dense(self, events: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the images of ``events``, (B, C, H, W), as the source had them."""
+        first, count = self.start[events], self.start[events + 1] - self.start[events]
+        position = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        hits = position + np.repeat(first, count)
+        image = np.zeros((len(events), self.layout.pixels), dtype=np.float32)
+        image[np.repeat(np.arange(len(events)), count), self.pixel[hits]] = self.value[hits]
+        return image.reshape(len(events), *self.layout.shape)
+
+
+def open_store(folder: Path) -> Store:
+    """Open a packed store, memory-mapped; raise a UserError if it is absent or not ours."""
+    manifest = read_manifest(folder)
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(folder / EVENTS_FILE))).get_batch(0)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"cannot read {folder / EVENTS_FILE}: {error}; pack it again") from None
+    hits = batch.column("hits")
+    expected = sum(sum(of_split.values()) for of_split in manifest.counts.values())
+    if batch.num_rows != expected:
+        raise UserError(
+            f"{folder / EVENTS_FILE} has {batch.num_rows} events, its manifest {expected}; "
+            "pack it again"
+        )
+    scalars = [batch.column(scalar.name).to_numpy() for scalar in manifest.scalars]
+    return Store(
+        manifest=manifest,
+        layout=layout_named(manifest.layout),
+        start=hits.offsets.to_numpy(),
+        pixel=hits.values.field("pixel").to_numpy(),
+        value=hits.values.field("value").to_numpy(),
+        label=batch.column("label").to_numpy(),
+        split=batch.column("split").to_numpy(),
+        scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((batch.num_rows, 0)),
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check ``manifest.json`` of a store."""
+    path = folder / MANIFEST_FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise UserError(
+                f"{path}: format {content.get('format')}, expected {FORMAT}; pack again"
+            )
+        return Manifest.model_validate(content)
+    except (OSError, json.JSONDecodeError, ValidationError) as error:
+        raise UserError(f"cannot read {path}: {error}; pack the dataset again") from None

@@ -1,0 +1,46 @@
+"""The learning rate at each step: scaling with the batch, warm-up, then the schedule.
+
+Scaling and warm-up: Goyal et al., arXiv:1706.02677, sections 2.1 and 2.2.
+"""
+
+import math
+
+from calobatch.config.models import Cosine, Plateau, Training
+
+
+class LearningRate:
+    """The rate as a function of progress (epochs, with fractions) and of validation AUCs."""
+
+    def __init__(self, settings: Training, ranks: int) -> None:
+        growth = ranks if settings.grow_batch_with_ranks else 1
+        scale = {"none": 1.0, "sqrt": math.sqrt(growth), "linear": float(growth)}
+        self.peak = settings.learning_rate * scale[settings.learning_rate_scaling]
+        # A rate that was scaled up starts from the one that suits a single rank's batch.
+        self.start = settings.learning_rate if self.peak > settings.learning_rate else 0.0
+        self.settings = settings
+        self.reduction = 1.0
+        self.best_auc = -math.inf
+        self.epochs_without_progress = 0
+
+    def at(self, progress: float) -> float:
+        """Return the rate after ``progress`` epochs."""
+        warmup = self.settings.warmup_epochs
+        if progress < warmup:
+            return self.start + (self.peak - self.start) * progress / warmup
+        if isinstance(self.settings.schedule, Cosine):
+            share = (progress - warmup) / max(self.settings.epochs - warmup, 1e-9)
+            return self.peak * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+        return self.peak * self.reduction
+
+    def epoch_ended(self, validation_auc: float) -> None:
+        """Tell the plateau schedule (that of Keras) how an epoch went."""
+        schedule = self.settings.schedule
+        if not isinstance(schedule, Plateau):
+            return
+        if validation_auc > self.best_auc:
+            self.best_auc, self.epochs_without_progress = validation_auc, 0
+            return
+        self.epochs_without_progress += 1
+        if self.epochs_without_progress >= schedule.patience:
+            self.reduction *= schedule.factor
+            self.epochs_without_progress = 0

@@ -1,0 +1,49 @@
+"""predictions.parquet: the score of every event of the dataset, exactly once.
+
+Columns: ``event`` (int64, index in the packed store), ``split`` (string), ``label`` (uint8),
+``score`` (float32, probability of class 1).
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from calobatch.atomic import atomic_path
+from calobatch.config.models import SPLITS
+from calobatch.store import Store
+
+PREDICTIONS_FILE = "predictions.parquet"
+
+
+class Predictions(NamedTuple):
+    """Labels and scores of one split."""
+
+    label: NDArray[np.uint8]
+    score: NDArray[np.float32]
+
+
+def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> None:
+    """Write ``scores``, (events of the store), whole or not at all."""
+    split = pa.DictionaryArray.from_arrays(pa.array(store.split.astype(np.int8)), list(SPLITS))
+    table = pa.table(
+        {
+            "event": np.arange(len(store), dtype=np.int64),
+            "split": split.cast(pa.string()),
+            "label": store.label,
+            "score": scores,
+        }
+    )
+    with atomic_path(path) as partial:
+        pq.write_table(table, partial)
+
+
+def read_predictions(path: Path) -> dict[str, Predictions]:
+    """Return the predictions of each split, by its name."""
+    table = pq.read_table(path)
+    split = table["split"].to_numpy()
+    label, score = table["label"].to_numpy(), table["score"].to_numpy()
+    return {name: Predictions(label[split == name], score[split == name]) for name in SPLITS}

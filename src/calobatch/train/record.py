@@ -1,0 +1,42 @@
+"""run.json: what a finished training was, in full."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from calobatch.config.models import Training
+from calobatch.provenance import Provenance
+
+RECORD_FILE = "run.json"
+
+
+class RunRecord(BaseModel):
+    """A finished training. Times are seconds since 1970 (UTC)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    dataset: str
+    layout: str
+    simulated: bool
+    seed: int
+    training: Training
+    identity: str
+    dataset_sha256: str
+    source_sha256: dict[str, str]
+    parameters: int
+    ranks: int
+    device: str
+    hosts: tuple[str, ...]
+    started: float
+    finished: float
+    epochs_run: int
+    best_epoch: int
+    resumed_after_epoch: int
+    events_per_second: float
+    provenance: Provenance
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read the record of the run in ``folder``."""
+    return RunRecord.model_validate_json((folder / RECORD_FILE).read_text(encoding="utf-8"))

@@ -1,0 +1,36 @@
+"""Scores of events under the current weights: each rank a part, gathered to whole."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from calobatch.communicator.interface import Communicator
+from calobatch.train.batches import BatchMaker
+from calobatch.train.order import rank_share
+
+# A batch of 8 million pixels is 32 MB: large enough to be fast, small enough for any device.
+PIXELS_A_BATCH = 8_000_000
+
+
+def score_events(
+    model: nn.Module,
+    maker: BatchMaker,
+    events: NDArray[np.int64],
+    communicator: Communicator,
+) -> NDArray[np.float32]:
+    """Return the probability of class 1 of each of ``events``, (events), on every rank.
+
+    Every event is scored exactly once, in float32.
+    """
+    share = rank_share(events, communicator.rank, communicator.size)
+    step = max(PIXELS_A_BATCH // maker.store.layout.pixels, 1)
+    model.eval()
+    scores = [np.zeros(0, dtype=np.float32)]
+    with torch.inference_mode():
+        for start in range(0, len(share), step):
+            batch = maker.batch(share[start : start + step])
+            probability_B2 = torch.softmax(model(*batch.inputs).float(), dim=1)
+            scores.append(probability_B2[:, 1].cpu().numpy())
+    model.train()
+    return np.concatenate(communicator.allgather(np.concatenate(scores)))

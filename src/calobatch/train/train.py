@@ -1,0 +1,256 @@
+"""One training, read from top to bottom. Every rank runs this; rank 0 alone writes files."""
+
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch.nn import functional
+
+from calobatch import __version__
+from calobatch.atomic import write_text
+from calobatch.communicator.interface import Communicator, connect
+from calobatch.communicator.placement import placement
+from calobatch.config.models import Training
+from calobatch.errors import JobError, UserError
+from calobatch.models.build import build_model, input_names, parameter_count, save_weights
+from calobatch.progress import Progress
+from calobatch.provenance import provenance
+from calobatch.store import Store, open_store
+from calobatch.train.batches import BatchMaker
+from calobatch.train.checkpoint import Checkpoint, identity_of, load_checkpoint, save_checkpoint
+from calobatch.train.device import autocast, choose_device
+from calobatch.train.history import Epoch, best_epoch, write_history
+from calobatch.train.learning_rate import LearningRate
+from calobatch.train.order import epoch_batches
+from calobatch.train.predictions import PREDICTIONS_FILE, write_predictions
+from calobatch.train.record import RECORD_FILE, RunRecord
+from calobatch.train.score import score_events
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+def train(task: str, settings: Training, seed: int, store_folder: Path, output: Path) -> None:
+    """Train ``settings.model`` on a packed store; leave the finished run in ``output``.
+
+    ``output`` gets model.safetensors, history.jsonl, predictions.parquet and run.json, and while
+    the training goes on a folder ``checkpoint``, from which the same call continues. Called by
+    every rank. Raises a UserError for what the user can mend, a JobError for what failed.
+    """
+    started = time.time()
+    place = placement()
+    if place.size != settings.ranks:
+        raise UserError(
+            f"{task} is set to {settings.ranks} ranks, but {place.size} were started; start it "
+            f"with `calobatch launch -n {settings.ranks} calobatch train ...`"
+        )
+    device = choose_device(place)
+    store = open_store(store_folder)
+    training_events = store.events_of("train")
+    validation_events = store.events_of("validation")
+    if len(training_events) < settings.ranks:
+        raise UserError(
+            f"{task}: {settings.ranks} ranks, but only {len(training_events)} training events; "
+            "set ranks lower or use more events"
+        )
+    torch.manual_seed(seed)
+    model = build_model(settings.model, store.layout, settings.model_options).to(device)
+    optimizer = OPTIMIZERS[settings.optimizer](
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    maker = BatchMaker(store, input_names(model), device)
+    schedule = LearningRate(settings, place.size)
+    batch_size = settings.batch_size * (place.size if settings.grow_batch_with_ranks else 1)
+    identity = identity_of(
+        settings.model_dump_json(), str(seed), store.manifest.events_sha256, device.type,
+        torch.__version__, __version__,
+    )  # fmt: skip
+
+    communicator = connect(settings.communicator, place, device)
+    optimizer = communicator.distribute(optimizer, model)
+    communicator.broadcast_tensors(model.state_dict().values())
+    checkpoint_path = output / "checkpoint" / "state.pt"
+    checkpoint = _agreed_checkpoint(checkpoint_path, identity, device, communicator)
+    history: list[Epoch] = []
+    best_model = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    if checkpoint:
+        history, best_model = checkpoint.history, checkpoint.best_model
+        model.load_state_dict(checkpoint.model)
+        optimizer.load_state_dict(checkpoint.optimizer)
+        for epoch in history:
+            schedule.epoch_ended(epoch.validation_auc)
+    resumed_after = len(history)
+    _say(communicator, _opening(task, settings, seed, store, model, device, resumed_after))
+
+    progress = Progress(
+        f"train {task} seed {seed}",
+        total=settings.epochs * len(training_events) if communicator.rank == 0 else None,
+        unit="events",
+        done=resumed_after * len(training_events),
+        quiet=communicator.rank != 0,
+    )
+    with progress:
+        for number in range(resumed_after + 1, settings.epochs + 1):
+            if _should_stop(history, settings.early_stopping):
+                break
+            torch.manual_seed(_epoch_seed(seed, number, communicator.rank))
+            shares = epoch_batches(
+                training_events,
+                batch_size,
+                seed=seed,
+                epoch=number,
+                rank=communicator.rank,
+                ranks=communicator.size,
+            )
+            loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+            clock = time.monotonic()
+            for step, share in enumerate(shares):
+                rate = schedule.at(number - 1 + (step + 1) / len(shares))
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                batch = maker.batch(share.events)
+                optimizer.zero_grad()
+                with autocast(settings.precision, device):
+                    logits_B2 = model(*batch.inputs)
+                loss = functional.cross_entropy(logits_B2.float(), batch.label_B, reduction="sum")
+                # Averaged over ranks, this is the mean over the batch, however it was shared out.
+                (loss * communicator.size / share.batch_events).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                loss_sum += loss.detach()
+                progress.advance(share.batch_events)
+            seconds = time.monotonic() - clock
+
+            train_loss = communicator.allreduce(loss_sum.cpu().numpy()[None])[0]
+            train_loss /= len(training_events)
+            scores = score_events(model, maker, validation_events, communicator)
+            labels = store.label[validation_events]
+            if not (np.isfinite(train_loss) and np.isfinite(scores).all()):
+                raise JobError(
+                    f"{task} seed {seed}: the loss is not finite in epoch {number}; lower "
+                    "learning_rate or set warmup_epochs, and run again"
+                )
+            epoch = Epoch(
+                epoch=number,
+                time=time.time(),
+                train_loss=train_loss,
+                validation_loss=_log_loss(labels, scores),
+                validation_auc=float(roc_auc_score(labels, scores)),
+                validation_accuracy=float(np.mean((scores > 0.5) == labels)),
+                learning_rate=rate,
+                seconds=seconds,
+                events_per_second=len(training_events) / seconds,
+            )
+            # The clocks of the ranks differ; rank 0's line is the run's.
+            history.append(communicator.broadcast(epoch))
+            schedule.epoch_ended(epoch.validation_auc)
+            if best_epoch(history).epoch == number:
+                best_model = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            if communicator.rank == 0:
+                save_checkpoint(
+                    Checkpoint(
+                        identity, history, model.state_dict(), best_model, optimizer.state_dict()
+                    ),
+                    checkpoint_path,
+                )
+                write_history(history, output / "checkpoint" / "history.jsonl")
+            _say(communicator, _epoch_line(task, seed, history[-1], settings.epochs))
+
+    model.load_state_dict(best_model)
+    scores = score_events(model, maker, np.arange(len(store)), communicator)
+    hosts = communicator.allgather(provenance().host)
+    if communicator.rank == 0:
+        record = RunRecord(
+            task=task,
+            dataset=store.manifest.dataset,
+            layout=store.manifest.layout,
+            simulated=store.manifest.simulated,
+            seed=seed,
+            training=settings,
+            identity=identity,
+            dataset_sha256=store.manifest.events_sha256,
+            source_sha256={source.file: source.sha256 for source in store.manifest.sources},
+            parameters=parameter_count(model),
+            ranks=communicator.size,
+            device=_device_name(device),
+            hosts=tuple(sorted(set(hosts))),
+            started=started,
+            finished=time.time(),
+            epochs_run=len(history),
+            best_epoch=best_epoch(history).epoch,
+            resumed_after_epoch=resumed_after,
+            events_per_second=_typical_speed(history),
+            provenance=provenance(),
+        )
+        save_weights(best_model, output / "model.safetensors")
+        write_history(history, output / "history.jsonl")
+        write_predictions(store, scores, output / PREDICTIONS_FILE)
+        write_text(output / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
+        shutil.rmtree(output / "checkpoint", ignore_errors=True)
+    communicator.close()
+
+
+def _agreed_checkpoint(
+    path: Path, identity: str, device: torch.device, communicator: Communicator
+) -> Checkpoint | None:
+    """Return rank 0's checkpoint on every rank, so that all start at the same epoch."""
+    mine = load_checkpoint(path, identity, device) if communicator.rank == 0 else None
+    return communicator.broadcast(mine)
+
+
+def _should_stop(history: list[Epoch], patience: int | None) -> bool:
+    return bool(patience and history and len(history) - best_epoch(history).epoch >= patience)
+
+
+def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
+    """Return the seed of torch's generator: dropout differs by rank, and a resumed epoch agrees."""
+    return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
+    clipped = np.clip(scores.astype(np.float64), 1e-12, 1 - 1e-12)
+    return float(-np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped))))
+
+
+def _typical_speed(history: list[Epoch]) -> float:
+    """Return the median events/s; the first epoch, which warms up, counts only if it is alone."""
+    return statistics.median(epoch.events_per_second for epoch in history[1:] or history)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _opening(
+    task: str,
+    settings: Training,
+    seed: int,
+    store: Store,
+    model: torch.nn.Module,
+    device: torch.device,
+    resumed_after: int,
+) -> str:
+    data = "simulated" if store.manifest.simulated else "public"
+    resumed = f", going on after epoch {resumed_after}" if resumed_after else ""
+    return (
+        f"train {task} seed {seed}: {settings.model}, {parameter_count(model):,} parameters, "
+        f"{len(store.events_of('train')):,} {data} events, {settings.ranks} ranks "
+        f"({settings.communicator}) on {_device_name(device)}{resumed}"
+    )
+
+
+def _epoch_line(task: str, seed: int, epoch: Epoch, epochs: int) -> str:
+    return (
+        f"train {task} seed {seed}: epoch {epoch.epoch}/{epochs} "
+        f"loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
+        f"AUC {epoch.validation_auc:.4f} rate {epoch.learning_rate:.2e} "
+        f"{epoch.events_per_second:,.0f} events/s"
+    )
+
+
+def _say(communicator: Communicator, line: str) -> None:
+    if communicator.rank == 0:
+        print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,25 @@
+# The only writer to MLflow, where the head process runs: compute nodes may not reach the store,
+# and SQLite has to lie on a local disk.
+localrules:
+    collect,
+
+
+rule collect:
+    input:
+        metrics=expand("{run}/metrics.json", run=RUNS),
+        plots=expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
+        records=expand("{run}/run.json", run=RUNS),
+    output:
+        leaderboard=report(
+            f"{RESULTS}/leaderboard.csv",
+            caption="../report/leaderboard.rst",
+            category="Leaderboard",
+        ),
+    log:
+        f"{LOGS}/collect.log",
+    params:
+        runs=RUNS,
+        settings=SCENARIO.model_dump_json(),
+    shell:
+        "calobatch collect {params.runs} --leaderboard {output.leaderboard}"
+        " --settings {params.settings:q} 2>&1 | tee {log}"

@@ -1,0 +1,25 @@
+PLOTS = ["roc", "scores", "history", "calibration", "confusion"]
+
+
+rule evaluate:
+    input:
+        predictions=rules.train.output.predictions,
+        history=rules.train.output.history,
+        record=rules.train.output.record,
+    output:
+        report(
+            expand(
+                f"{RESULTS}/{{{{task}}}}/seed{{{{seed}}}}/plots/{{plot}}.png",
+                plot=PLOTS,
+            ),
+            caption="../report/plot.rst",
+            category="{task}",
+            labels={"seed": "{seed}"},
+        ),
+        metrics=f"{RESULTS}/{{task}}/seed{{seed}}/metrics.json",
+    log:
+        f"{LOGS}/evaluate/{{task}}/seed{{seed}}.log",
+    params:
+        folder=subpath(output.metrics, parent=True),
+    shell:
+        "calobatch evaluate {params.folder} 2>&1 | tee {log}"

@@ -1,0 +1,16 @@
+# Login nodes have a network, compute nodes often have none.
+localrules:
+    fetch,
+
+
+rule fetch:
+    # update: a file that is already there is checked, not deleted and downloaded again.
+    output:
+        update("data/public/{dataset}/{file}"),
+    log:
+        "logs/fetch/{dataset}/{file}.log",
+    params:
+        location=location,
+    shell:
+        "calobatch fetch {wildcards.dataset} {wildcards.file} --output {output} {params.location}"
+        " 2>&1 | tee {log}"

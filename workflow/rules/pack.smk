@@ -1,0 +1,19 @@
+rule pack:
+    input:
+        lambda wildcards: raw_files(wildcards.dataset),
+    output:
+        events=f"{DATA}/packed/{{dataset}}/events.arrow",
+        manifest=f"{DATA}/packed/{{dataset}}/manifest.json",
+    log:
+        f"{LOGS}/pack/{{dataset}}.log",
+    benchmark:
+        f"{LOGS}/pack/{{dataset}}.tsv"
+    threads: 8
+    params:
+        folder=subpath(output.events, parent=True),
+        settings=lambda wildcards: packing(
+            wildcards.dataset, SCENARIO.datasets[wildcards.dataset], PUBLIC_FILES
+        ).model_dump_json(),
+    shell:
+        "calobatch pack {wildcards.dataset} {input} --output {params.folder}"
+        " --settings {params.settings:q} --workers {threads} 2>&1 | tee {log}"

@@ -1,0 +1,19 @@
+STORES = [f"{DATA}/packed/{name}" for name in SCENARIO.datasets]
+
+
+rule report:
+    input:
+        leaderboard=rules.collect.output.leaderboard,
+        metrics=rules.collect.input.metrics,
+        manifests=expand("{store}/manifest.json", store=STORES),
+    output:
+        page=f"{RESULTS}/report.html",
+    log:
+        f"{LOGS}/report.log",
+    params:
+        runs=RUNS,
+        stores=STORES,
+        settings=SCENARIO.model_dump_json(),
+    shell:
+        "calobatch report {params.runs} --stores {params.stores} --leaderboard {input.leaderboard}"
+        " --settings {params.settings:q} --output {output.page} 2>&1 | tee {log}"

@@ -1,0 +1,16 @@
+rule simulate:
+    output:
+        f"{DATA}/raw/{{dataset}}/{{file}}",
+    log:
+        f"{LOGS}/simulate/{{dataset}}/{{file}}.log",
+    benchmark:
+        f"{LOGS}/simulate/{{dataset}}/{{file}}.tsv"
+    threads: 8
+    params:
+        layout=lambda wildcards: dataset_layout(wildcards.dataset).name,
+        settings=lambda wildcards: SCENARIO.datasets[wildcards.dataset].model_dump_json(
+            exclude={"split", "zero_below"}
+        ),
+    shell:
+        "calobatch simulate {params.layout} --output {output} --settings {params.settings:q}"
+        " --workers {threads} 2>&1 | tee {log}"
