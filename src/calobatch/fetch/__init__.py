@@ -1,0 +1,1 @@
+"""fetch: resumable, checked download of the public files that config/datasets.csv lists."""

@@ -1,0 +1,53 @@
+"""Where a file can be had: an http(s) or file URL, or a plain path."""
+
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+
+class AddressError(Exception):
+    """An address that cannot give the file; the message says why, and another one may."""
+
+
+def fault_of(address: str) -> str | None:
+    """Return what is wrong with the way ``address`` is written; None when nothing is."""
+    if _is_plain_path(address):
+        return None
+    try:
+        parts = urlsplit(address)
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port
+    except ValueError as error:
+        return f"not a well-formed address ({error})"
+    if scheme not in ("http", "https", "file"):
+        return f"unknown scheme {scheme!r} in {address}; use https, http, file or a plain path"
+    if scheme == "file" and host not in (None, "localhost"):
+        return f"{address} names the host {host!r}; write file:///path"
+    if scheme != "file" and not host:
+        return f"{address} names no host"
+    return None
+
+
+def local_path(address: str) -> Path | None:
+    """Return the path that a file URL or plain path stands for; None for http(s)."""
+    if _is_plain_path(address):
+        return Path(address).expanduser()
+    parts = urlsplit(address)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def inside(location: str, file: str) -> str:
+    """Return the address of ``file`` in the folder, file URL or http(s) base ``location``."""
+    if _is_plain_path(location):
+        return str(Path(location) / file)
+    return f"{location.rstrip('/')}/{quote(file)}"
+
+
+def without_credentials(address: str) -> str:
+    """Return ``address`` without a user name and password: fit for messages and records."""
+    if _is_plain_path(address):
+        return address
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _is_plain_path(address: str) -> bool:
+    return "://" not in address

@@ -1,0 +1,136 @@
+"""Bring a file of the dataset table here, whole and with the checksum it had the first time."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calobatch.checksum import sha256_of
+from calobatch.errors import UserError
+from calobatch.fetch.address import (
+    AddressError,
+    fault_of,
+    inside,
+    local_path,
+    without_credentials,
+)
+from calobatch.fetch.content import file_fault
+from calobatch.fetch.download import OTHERWISE, download
+from calobatch.fetch.local import copy
+from calobatch.fetch.partial import Partial
+from calobatch.fetch.pins import (
+    Expected,
+    Pin,
+    WrongFileError,
+    expected_of,
+    read_pin,
+    write_pin,
+)
+from calobatch.fetch.retries import RetryPolicy
+from calobatch.fetch.table import RemoteFile
+
+DEFAULT_POLICY = RetryPolicy()
+
+
+def fetch(
+    remote: RemoteFile,
+    destination: Path,
+    pin: Path,
+    *,
+    location: str | None = None,
+    policy: RetryPolicy = DEFAULT_POLICY,
+) -> Pin:
+    """Bring ``remote`` to ``destination`` and return its pin, which is kept in the file ``pin``.
+
+    The addresses are tried in order; ``location`` (a folder, file URL or http(s) base) stands
+    in for them. Size and sha256 must be those of the table, or else those pinned by an earlier
+    fetch; the first fetch pins them. A file that is there already is checked, not fetched. An
+    interrupted transfer is kept beside ``destination`` and resumed by the next call.
+
+    Raises a UserError when the file is not the expected one (it is then not left behind), when
+    no address gives it, and when it cannot be written.
+    """
+    pinned = read_pin(pin)
+    expected = expected_of(remote, pinned, pin)
+    try:
+        if destination.exists():
+            return _record(_check_present(destination, expected), pinned, pin)
+        partial = Partial(destination)
+        with partial.locked():
+            partial.check_room(expected.bytes)
+            found = _bring(_addresses(remote, location), partial, expected, policy)
+            # The pin comes first: a file under its final name always has one.
+            recorded = _record(found, pinned, pin)
+            partial.publish()
+            return recorded
+    except OSError as error:
+        raise UserError(
+            f"{destination}: {error}; mend that and run the same command again, it goes on where "
+            "it stopped"
+        ) from error
+
+
+def _addresses(remote: RemoteFile, location: str | None) -> tuple[str, ...]:
+    if location is None:
+        return remote.urls
+    if fault := fault_of(location):
+        raise UserError(f"location of the dataset {remote.dataset}: {fault}")
+    return (inside(location, remote.file),)
+
+
+def _check_present(destination: Path, expected: Expected) -> Pin:
+    fetch_again = f"delete {destination} to fetch it again"
+    if fault := file_fault(destination, expected.file):
+        raise UserError(f"{destination}: {fault}; {fetch_again}")
+    found = _describe(destination, str(destination))
+    expected.check(found, fetch_again)
+    return found
+
+
+def _bring(
+    addresses: tuple[str, ...], partial: Partial, expected: Expected, policy: RetryPolicy
+) -> Pin:
+    """Complete ``partial`` from the first address that can, and check it."""
+    reasons = []
+    for address in addresses:
+        shown = without_credentials(address)
+        try:
+            _transfer(address, partial, expected, policy)
+            found = _describe(partial.path, shown)
+            expected.check(found, OTHERWISE)
+            return found
+        except AddressError as error:
+            reasons.append(f"  {shown}: {error}")
+            print(f"{expected.file}: {reasons[-1].strip()}", file=sys.stderr, flush=True)
+        except WrongFileError:
+            partial.discard()
+            raise
+    raise UserError(
+        f"{expected.file} could not be fetched from any address:\n"
+        + "\n".join(reasons)
+        + f"\nDownload {expected.file} by hand, and set `location` of its dataset to the folder "
+        "that holds it."
+    )
+
+
+def _transfer(address: str, partial: Partial, expected: Expected, policy: RetryPolicy) -> None:
+    source = local_path(address)
+    if source is None:
+        download(address, partial, expected, policy)
+    else:
+        copy(source, partial, expected)
+    if fault := file_fault(partial.path, expected.file):
+        partial.empty()
+        raise AddressError(fault)
+
+
+def _describe(path: Path, url: str) -> Pin:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Pin(bytes=path.stat().st_size, sha256=sha256_of(path), url=url, fetched=now)
+
+
+def _record(found: Pin, pinned: Pin | None, path: Path) -> Pin:
+    """Pin what was found, unless that very content is pinned already."""
+    if pinned and (pinned.bytes, pinned.sha256) == (found.bytes, found.sha256):
+        return pinned
+    write_pin(path, found)
+    return found

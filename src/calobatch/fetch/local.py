@@ -1,0 +1,35 @@
+"""One file from a folder of this machine, copied: a link would change when its target does."""
+
+from pathlib import Path
+
+from calobatch.fetch.address import AddressError
+from calobatch.fetch.partial import Partial
+from calobatch.fetch.pins import Expected
+from calobatch.progress import Progress
+
+PIECE_BYTES = 1 << 20
+
+
+def copy(source: Path, partial: Partial, expected: Expected) -> None:
+    """Copy ``source`` to ``partial``, from the beginning.
+
+    Raises an AddressError when there is no such file or it cannot be read, and a UserError
+    when its size is not the expected one or the disk is full.
+    """
+    if not source.is_file():
+        raise AddressError("there is no such file")
+    size = source.stat().st_size
+    expected.check_size(size, str(source), "set `location` to another folder")
+    partial.begin(size)
+    try:
+        reader = source.open("rb")
+    except OSError as error:
+        raise AddressError(f"it cannot be read ({error.strerror})") from error
+    with (
+        reader,
+        partial.path.open("ab") as writer,
+        Progress(partial.destination.name, size, "B") as progress,
+    ):
+        while piece := reader.read(PIECE_BYTES):
+            writer.write(piece)
+            progress.advance(len(piece))

@@ -1,0 +1,101 @@
+"""A file on its way: ``.<name>.partial`` beside the destination, and where its bytes are from."""
+
+import contextlib
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from calobatch.atomic import write_text
+from calobatch.errors import UserError
+
+
+class Origin(NamedTuple):
+    """The answer that a partial file began with.
+
+    ``validator`` (the strong ETag, or else Last-Modified) tells whether the file on the server
+    is still the same; ``total`` is the file's size in bytes. None: the server did not say.
+    """
+
+    url: str
+    validator: str | None
+    total: int | None
+
+
+class Partial:
+    """The partial file of ``destination``. It outlives the process, to be resumed later."""
+
+    def __init__(self, destination: Path) -> None:
+        self.destination = destination
+        self.path = destination.with_name(f".{destination.name}.partial")
+        self._origin_path = destination.with_name(f".{destination.name}.partial.json")
+
+    @property
+    def size(self) -> int:
+        """Number of bytes that are here."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the bytes are from; None when that was not recorded."""
+        try:
+            return Origin(**json.loads(self._origin_path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def begin(self, total: int | None, origin: Origin | None = None) -> None:
+        """Drop what is here and make ready for a file of ``total`` bytes from ``origin``."""
+        self.check_room(total)
+        self.empty()
+        if origin:
+            write_text(self._origin_path, json.dumps(origin._asdict()))
+
+    def check_room(self, total: int | None) -> None:
+        """Raise a UserError when a file of ``total`` bytes does not fit on the disk."""
+        free = shutil.disk_usage(self.path.parent).free + self.size
+        if total is not None and total > free:
+            raise UserError(
+                f"{self.destination} needs {total:,} bytes, but {self.path.parent} has room for "
+                f"{free:,}; make room there, or choose another folder"
+            )
+
+    def empty(self) -> None:
+        """Drop the bytes that are here."""
+        self._origin_path.unlink(missing_ok=True)
+        self.path.write_bytes(b"")
+
+    def discard(self) -> None:
+        """Remove every trace."""
+        self._origin_path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+    def publish(self) -> None:
+        """Give the whole file its final name."""
+        self.path.replace(self.destination)
+        self._origin_path.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing to this partial file for the length of the block."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            try:
+                # Some network file systems have no locks: there the user must not fetch twice.
+                with contextlib.suppress(OSError):
+                    _lock(file.fileno(), self.destination)
+                yield
+            finally:
+                if self.size == 0:
+                    self.discard()
+
+
+def _lock(descriptor: int, destination: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(
+            f"another process is fetching {destination}; wait until it is done"
+        ) from None

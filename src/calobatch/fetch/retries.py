@@ -1,0 +1,63 @@
+"""When to try an address again: exponential back-off with jitter, bounded by patience."""
+
+import random
+import time
+from dataclasses import dataclass
+
+from calobatch.fetch.address import AddressError
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long to wait for a server, and between attempts. All times in seconds.
+
+    ``patience`` is the time without a new byte after which an address is given up.
+    """
+
+    connect_timeout: float = 15.0
+    read_timeout: float = 60.0
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    patience: float = 300.0
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error yet: the transfer goes on
+    """An attempt ended early; the server may have asked to be left alone for a while (s)."""
+
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Retries:
+    """The attempts at one address, which has given ``size`` bytes already."""
+
+    def __init__(self, policy: RetryPolicy, size: int) -> None:
+        self.policy = policy
+        self.farthest = size
+        self.failures = 0
+        self.last_progress = time.monotonic()
+
+    def next_wait(self, interruption: Interrupted, size: int) -> float:
+        """Return the seconds to wait, now that ``size`` bytes are there.
+
+        Only bytes beyond the farthest so far count as progress: a server that makes us start
+        over and cuts at the same place every time gets nowhere. Raises an AddressError when
+        the wait would exceed the patience.
+        """
+        now = time.monotonic()
+        if size > self.farthest:
+            self.farthest, self.failures, self.last_progress = size, 0, now
+        wait = max(interruption.retry_after, self._back_off())
+        self.failures += 1
+        if now + wait > self.last_progress + self.policy.patience:
+            asked = f" and asks to wait {wait:.0f} s" if interruption.retry_after else ""
+            raise AddressError(
+                f"{interruption}{asked}; given up after {self.failures} attempts without a new "
+                f"byte (patience {self.policy.patience:.0f} s)"
+            )
+        return wait
+
+    def _back_off(self) -> float:
+        longest = min(self.policy.longest_wait, self.policy.first_wait * 2.0**self.failures)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret

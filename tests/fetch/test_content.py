@@ -1,0 +1,26 @@
+import pytest
+
+from calobatch.fetch.content import WEB_PAGE, file_fault, head_fault
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "parquet"])
+def test_only_the_whole_file_passes(kind, request, tmp_path):
+    content = request.getfixturevalue(kind)
+    file = f"a.{kind}"
+    path = tmp_path / "partial"
+    path.write_bytes(content)
+    assert file_fault(path, file) is None
+    for length in (0, 3, 4, 8, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        assert file_fault(path, file) is not None, length
+
+
+def test_a_file_of_the_other_kind_does_not_pass(hdf5, parquet):
+    assert head_fault(hdf5, "a.hdf5") is None
+    assert head_fault(hdf5, "a.parquet") is not None
+    assert head_fault(parquet, "a.h5") is not None
+
+
+def test_a_web_page_is_recognised_as_one():
+    assert head_fault(b"\n  <!DOCTYPE html>", "a.hdf5") == WEB_PAGE
+    assert head_fault(b'{"error": 1}', "a.hdf5") != WEB_PAGE

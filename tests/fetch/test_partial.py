@@ -1,0 +1,96 @@
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from calobatch.errors import UserError
+from calobatch.fetch.partial import Origin, Partial
+
+ORIGIN = Origin("https://x.org/a", '"tag"', 10)
+
+
+def test_the_origin_outlives_the_object(destination):
+    partial = Partial(destination)
+    with partial.locked():
+        partial.begin(10, ORIGIN)
+        partial.path.write_bytes(b"12345")
+    again = Partial(destination)
+    assert (again.origin, again.size) == (ORIGIN, 5)
+
+
+def test_a_damaged_record_counts_as_none(destination):
+    partial = Partial(destination)
+    with partial.locked():
+        partial.begin(10, ORIGIN)
+        for text in ("", "{}", "[1]", "no json"):
+            destination.with_name(".electrons.hdf5.partial.json").write_text(text)
+            assert partial.origin is None
+
+
+def test_beginning_drops_what_was_there(destination):
+    partial = Partial(destination)
+    with partial.locked():
+        partial.begin(10, ORIGIN)
+        partial.path.write_bytes(b"12345")
+        partial.begin(None)
+        assert (partial.origin, partial.size) == (None, 0)
+
+
+def test_publishing_leaves_the_file_alone_in_its_folder(destination):
+    partial = Partial(destination)
+    with partial.locked():
+        partial.begin(5, ORIGIN)
+        partial.path.write_bytes(b"12345")
+        partial.publish()
+    assert destination.read_bytes() == b"12345"
+    assert list(destination.parent.iterdir()) == [destination]
+
+
+def test_an_empty_partial_file_is_not_left_behind(destination):
+    with Partial(destination).locked():
+        pass
+    assert list(destination.parent.iterdir()) == []
+
+
+def test_a_file_beyond_the_free_space_is_refused_and_keeps_what_is_there(destination):
+    partial = Partial(destination)
+    with partial.locked():
+        partial.path.write_bytes(b"12345")
+        with pytest.raises(UserError, match=r"electrons\.hdf5 needs .* make room"):
+            partial.begin(10**18)
+        assert partial.size == 5
+
+
+def test_bytes_that_are_here_need_no_further_room(destination):
+    partial = Partial(destination)
+    with partial.locked():
+        os.truncate(partial.path, 2**40)  # sparse: takes no room itself
+        half_the_disk = shutil.disk_usage(destination.parent).free // 2
+        partial.check_room(2**40 + half_the_disk)
+        partial.discard()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from calobatch.fetch.partial import Partial
+with Partial(Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_processes_cannot_write_the_same_partial_file(destination):
+    command = [sys.executable, "-c", HOLD, str(destination)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(UserError, match=r"another process is fetching .*electrons\.hdf5"),
+            Partial(destination).locked(),
+        ):
+            pass
+        other.stdin.close()
+    with Partial(destination).locked():
+        pass
