@@ -1,0 +1,1 @@
+"""Simulated stand-ins for the public data."""
