@@ -17,15 +17,16 @@ class PlannedFile(NamedTuple):
 def planned_files(layout: Layout, settings: Simulated) -> list[PlannedFile]:
     """Return the files of a simulated dataset: half of the events are of each class.
 
-    Crops come as one file a class, jets as a training and a test file.
+    Crops come as one file a class, jets as a training and a test file. A file without events is
+    left out.
     """
     if layout is ELECTRON_PHOTON:
         class_1 = settings.events // 2
         class_0 = settings.events - class_1
-        return [
-            PlannedFile(f"SingleElectronPt50_IMGCROPS_n{_count(class_1)}_RHv1.hdf5", 0, class_1),
-            PlannedFile(f"SinglePhotonPt50_IMGCROPS_n{_count(class_0)}_RHv1.hdf5", class_0, 0),
-        ]
+        electrons = f"SingleElectronPt50_IMGCROPS_n{_count(class_1)}_RHv1.hdf5"
+        photons = f"SinglePhotonPt50_IMGCROPS_n{_count(class_0)}_RHv1.hdf5"
+        files = [PlannedFile(electrons, 0, class_1), PlannedFile(photons, class_0, 0)]
+        return [file for file in files if file.class_0 + file.class_1]
     test = round(settings.test_share * settings.events)
     parts = {"train": settings.events - test, "test": test}
     return [
@@ -41,4 +42,4 @@ def planned_files(layout: Layout, settings: Simulated) -> list[PlannedFile]:
 
 def _count(events: int) -> str:
     """Write a number of events as the public files do: 249000 is 249k."""
-    return f"{events // 1000}k" if events and events % 1000 == 0 else str(events)
+    return f"{events // 1000}k" if events % 1000 == 0 else str(events)

@@ -89,9 +89,10 @@ def _crops(pieces: list[Piece], workers: int, bar: Progress) -> Iterator[NDArray
 
 
 def _crop_block(piece: Piece) -> NDArray[np.float32]:
-    particle = "electron" if piece.class_1 else "photon"
     rng = np.random.default_rng(piece.seed)
-    return simulate_crops(particle, piece.class_0 + piece.class_1, rng)
+    if piece.class_1:
+        return simulate_crops("electron", piece.class_1, rng)
+    return simulate_crops("photon", piece.class_0, rng)
 
 
 def _jets(pieces: list[Piece], pile_up: int, workers: int, bar: Progress) -> Iterator[Jets]:
