@@ -14,6 +14,7 @@ from calobatch.atomic import atomic_path
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#7F7F7F"
 CLASS_COLOURS = (BLUE, VERMILLION)
+CLASS_LINES = ("-", "--")
 SPLIT_COLOURS = {"train": GREEN, "validation": PURPLE, "test": BLACK}
 SPLIT_LINES = {"train": "--", "validation": "-.", "test": "-"}
 

@@ -1,0 +1,50 @@
+"""The uncertainty of a ROC AUC, by resampling the events."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def auc_interval(
+    label: NDArray[np.uint8],
+    score: NDArray[np.float32],
+    *,
+    samples: int = 500,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the central ``confidence`` interval of the ROC AUC of (events) labels and scores.
+
+    The percentile interval of the bootstrap (Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993, section 13.3), stratified: each replica draws as many events of each class as
+    there are. Both classes must be present.
+    """
+    distinct, rank = np.unique(score, return_inverse=True)
+    signal, background = rank[label == 1], rank[label == 0]
+    random = np.random.default_rng(seed)
+    replicas = [
+        auc_of_counts(
+            _resampled_counts(signal, len(distinct), random),
+            _resampled_counts(background, len(distinct), random),
+        )
+        for _ in range(samples)
+    ]
+    low, high = np.quantile(replicas, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def auc_of_counts(signal: NDArray[np.int64], background: NDArray[np.int64]) -> float:
+    """Return the ROC AUC of events counted by score, (distinct scores) ascending.
+
+    It is the share of pairs whose signal event scores higher; ties count half. Whole numbers all
+    the way, so exact.
+    """
+    twice_background_below = 2 * np.cumsum(background) - background
+    pairs = int(signal.sum()) * int(background.sum())
+    return int(signal @ twice_background_below) / (2 * pairs)
+
+
+def _resampled_counts(
+    rank: NDArray[np.int64], ranks: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    drawn = random.integers(len(rank), size=len(rank))
+    return np.bincount(rank[drawn], minlength=ranks)

@@ -1,0 +1,71 @@
+"""Predictions to metrics and plots. No model is touched."""
+
+from pathlib import Path
+
+import numpy as np
+
+from calobatch.atomic import write_text
+from calobatch.errors import UserError
+from calobatch.evaluate.measure import BOOTSTRAP_SAMPLES, CONFIDENCE, measure
+from calobatch.evaluate.metrics import METRICS_FILE, Metrics, SplitMetrics
+from calobatch.evaluate.plots import draw_plots
+from calobatch.progress import Progress
+from calobatch.train.history import HISTORY_FILE, read_history
+from calobatch.train.predictions import PREDICTIONS_FILE, Predictions, read_predictions
+from calobatch.train.record import RECORD_FILE, read_record
+
+PLOTS_FOLDER = "plots"
+
+
+def evaluate(folder: Path) -> Metrics:
+    """Measure the finished training in ``folder``; write metrics.json and plots/*.png there.
+
+    metrics.json is written last: where it is, the plots are too. Raises a UserError if the folder
+    is not that of a finished training, or if a split cannot be measured.
+    """
+    needed = (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE)
+    if missing := [name for name in needed if not (folder / name).is_file()]:
+        raise UserError(
+            f"{folder} has no {', '.join(missing)}: no training has finished there; "
+            "give the folder of one that has, or run `calobatch train` first"
+        )
+    record = read_record(folder)
+    history = read_history(folder / HISTORY_FILE)
+    predictions = read_predictions(folder / PREDICTIONS_FILE)
+    for split, content in predictions.items():
+        _check(content, f"the {split} split of {folder / PREDICTIONS_FILE}")
+    metrics = Metrics(
+        task=record.task,
+        seed=record.seed,
+        confidence=CONFIDENCE,
+        bootstrap_samples=BOOTSTRAP_SAMPLES,
+        splits=_measure_all(predictions, f"evaluate {record.task} seed {record.seed}"),
+    )
+    draw_plots(record, history, predictions, metrics, folder / PLOTS_FOLDER)
+    write_text(folder / METRICS_FILE, metrics.model_dump_json(indent=2) + "\n")
+    return metrics
+
+
+def _check(predictions: Predictions, where: str) -> None:
+    classes = np.unique(predictions.label).tolist()
+    if classes != [0, 1]:
+        found = f"only class {classes[0]}" if classes else "no events"
+        raise UserError(
+            f"{where} has {found}, and metrics need both classes; give the dataset more events, "
+            "or that split a larger share of them"
+        )
+    if not np.all((predictions.score >= 0) & (predictions.score <= 1)):
+        raise UserError(
+            f"{where} has scores that are not probabilities: the training diverged; "
+            "lower its learning_rate and run it again"
+        )
+
+
+def _measure_all(predictions: dict[str, Predictions], label: str) -> dict[str, SplitMetrics]:
+    events = sum(len(content.label) for content in predictions.values())
+    metrics = {}
+    with Progress(label, total=events, unit="events") as progress:
+        for split, (labels, scores) in predictions.items():
+            metrics[split] = measure(labels, scores)
+            progress.advance(len(labels))
+    return metrics

@@ -1,0 +1,63 @@
+"""All metrics of one split, from its labels and scores."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    log_loss,
+    roc_auc_score,
+    roc_curve,
+)
+
+from calobatch.evaluate.bootstrap import auc_interval
+from calobatch.evaluate.calibration import calibration_error
+from calobatch.evaluate.metrics import SplitMetrics
+
+CONFIDENCE = 0.95
+BOOTSTRAP_SAMPLES = 500
+
+
+def measure(label: NDArray[np.uint8], score: NDArray[np.float32]) -> SplitMetrics:
+    """Return the metrics of (events) labels and scores; both classes must be present.
+
+    An event is called signal if its score is above 0.5, as in the training.
+    """
+    called = (score > 0.5).astype(np.uint8)
+    low, high = auc_interval(label, score, samples=BOOTSTRAP_SAMPLES, confidence=CONFIDENCE)
+    # The training bounds scores in the same way: one event never decides the loss.
+    bounded = np.clip(score.astype(np.float64), 1e-12, 1 - 1e-12)
+    (true_0_called_0, true_0_called_1), (true_1_called_0, true_1_called_1) = confusion_matrix(
+        label, called, labels=[0, 1]
+    ).tolist()
+    return SplitMetrics(
+        events=len(label),
+        auc=roc_auc_score(label, score),
+        auc_low=low,
+        auc_high=high,
+        accuracy=accuracy_score(label, called),
+        average_precision=average_precision_score(label, score),
+        log_loss=log_loss(label, bounded),
+        rejection_at_50=background_rejection(label, score, 0.5),
+        rejection_at_70=background_rejection(label, score, 0.7),
+        calibration_error=calibration_error(label, score),
+        confusion=((true_0_called_0, true_0_called_1), (true_1_called_0, true_1_called_1)),
+    )
+
+
+def background_rejection(
+    label: NDArray[np.uint8], score: NDArray[np.float32], signal_efficiency: float
+) -> float | None:
+    """Return 1 / background efficiency where the ROC curve reaches ``signal_efficiency``.
+
+    Linear between the points of the curve; None if no background is left there.
+    """
+    false_positive_rate, true_positive_rate, _ = roc_curve(label, score)
+    # Where several cuts reach the efficiency, the tightest of them is the one to use.
+    reached = int(np.searchsorted(true_positive_rate, signal_efficiency))
+    segment = slice(reached - 1, reached + 1)
+    background_efficiency = np.interp(
+        signal_efficiency, true_positive_rate[segment], false_positive_rate[segment]
+    )
+    return float(1 / background_efficiency) if background_efficiency > 0 else None

@@ -1,0 +1,250 @@
+"""The plots of one training, each a figure of its own."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
+
+from calobatch.evaluate.calibration import BINS, reliability, wilson_interval
+from calobatch.evaluate.metrics import Metrics, SplitMetrics
+from calobatch.layouts import layout_named
+from calobatch.plotting import (
+    BLACK,
+    CLASS_COLOURS,
+    CLASS_LINES,
+    GREY,
+    SPLIT_COLOURS,
+    SPLIT_LINES,
+    new_figure,
+    save,
+)
+from calobatch.train.history import Epoch, best_epoch
+from calobatch.train.predictions import Predictions
+from calobatch.train.record import RunRecord
+
+SCORE_BINS = 25
+
+
+def draw_plots(
+    record: RunRecord,
+    history: Sequence[Epoch],
+    predictions: Mapping[str, Predictions],
+    metrics: Metrics,
+    folder: Path,
+) -> None:
+    """Write the five plots of a training to ``folder``, as PNG of 1200 x 900 pixels."""
+    classes = layout_named(record.layout).classes
+
+    def figure() -> Figure:
+        return new_figure(f"{record.task}, seed {record.seed}", simulated=record.simulated)
+
+    save(draw_roc(figure(), predictions, metrics, classes), folder / "roc.png")
+    save(draw_scores(figure(), predictions, classes), folder / "scores.png")
+    save(draw_history(figure(), history), folder / "history.png")
+    save(
+        draw_calibration(figure(), predictions["test"], metrics, classes),
+        folder / "calibration.png",
+    )
+    save(draw_confusion(figure(), metrics.splits["test"], classes), folder / "confusion.png")
+
+
+def draw_roc(
+    figure: Figure,
+    predictions: Mapping[str, Predictions],
+    metrics: Metrics,
+    classes: tuple[str, str],
+) -> Figure:
+    """Draw the ROC curve of each split; the area under a curve is its AUC."""
+    background, signal = classes
+    axes = figure.add_subplot()
+    for depth, (split, (label, score)) in enumerate(predictions.items()):
+        background_efficiency, signal_efficiency, _ = roc_curve(label, score)
+        axes.plot(
+            signal_efficiency,
+            1 - background_efficiency,
+            color=SPLIT_COLOURS[split],
+            linestyle=SPLIT_LINES[split],
+            zorder=3 - 0.1 * depth,  # the solid curve of the test split is under the broken ones
+            label=_auc_text(split, metrics.splits[split]),
+        )
+    axes.plot([0, 1], [1, 0], color=GREY, linestyle=":", linewidth=1, label="chance")
+    test = metrics.splits["test"]
+    for efficiency, rejection in ((0.5, test.rejection_at_50), (0.7, test.rejection_at_70)):
+        _mark_working_point(axes, efficiency, rejection, background)
+    axes.set(
+        xlabel=f"{signal} efficiency",
+        ylabel=f"1 - {background} efficiency",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+    )
+    axes.legend(
+        loc="lower left",
+        title=f"AUC with {metrics.confidence:.0%} interval",
+        alignment="left",
+    )
+    return figure
+
+
+def _auc_text(split: str, metrics: SplitMetrics) -> str:
+    return f"{split}: {metrics.auc:.3f} [{metrics.auc_low:.3f}, {metrics.auc_high:.3f}]"
+
+
+def _mark_working_point(
+    axes: Axes, efficiency: float, rejection: float | None, background: str
+) -> None:
+    """Mark where the curve of the test split reaches a signal efficiency."""
+    height = 1 - 1 / rejection if rejection else 1.0
+    axes.plot([efficiency, efficiency], [0, height], color=GREY, linewidth=1, linestyle="--")
+    axes.plot(efficiency, height, "o", color=BLACK, markersize=7, zorder=4)
+    text = f"{background}\nrejection {rejection:.1f}" if rejection else f"no {background}\nleft"
+    axes.text(efficiency + 0.012, 0.025, text, linespacing=1.3)
+
+
+def draw_scores(
+    figure: Figure, predictions: Mapping[str, Predictions], classes: tuple[str, str]
+) -> Figure:
+    """Draw the scores of each class: steps for training events, points for test events."""
+    axes = figure.add_subplot()
+    train, test = predictions["train"], predictions["test"]
+    edges = _score_edges(np.concatenate([train.score, test.score]))
+    width = edges[1] - edges[0]
+    for number, (name, colour) in enumerate(zip(classes, CLASS_COLOURS, strict=True)):
+        drawn, counted = (
+            np.histogram(content.score[content.label == number], edges)[0]
+            for content in (train, test)
+        )
+        axes.stairs(
+            drawn / drawn.sum() / width,
+            edges,
+            color=colour,
+            linestyle=CLASS_LINES[number],
+            linewidth=1.8,
+            label=f"{name}, train ({drawn.sum():,})",
+        )
+        seen = counted > 0
+        scale = 1 / counted.sum() / width
+        beside = (number - 0.5) * 0.25 * width  # so that the bars of both classes can be seen
+        axes.errorbar(
+            (edges[:-1] + width / 2 + beside)[seen],
+            counted[seen] * scale,
+            yerr=np.sqrt(counted[seen]) * scale,
+            fmt="os"[number],
+            color=colour,
+            markersize=5,
+            linewidth=1.2,
+            label=f"{name}, test ({counted.sum():,})",
+        )
+    axes.set(
+        xlabel=f"score (probability of {classes[1]})",
+        ylabel="events, normalised to unit area",
+        xlim=(edges[0], edges[-1]),
+        ylim=(0, 1.2 * axes.get_ylim()[1]),
+    )
+    axes.legend(ncols=2, loc="upper center")
+    return figure
+
+
+def _score_edges(score: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return bins over the twentieths of 0 to 1 that hold the scores, with some room beside."""
+    low = max(math.floor(20 * float(score.min()) - 0.5), 0)
+    high = min(math.ceil(20 * float(score.max()) + 0.5), 20)
+    return np.linspace(low / 20, high / 20, SCORE_BINS + 1)
+
+
+def draw_history(figure: Figure, history: Sequence[Epoch]) -> Figure:
+    """Draw loss, validation AUC and learning rate by epoch, with the best epoch marked."""
+    loss, auc, rate = figure.subplots(3, sharex=True, height_ratios=(3, 3, 2))
+    epochs = [epoch.epoch for epoch in history]
+    best = best_epoch(history)
+
+    def curve(axes: Axes, values: Sequence[float], split: str, label: str = "") -> None:
+        axes.plot(
+            epochs,
+            values,
+            color=SPLIT_COLOURS[split],
+            linestyle=SPLIT_LINES[split],
+            marker="o" if len(epochs) <= 60 else "",
+            markersize=4,
+            label=label,
+        )
+
+    curve(loss, [epoch.train_loss for epoch in history], "train", "train, mean over the epoch")
+    curve(loss, [epoch.validation_loss for epoch in history], "validation", "validation")
+    curve(auc, [epoch.validation_auc for epoch in history], "validation")
+    curve(rate, [epoch.learning_rate for epoch in history], "test")
+    for axes in (loss, auc, rate):
+        axes.axvline(best.epoch, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
+    auc.plot(best.epoch, best.validation_auc, "*", color=BLACK, markersize=13, linestyle="none",
+             label=f"best: epoch {best.epoch}, {best.validation_auc:.4f}")  # fmt: skip
+    loss.margins(y=0.15)
+    auc.margins(y=0.15)
+    loss.set_ylabel("loss")
+    auc.set_ylabel("validation AUC")
+    rate.set_ylabel("learning rate")
+    # A cosine over a single epoch has a rate of zero and nothing else.
+    rate.set_ylim(0, 1.25 * max(epoch.learning_rate for epoch in history) or None)
+    rate.yaxis.set_major_locator(MaxNLocator(3))
+    rate.yaxis.set_major_formatter("{x:g}")
+    rate.set(xlabel="epoch", xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    rate.xaxis.set_minor_locator(NullLocator())
+    loss.legend()
+    auc.legend()
+    figure.align_ylabels()
+    return figure
+
+
+def draw_calibration(
+    figure: Figure, test: Predictions, metrics: Metrics, classes: tuple[str, str]
+) -> Figure:
+    """Draw the share of signal against the score of the test events, and how many there are."""
+    share, count = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    bins = reliability(test.label, test.score)
+    low, high = wilson_interval(bins.signal, bins.events)
+    share.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="perfect")
+    share.errorbar(
+        bins.mean_score,
+        bins.signal_share,
+        yerr=(bins.signal_share - low, high - bins.signal_share),
+        fmt="o",
+        color=BLACK,
+        linewidth=1.2,
+        label=f"test: calibration error {metrics.splits['test'].calibration_error:.3f}",
+    )
+    share.set(ylabel=f"share of {classes[1]}s", ylim=(-0.05, 1.18))
+    share.legend(loc="upper left", ncols=2)
+    count.hist(test.score, bins=np.linspace(0, 1, BINS + 1), color=GREY)
+    count.set(xlabel=f"score (probability of {classes[1]})", ylabel="events", xlim=(0, 1))
+    figure.align_ylabels()
+    return figure
+
+
+def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, str]) -> Figure:
+    """Draw the confusion matrix of the test split: share of each true class, and counts."""
+    axes = figure.add_subplot()
+    counts = np.array(test.confusion)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(
+            column,
+            row,
+            f"{share:.1%}\n{counts[row, column]:,}",
+            color="white" if share > 0.6 else "black",
+            size=20,
+            ha="center",
+            va="center",
+        )
+    axes.set_xlabel(f"predicted class ({classes[1]} if the score is above 0.5)", loc="center")
+    axes.set_ylabel("true class, test split", loc="center")
+    axes.set_xticks([0, 1], classes)
+    axes.set_yticks([0, 1], classes)
+    axes.tick_params(which="both", length=0)
+    figure.colorbar(image, label="share of the true class", format=PercentFormatter(1))
+    return figure

@@ -1,0 +1,89 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from calobatch.evaluate.bootstrap import auc_interval, auc_of_counts
+
+events = st.tuples(st.booleans(), st.integers(0, 6), st.integers(1, 4))
+
+
+def gaussian_events(random, events_per_class, separation):
+    label = np.repeat(np.array([0, 1], dtype=np.uint8), events_per_class)
+    return label, (random.normal(size=len(label)) + separation * label).astype(np.float32)
+
+
+def de_long_error(label, score):
+    """Standard error of the AUC after DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988)."""
+    signal, background = score[label == 1], score[label == 0]
+    wins = (signal[:, None] > background) + 0.5 * (signal[:, None] == background)
+    return math.sqrt(
+        wins.mean(axis=1).var(ddof=1) / len(signal)
+        + wins.mean(axis=0).var(ddof=1) / len(background)
+    )
+
+
+@settings(deadline=None)  # sklearn is slow on its first call
+@given(st.lists(events, min_size=2, max_size=40))
+def test_the_auc_of_counts_is_the_weighted_auc_of_the_events(drawn):
+    label, score, weight = (np.array(column) for column in zip(*drawn, strict=True))
+    if label.all() or not label.any():
+        label[0] = not label[0]
+    distinct, rank = np.unique(score, return_inverse=True)
+    counts = [
+        np.bincount(rank[label == c], weights=weight[label == c], minlength=len(distinct))
+        for c in (1, 0)
+    ]
+    auc = auc_of_counts(*(count.astype(np.int64) for count in counts))
+    assert auc == pytest.approx(roc_auc_score(label, score, sample_weight=weight), abs=1e-12)
+
+
+def test_large_samples_do_not_overflow():
+    counts = np.full(800_000, 1_000, dtype=np.int64)
+    assert auc_of_counts(counts, counts) == 0.5
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_width_agrees_with_the_error_of_de_long(ties):
+    label, score = gaussian_events(np.random.default_rng(1), 1000, separation=1.0)
+    if ties:
+        score = np.round(score)
+    low, high = auc_interval(label, score, samples=2000, confidence=0.6827)
+    assert (high - low) / 2 == pytest.approx(de_long_error(label, score), rel=0.1)
+
+
+def test_the_interval_covers_the_true_auc_as_often_as_it_says():
+    random, separation = np.random.default_rng(2), 1.0
+    true_auc = 0.5 * (1 + math.erf(separation / 2))
+    covered = 0
+    for _ in range(300):
+        label, score = gaussian_events(random, 120, separation)
+        low, high = auc_interval(label, score, samples=200, confidence=0.68)
+        covered += low <= true_auc <= high
+    # Three standard deviations of 300 trials.
+    assert covered / 300 == pytest.approx(0.68, abs=3 * math.sqrt(0.68 * 0.32 / 300))
+
+
+def test_constant_scores_give_exactly_one_half():
+    label = np.arange(50, dtype=np.uint8) % 2
+    assert auc_interval(label, np.full(50, 0.3, dtype=np.float32)) == (0.5, 0.5)
+
+
+def test_separated_classes_give_exactly_one():
+    label = np.arange(50, dtype=np.uint8) % 2
+    assert auc_interval(label, label.astype(np.float32)) == (1.0, 1.0)
+
+
+def test_a_higher_confidence_gives_a_wider_interval():
+    label, score = gaussian_events(np.random.default_rng(4), 100, separation=0.5)
+    narrow, wide = (auc_interval(label, score, confidence=c) for c in (0.68, 0.95))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_the_seed_decides_the_interval():
+    label, score = gaussian_events(np.random.default_rng(5), 100, separation=0.5)
+    assert auc_interval(label, score, seed=1) == auc_interval(label, score, seed=1)
+    assert auc_interval(label, score, seed=1) != auc_interval(label, score, seed=2)

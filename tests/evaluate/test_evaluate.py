@@ -1,0 +1,109 @@
+import shutil
+import struct
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from calobatch.errors import UserError
+from calobatch.evaluate.evaluate import evaluate
+from calobatch.evaluate.metrics import read_metrics
+
+PLOTS = {"roc.png", "scores.png", "history.png", "calibration.png", "confusion.png"}
+
+
+def outputs(folder):
+    files = [folder / "metrics.json", *(folder / "plots").iterdir()]
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.fixture(scope="module")
+def evaluated(write_run, tmp_path_factory):
+    folder = write_run(tmp_path_factory.mktemp("runs") / "run")
+    evaluate(folder)
+    return folder
+
+
+@pytest.fixture
+def run(write_run, tmp_path):
+    return write_run(tmp_path / "run")
+
+
+def test_the_metrics_can_be_recomputed_from_the_predictions(evaluated):
+    metrics = read_metrics(evaluated)
+    table = pq.read_table(evaluated / "predictions.parquet")
+    assert (metrics.task, metrics.seed) == ("electron_photon_cnn", 5)
+    assert sum(split.events for split in metrics.splits.values()) == len(table)
+    for name, split in metrics.splits.items():
+        part = table.filter(pc.equal(table["split"], name))
+        label, score = part["label"].to_numpy(), part["score"].to_numpy()
+        assert split.events == len(part)
+        assert split.auc == pytest.approx(roc_auc_score(label, score), abs=1e-12)
+        assert split.auc_low < split.auc < split.auc_high
+        assert split.accuracy == pytest.approx(np.mean((score > 0.5) == label))
+
+
+def test_every_plot_is_1200_by_900_pixels_and_small(evaluated):
+    plots = {path.name: path.read_bytes() for path in (evaluated / "plots").iterdir()}
+    assert set(plots) == PLOTS
+    for content in plots.values():
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        assert struct.unpack(">II", content[16:24]) == (1200, 900)
+        assert len(content) < 150_000
+
+
+def test_evaluating_twice_gives_the_same_bytes(evaluated, tmp_path):
+    copy = shutil.copytree(evaluated, tmp_path / "copy")
+    evaluate(copy)
+    assert outputs(copy) == outputs(evaluated)
+
+
+def test_simulated_data_is_told_from_public_data_on_every_plot(evaluated, write_run, tmp_path):
+    public = write_run(tmp_path / "run", simulated=False)
+    evaluate(public)
+    ours, theirs = outputs(evaluated), outputs(public)
+    assert {name for name in ours if ours[name] != theirs[name]} == PLOTS
+
+
+def test_constant_scores_and_a_single_epoch_are_evaluated(write_run, tmp_path):
+    folder = write_run(tmp_path / "run", lambda random, label: np.full(len(label), 0.46), epochs=1)
+    test = evaluate(folder).splits["test"]
+    assert (test.auc, test.auc_low, test.auc_high) == (0.5, 0.5, 0.5)
+    assert test.calibration_error == pytest.approx(0.04)
+    assert set(outputs(folder)) == {"metrics.json", *PLOTS}
+
+
+@pytest.mark.parametrize("name", ["predictions.parquet", "history.jsonl", "run.json"])
+def test_a_missing_file_is_named(run, name):
+    (run / name).unlink()
+    with pytest.raises(UserError, match=name):
+        evaluate(run)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "found"),
+    [
+        (lambda table: pc.equal(table["split"], "validation"), "no events"),
+        (
+            lambda table: pc.and_(
+                pc.equal(table["split"], "validation"), pc.equal(table["label"], 1)
+            ),
+            "only class 0",
+        ),
+    ],
+)
+def test_a_split_without_both_classes_is_named(run, dropped, found):
+    table = pq.read_table(run / "predictions.parquet")
+    pq.write_table(table.filter(pc.invert(dropped(table))), run / "predictions.parquet")
+    with pytest.raises(UserError, match=f"validation.*{found}"):
+        evaluate(run)
+    assert not (run / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("score", [np.nan, -0.1, 1.5])
+def test_scores_that_are_no_probabilities_are_refused(write_run, tmp_path, score):
+    folder = write_run(tmp_path / "run", lambda random, label: np.full(len(label), score))
+    with pytest.raises(UserError, match="not probabilities"):
+        evaluate(folder)
