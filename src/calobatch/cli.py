@@ -105,12 +105,12 @@ def _verb(verbs: Any, name: str, action: Any, text: str) -> argparse.ArgumentPar
 
 def _json(text: str) -> dict[str, Any]:
     """Read JSON given in place, or the file of that name."""
-    if not text.lstrip().startswith("{"):
-        text = Path(text).read_text(encoding="utf-8")
     try:
+        if not text.lstrip().startswith("{"):
+            text = Path(text).read_text(encoding="utf-8")
         content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    except (OSError, json.JSONDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"neither JSON nor a file of it: {error}") from None
     if not isinstance(content, dict):
         raise argparse.ArgumentTypeError("expected a JSON object")
     return content
@@ -209,3 +209,7 @@ def _schema(options: argparse.Namespace) -> None:
 
     schemas = {"scenario": ScenarioFile.model_json_schema(), "task": Task.model_json_schema()}
     print(json.dumps(schemas, indent=2, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()

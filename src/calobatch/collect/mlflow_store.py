@@ -16,6 +16,10 @@ from calobatch.collect.model_artifact import log_model
 from calobatch.collect.run_folder import RunFolder
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
+from calobatch.evaluate.metrics import METRICS_FILE
+from calobatch.train.history import HISTORY_FILE
+from calobatch.train.predictions import PREDICTIONS_FILE
+from calobatch.train.record import RECORD_FILE
 
 EXPERIMENT = "calobatch"
 METRICS_A_CALL = 1000
@@ -119,7 +123,7 @@ class MlflowStore:
             self.client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_CALL])
 
     def _log_files(self, run_id: str, run: RunFolder) -> None:
-        for name in ("run.json", "metrics.json", "history.jsonl", "predictions.parquet"):
+        for name in (RECORD_FILE, METRICS_FILE, HISTORY_FILE, PREDICTIONS_FILE):
             self.client.log_artifact(run_id, str(run.folder / name))
         for plot in sorted((run.folder / "plots").glob("*.png")):
             self.client.log_artifact(run_id, str(plot), "plots")

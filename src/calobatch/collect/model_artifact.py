@@ -10,7 +10,13 @@ from torch import nn
 
 from calobatch.collect.run_folder import RunFolder
 from calobatch.layouts import layout_named
-from calobatch.models.build import build_model, example_inputs, input_names, load_weights
+from calobatch.models.build import (
+    WEIGHTS_FILE,
+    build_model,
+    example_inputs,
+    input_names,
+    load_weights,
+)
 
 
 def log_model(run: RunFolder, run_id: str) -> None:
@@ -21,7 +27,7 @@ def log_model(run: RunFolder, run_id: str) -> None:
     record = run.record
     layout = layout_named(record.layout)
     model = build_model(record.training.model, layout, record.training.model_options).eval()
-    load_weights(model, run.folder / "model.safetensors")
+    load_weights(model, run.folder / WEIGHTS_FILE)
     # Of a batch of one, the exporter would make a constant.
     example = tuple(tensor.numpy() for tensor in example_inputs(model, layout, batch=2))
     torch_version = record.provenance.packages["torch"].partition("+")[0]

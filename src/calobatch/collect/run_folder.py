@@ -6,11 +6,9 @@ from pathlib import Path
 
 from calobatch.errors import UserError
 from calobatch.evaluate.metrics import METRICS_FILE, Metrics, read_metrics
-from calobatch.train.history import Epoch, read_history
+from calobatch.train.history import HISTORY_FILE, Epoch, read_history
 from calobatch.train.predictions import PREDICTIONS_FILE
 from calobatch.train.record import RECORD_FILE, RunRecord, read_record
-
-HISTORY_FILE = "history.jsonl"
 
 
 @dataclass(frozen=True)

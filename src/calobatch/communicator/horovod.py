@@ -50,7 +50,8 @@ class HorovodCommunicator:
 
     def broadcast(self, value: Value) -> Value:
         """Return rank 0's ``value`` on every rank."""
-        received: Value = hvd.broadcast_object(value, root_rank=0)
+        # Without a name Horovod takes the type's, and waits for ever if the ranks' types differ.
+        received: Value = hvd.broadcast_object(value, root_rank=0, name="broadcast")
         return received
 
     def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -60,7 +61,7 @@ class HorovodCommunicator:
 
     def allgather(self, value: Value) -> list[Value]:
         """Return the ``value`` of every rank, in the order of ranks."""
-        gathered: list[Value] = hvd.allgather_object(value)
+        gathered: list[Value] = hvd.allgather_object(value, name="allgather")
         return gathered
 
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:

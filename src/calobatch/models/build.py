@@ -14,6 +14,8 @@ from calobatch.config.load import model_module
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 
+WEIGHTS_FILE = "model.safetensors"
+
 
 def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module:
     """Return the model ``name`` for images of ``layout``; UserError on options it does not take."""

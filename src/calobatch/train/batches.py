@@ -36,7 +36,7 @@ class BatchMaker:
     def standardised_scalars(self, events: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (B, S) scalars in units of the training split's standard deviation."""
         scaled = (self.store.scalars_BS[events] - self.mean) / self.std
-        return scaled.astype(np.float32)
+        return np.asarray(scaled, dtype=np.float32)
 
     def _to_device(self, array: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from calobatch.atomic import write_text
 
+HISTORY_FILE = "history.jsonl"
+
 
 class Epoch(BaseModel):
     """What one epoch gave. ``time`` is the end of it, in seconds since 1970 (UTC)."""

@@ -17,14 +17,20 @@ from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import placement
 from calobatch.config.models import Training
 from calobatch.errors import JobError, UserError
-from calobatch.models.build import build_model, input_names, parameter_count, save_weights
+from calobatch.models.build import (
+    WEIGHTS_FILE,
+    build_model,
+    input_names,
+    parameter_count,
+    save_weights,
+)
 from calobatch.progress import Progress
 from calobatch.provenance import provenance
 from calobatch.store import Store, open_store
 from calobatch.train.batches import BatchMaker
 from calobatch.train.checkpoint import Checkpoint, identity_of, load_checkpoint, save_checkpoint
 from calobatch.train.device import autocast, choose_device
-from calobatch.train.history import Epoch, best_epoch, write_history
+from calobatch.train.history import HISTORY_FILE, Epoch, best_epoch, write_history
 from calobatch.train.learning_rate import LearningRate
 from calobatch.train.order import epoch_batches
 from calobatch.train.predictions import PREDICTIONS_FILE, write_predictions
@@ -156,7 +162,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                     ),
                     checkpoint_path,
                 )
-                write_history(history, output / "checkpoint" / "history.jsonl")
+                write_history(history, output / "checkpoint" / HISTORY_FILE)
             _say(communicator, _epoch_line(task, seed, history[-1], settings.epochs))
 
     model.load_state_dict(best_model)
@@ -185,8 +191,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             events_per_second=_typical_speed(history),
             provenance=provenance(),
         )
-        save_weights(best_model, output / "model.safetensors")
-        write_history(history, output / "history.jsonl")
+        save_weights(best_model, output / WEIGHTS_FILE)
+        write_history(history, output / HISTORY_FILE)
         write_predictions(store, scores, output / PREDICTIONS_FILE)
         write_text(output / RECORD_FILE, record.model_dump_json(indent=2) + "\n")
         shutil.rmtree(output / "checkpoint", ignore_errors=True)

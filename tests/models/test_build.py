@@ -1,0 +1,133 @@
+"""The reference models: parameter counts computed by hand, layer by layer, and what they take."""
+
+import numpy as np
+import pytest
+import torch
+
+from calobatch.errors import UserError
+from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
+from calobatch.models.build import (
+    build_model,
+    example_inputs,
+    load_weights,
+    parameter_count,
+    save_weights,
+)
+
+MODELS = {
+    "two_branch_cnn": ELECTRON_PHOTON,
+    "cnn": ELECTRON_PHOTON,
+    "jet_cnn": QUARK_GLUON,
+    "vision_transformer": ELECTRON_PHOTON,
+}
+
+# Weights and biases of each layer, from the published descriptions.
+BRANCH = (4 * 4 * 1 * 3 + 3) + (3 * 8 * 8 * 32 + 32)
+ATTENTION = (64 * 3 * 128 + 3 * 128) + (128 * 64 + 64)
+PERCEPTRON = (64 * 128 + 128) + (128 * 64 + 64)
+NORM = 64 + 64
+BY_HAND = {
+    "two_branch_cnn": 2 * BRANCH + (64 * 8 + 8) + (8 * 2 + 2),
+    "cnn": (2 * 2 * 2 * 16 + 16) + (16 * 16 * 16 * 64 + 64) + (64 * 2 + 2),
+    "jet_cnn": (5 * 5 * 3 * 3 + 3) + (1875 * 12 + 12) + 2 * (1 * 4 + 4) + (20 * 2 + 2),
+    "vision_transformer": (8 * 64 + 64)
+    + 256 * 64
+    + 2 * (NORM + ATTENTION + NORM + PERCEPTRON)
+    + NORM
+    + (256 * 64 * 512 + 512)
+    + (512 * 256 + 256)
+    + (256 * 2 + 2),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_parameters_are_those_counted_by_hand(name):
+    assert parameter_count(build_model(name, MODELS[name], {})) == BY_HAND[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [("cnn", 262e3), ("jet_cnn", 22.8e3), ("vision_transformer", 8.6e6)]
+)
+def test_parameters_agree_with_the_published_round_figure(name, published):
+    assert BY_HAND[name] == pytest.approx(published, rel=0.01)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_event_gets_the_same_logits_alone_and_in_a_batch(name):
+    torch.manual_seed(0)
+    model = build_model(name, MODELS[name], {}).eval()
+    batch = tuple(torch.rand_like(x) for x in example_inputs(model, MODELS[name], batch=3))
+    together = model(*batch)
+    assert together.shape == (3, 2)
+    for event in range(3):
+        alone = model(*(x[event : event + 1] for x in batch))
+        torch.testing.assert_close(alone[0], together[event], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_logits_are_not_probabilities(name):
+    """A softmax inside the model, before the cross-entropy, was a defect of the references."""
+    torch.manual_seed(0)
+    model = build_model(name, MODELS[name], {}).eval()
+    batch = (10 * torch.rand_like(x) for x in example_inputs(model, MODELS[name], batch=8))
+    logits = model(*batch)
+    assert not torch.allclose(logits.sum(dim=1), torch.ones(8), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_input_and_every_parameter_matters(name):
+    torch.manual_seed(0)
+    model = build_model(name, MODELS[name], {})
+    batch = tuple(
+        torch.rand_like(x).requires_grad_() for x in example_inputs(model, MODELS[name], batch=16)
+    )
+    (model(*batch) ** 2).sum().backward()
+    assert all(x.grad.abs().sum() > 0 for x in batch)
+    assert all(p.grad is not None for p in model.parameters())
+    trained = [p.grad.abs().sum() > 0 for p in model.parameters()]
+    assert np.mean(trained) > 0.8  # a ReLU may be off for all of a few events, no more
+
+
+def test_the_two_branches_share_no_weights_and_see_one_channel_each():
+    model = build_model("two_branch_cnn", ELECTRON_PHOTON, {}).eval()
+    image = torch.rand(4, 2, 32, 32, requires_grad=True)
+    model.branches[0](image[:, :1]).sum().backward()
+    assert image.grad[:, 0].abs().sum() > 0
+    assert image.grad[:, 1].abs().sum() == 0
+    assert not torch.equal(model.branches[0][1].weight, model.branches[1][1].weight)
+
+
+def test_a_patch_of_the_vision_transformer_is_two_by_two_pixels_of_all_channels():
+    model = build_model("vision_transformer", ELECTRON_PHOTON, {})
+    assert model.embed.in_features == 8
+    assert model.position.shape == (256, 64)
+
+
+def test_weights_survive_saving_and_loading_without_pickle(tmp_path):
+    torch.manual_seed(0)
+    model = build_model("cnn", ELECTRON_PHOTON, {})
+    save_weights(model.state_dict(), tmp_path / "model.safetensors")
+    other = build_model("cnn", ELECTRON_PHOTON, {})
+    load_weights(other, tmp_path / "model.safetensors")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name])
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    save_weights(
+        build_model("cnn", ELECTRON_PHOTON, {}).state_dict(), tmp_path / "model.safetensors"
+    )
+    with pytest.raises(UserError, match="does not fit the model"):
+        load_weights(
+            build_model("cnn", ELECTRON_PHOTON, {"filters": 3}), tmp_path / "model.safetensors"
+        )
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones():
+    with pytest.raises(UserError, match="filter_count.*it takes filters, width"):
+        build_model("cnn", ELECTRON_PHOTON, {"filter_count": 3})
+
+
+def test_a_patch_that_does_not_divide_the_image_is_refused():
+    with pytest.raises(UserError, match="patch 5 does not divide"):
+        build_model("vision_transformer", ELECTRON_PHOTON, {"patch": 5})

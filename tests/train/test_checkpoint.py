@@ -1,0 +1,59 @@
+"""A training that was interrupted goes on where it stopped, and ends as if it never had been."""
+
+import pytest
+import torch
+
+from calobatch.train import train as train_module
+from calobatch.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from calobatch.train.record import read_record
+from calobatch.train.train import train
+
+
+def interrupt_after(monkeypatch, epochs):
+    """Let the training die, as by a signal, right after its checkpoint of that epoch."""
+    original = train_module.save_checkpoint
+
+    def save(checkpoint, path):
+        original(checkpoint, path)
+        if len(checkpoint.history) == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "save_checkpoint", save)
+
+
+@pytest.mark.parametrize("schedule", [{"kind": "constant"}, {"kind": "plateau", "patience": 1}])
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_resumed_training_ends_with_the_predictions_of_an_undisturbed_one(
+    crops_store, quick, tmp_path, monkeypatch, epochs, schedule
+):
+    settings = quick(epochs=5, schedule=schedule)
+    train("task", settings, 1, crops_store, tmp_path / "undisturbed")
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, epochs)
+        with pytest.raises(KeyboardInterrupt):
+            train("task", settings, 1, crops_store, tmp_path / "resumed")
+    assert not (tmp_path / "resumed" / "run.json").exists()
+    train("task", settings, 1, crops_store, tmp_path / "resumed")
+    assert read_record(tmp_path / "resumed").resumed_after_epoch == epochs
+    for name in ("predictions.parquet", "model.safetensors"):
+        resumed = (tmp_path / "resumed" / name).read_bytes()
+        assert resumed == (tmp_path / "undisturbed" / name).read_bytes()
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(crops_store, quick, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train("task", quick(), 1, crops_store, tmp_path)
+    train("task", quick(learning_rate=1e-3), 1, crops_store, tmp_path)
+    assert read_record(tmp_path).resumed_after_epoch == 0
+
+
+def test_a_checkpoint_is_read_without_unpickling_code(tmp_path):
+    """torch.load with weights_only refuses anything but tensors and plain values."""
+    state = {"weight": torch.arange(3.0)}
+    save_checkpoint(Checkpoint("id", [], state, state, {"state": {}}), tmp_path / "state.pt")
+    content = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert torch.equal(content["model"]["weight"], torch.arange(3.0))
+    assert load_checkpoint(tmp_path / "state.pt", "id", torch.device("cpu")) is not None
+    assert load_checkpoint(tmp_path / "state.pt", "other", torch.device("cpu")) is None

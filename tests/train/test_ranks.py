@@ -1,0 +1,108 @@
+"""Real ranks, started as the workflow starts them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calobatch.train.predictions import read_predictions
+from calobatch.train.record import read_record
+
+CALOBATCH = [sys.executable, "-m", "calobatch.cli"]
+
+
+def command(settings, store, output):
+    return [
+        *CALOBATCH,
+        *("launch", "-n", str(settings.ranks)),
+        *CALOBATCH,
+        *("train", "task", "--seed", "1", "--store", str(store), "--output", str(output)),
+        *("--settings", settings.model_dump_json()),
+    ]
+
+
+def run(settings, store, output):
+    subprocess.run(command(settings, store, output), check=True, timeout=120)
+
+
+def scores(output):
+    return {name: p.score for name, p in read_predictions(output / "predictions.parquet").items()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(crops_store, tmp_path_factory):
+    from calobatch.config.models import Training
+
+    settings = Training(
+        model="two_branch_cnn",
+        epochs=4,
+        batch_size=32,
+        learning_rate=2e-3,
+        ranks=2,
+        communicator="horovod",
+    )
+    output = tmp_path_factory.mktemp("undisturbed")
+    run(settings, crops_store, output)
+    return settings, output
+
+
+def test_two_runs_of_two_horovod_ranks_give_identical_predictions(
+    crops_store, undisturbed, tmp_path
+):
+    settings, output = undisturbed
+    run(settings, crops_store, tmp_path)
+    again = (tmp_path / "predictions.parquet").read_bytes()
+    assert again == (output / "predictions.parquet").read_bytes()
+    assert read_record(tmp_path).ranks == 2
+
+
+@pytest.mark.parametrize(("communicator", "ranks"), [("torch", 2), ("single", 1)])
+def test_every_back_end_trains_the_same_model(
+    crops_store, undisturbed, tmp_path, communicator, ranks
+):
+    """Ranks share one batch, so only the order of sums differs."""
+    settings, output = undisturbed
+    other = settings.model_copy(update={"communicator": communicator, "ranks": ranks})
+    run(other, crops_store, tmp_path)
+    for name, of_split in scores(output).items():
+        np.testing.assert_allclose(scores(tmp_path)[name], of_split, atol=2e-3)
+
+
+def test_a_rank_killed_in_mid_epoch_stops_the_others_and_the_same_command_goes_on(
+    crops_store, undisturbed, tmp_path
+):
+    settings, output = undisturbed
+    first = subprocess.Popen(
+        command(settings, crops_store, tmp_path), stderr=subprocess.PIPE, text=True
+    )
+    history = tmp_path / "checkpoint" / "history.jsonl"
+    wait_until(lambda: history.exists() and len(history.read_text().splitlines()) >= 2)
+    ranks = children_of(first.pid)
+    assert len(ranks) == 2
+    os.kill(ranks[1], signal.SIGKILL)
+    _, message = first.communicate(timeout=30)
+    assert first.returncode == 1
+    assert "was killed by SIGKILL; the other ranks were stopped" in message
+    assert not any(Path(f"/proc/{rank}").exists() for rank in ranks)
+    assert not (tmp_path / "run.json").exists()
+    run(settings, crops_store, tmp_path)
+    assert read_record(tmp_path).resumed_after_epoch >= 2
+    resumed = (tmp_path / "predictions.parquet").read_bytes()
+    assert resumed == (output / "predictions.parquet").read_bytes()
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def children_of(pid):
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed]

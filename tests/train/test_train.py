@@ -1,0 +1,114 @@
+"""One process: what a training leaves behind, when it stops, and what it refuses."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from calobatch.errors import JobError, UserError
+from calobatch.store import open_store
+from calobatch.train.history import read_history
+from calobatch.train.predictions import read_predictions
+from calobatch.train.record import read_record
+from calobatch.train.train import train
+
+
+def test_every_event_is_scored_exactly_once_with_its_own_label(crops_store, quick, tmp_path):
+    train("task", quick(), 1, crops_store, tmp_path)
+    store = open_store(crops_store)
+    table = pq.read_table(tmp_path / "predictions.parquet")
+    assert table.schema.field("event").type == "int64"
+    assert table.schema.field("score").type == "float"
+    assert table["event"].to_pylist() == list(range(len(store)))
+    assert np.array_equal(table["label"].to_numpy(), store.label)
+    names = np.array(["train", "validation", "test"])
+    assert table["split"].to_pylist() == names[store.split].tolist()
+    score = table["score"].to_numpy()
+    assert ((score >= 0) & (score <= 1)).all()
+
+
+def test_a_model_learns_what_can_be_learnt(crops_store, quick, tmp_path):
+    train("task", quick(epochs=8), 1, crops_store, tmp_path)
+    test = read_predictions(tmp_path / "predictions.parquet")["test"]
+    assert roc_auc_score(test.label, test.score) > 0.8
+
+
+def test_the_predictions_are_those_of_the_best_epoch_on_validation(crops_store, quick, tmp_path):
+    train("task", quick(epochs=6), 1, crops_store, tmp_path)
+    history = read_history(tmp_path / "history.jsonl")
+    record = read_record(tmp_path)
+    best = max(epoch.validation_auc for epoch in history)
+    assert history[record.best_epoch - 1].validation_auc == best
+    validation = read_predictions(tmp_path / "predictions.parquet")["validation"]
+    assert roc_auc_score(validation.label, validation.score) == pytest.approx(best, abs=1e-12)
+
+
+def test_the_same_seed_gives_the_same_predictions_and_another_seed_others(
+    crops_store, quick, tmp_path
+):
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        train("task", quick(), seed, crops_store, tmp_path / name)
+    one, again, other = (
+        (tmp_path / name / "predictions.parquet").read_bytes() for name in ("one", "again", "other")
+    )
+    assert one == again
+    assert one != other
+
+
+def test_training_stops_when_validation_does_not_improve(crops_store, quick, tmp_path):
+    train("task", quick(epochs=40, early_stopping=2), 1, crops_store, tmp_path)
+    record = read_record(tmp_path)
+    assert record.epochs_run == len(read_history(tmp_path / "history.jsonl")) < 40
+    assert record.epochs_run == record.best_epoch + 2
+
+
+def test_nothing_but_the_four_outputs_is_left(crops_store, quick, tmp_path):
+    train("task", quick(), 1, crops_store, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "history.jsonl",
+        "model.safetensors",
+        "predictions.parquet",
+        "run.json",
+    ]
+
+
+def test_the_record_names_data_and_settings(crops_store, quick, tmp_path):
+    settings = quick(learning_rate=0.003)
+    train("task", settings, 5, crops_store, tmp_path)
+    record, manifest = read_record(tmp_path), open_store(crops_store).manifest
+    assert (record.task, record.seed, record.training) == ("task", 5, settings)
+    assert record.dataset_sha256 == manifest.events_sha256
+    assert record.source_sha256 == {source.file: source.sha256 for source in manifest.sources}
+    assert record.started < record.finished
+    assert record.parameters == 12_992
+
+
+def test_a_diverging_training_is_a_failed_job_that_names_the_mend(crops_store, quick, tmp_path):
+    with pytest.raises(JobError, match="loss is not finite in epoch 1; lower learning_rate"):
+        train("task", quick(learning_rate=1e30), 1, crops_store, tmp_path)
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_more_ranks_than_were_started_are_refused(crops_store, quick, tmp_path):
+    with pytest.raises(UserError, match="set to 2 ranks, but 1 were started"):
+        train("task", quick(ranks=2, communicator="horovod"), 1, crops_store, tmp_path)
+
+
+def test_more_ranks_than_events_are_refused(crops_store, quick, tmp_path, monkeypatch):
+    monkeypatch.setenv("CALOBATCH_SIZE", "500")
+    with pytest.raises(UserError, match=r"500 ranks, but only .* training events"):
+        train(
+            "task", quick(ranks=500, batch_size=512, communicator="torch"), 1, crops_store, tmp_path
+        )
+
+
+def test_a_missing_store_is_named(quick, tmp_path):
+    with pytest.raises(UserError, match=r"manifest\.json"):
+        train("task", quick(), 1, tmp_path / "nowhere", tmp_path)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_either_precision_learns(crops_store, quick, tmp_path, precision):
+    train("task", quick(epochs=8, precision=precision), 1, crops_store, tmp_path)
+    test = read_predictions(tmp_path / "predictions.parquet")["test"]
+    assert roc_auc_score(test.label, test.score) > 0.8
