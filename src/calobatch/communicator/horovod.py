@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -38,11 +39,10 @@ class HorovodCommunicator:
     """The ranks of one Horovod job."""
 
     def __init__(self, place: Placement) -> None:
+        if place.rank == 0:
+            place = replace(place, port=_serve_rendezvous(place))
+        _wait_for_rendezvous(place)
         os.environ.update(_horovod_environment(place))
-        if place.rank == 0 and place.size > 1:
-            _serve_rendezvous(place)
-        if place.size > 1:
-            _wait_for_rendezvous(place)
         hvd.init()
         if hvd.size() != place.size:
             raise JobError(f"Horovod found {hvd.size()} ranks, the launcher started {place.size}")
@@ -103,8 +103,11 @@ def _node_name(node: int) -> str:
     return f"node{node}"
 
 
-def _serve_rendezvous(place: Placement) -> None:
-    """Start Horovod's rendezvous server in a thread that ends with the process."""
+def _serve_rendezvous(place: Placement) -> int:
+    """Start Horovod's rendezvous server in a thread that ends with the process; return its port.
+
+    A rank that no launcher started has port 0, which takes any free one.
+    """
     try:
         server = RendezvousHTTPServer(("", place.port), RendezvousHandler, False)
     except OSError as error:
@@ -114,6 +117,7 @@ def _serve_rendezvous(place: Placement) -> None:
     hosts = [HostInfo(_node_name(node), place.local_size) for node in range(place.nodes)]
     server.init(get_host_assignments(hosts, place.size, place.size))
     threading.Thread(target=server.serve_forever, name="rendezvous", daemon=True).start()
+    return int(server.server_address[1])
 
 
 def _wait_for_rendezvous(place: Placement) -> None:

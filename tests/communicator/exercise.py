@@ -1,0 +1,46 @@
+"""What every rank of a communicator test runs; rank 0 prints what it saw as JSON."""
+
+import json
+import sys
+
+import numpy as np
+import torch
+
+from calobatch.communicator.interface import connect
+from calobatch.communicator.placement import placement
+
+
+def averaged_step(communicator):
+    """Take one step of plain descent with a gradient that differs by rank."""
+    model = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.constant_(model.weight, float(communicator.rank))
+    communicator.broadcast_tensors(model.state_dict().values())
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    optimizer = communicator.distribute(optimizer, model)
+    optimizer.zero_grad()
+    x = torch.tensor([[1.0, 2.0]]) * (communicator.rank + 1)
+    model(x).sum().backward()
+    optimizer.step()
+    return model.weight.detach().numpy().ravel().tolist()
+
+
+def main():
+    place = placement()
+    communicator = connect(sys.argv[1], place, torch.device("cpu"))
+    rank = communicator.rank
+    seen = {
+        "rank": rank,
+        "size": communicator.size,
+        # The types differ by rank on purpose: that once made Horovod wait for ever.
+        "broadcast": communicator.broadcast({"from": 0} if rank == 0 else None),
+        "sum": communicator.allreduce(np.array([1.0, rank])).tolist(),
+        "gathered": communicator.allgather("x" * rank),
+        "weight": averaged_step(communicator),
+    }
+    everybody = communicator.allgather(seen)
+    if rank == 0:
+        print(json.dumps(everybody))
+    communicator.close()
+
+
+main()

@@ -1,0 +1,71 @@
+"""The launcher: every rank knows its place; one that fails takes the others with it."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from calobatch.errors import JobError
+from calobatch.launch import launch
+
+SHOW_PLACE = (
+    "import os; place = {k: v for k, v in os.environ.items() if k.startswith('CALOBATCH_')};"
+    "open(os.environ['FOLDER'] + '/' + place['CALOBATCH_RANK'], 'w').write(repr(place))"
+)
+
+
+def test_ranks_have_different_places_and_one_port(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDER", str(tmp_path))
+    launch([sys.executable, "-c", SHOW_PLACE], ranks=3)
+    places = [eval((tmp_path / str(rank)).read_text()) for rank in range(3)]
+    assert [place["CALOBATCH_LOCAL_RANK"] for place in places] == ["0", "1", "2"]
+    assert {place["CALOBATCH_SIZE"] for place in places} == {"3"}
+    assert len({place["CALOBATCH_PORT"] for place in places}) == 1
+
+
+FAIL_OR_SLEEP = (
+    "import os, sys, time\nif os.environ['CALOBATCH_RANK'] == '1': sys.exit({code})\ntime.sleep(60)"
+)
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(2, 2), (1, 1), (77, 1)])
+def test_a_failing_rank_stops_the_others_and_is_named(code, exit_code):
+    start = time.monotonic()
+    with pytest.raises(JobError, match=f"rank 1 failed with exit code {code}") as caught:
+        launch([sys.executable, "-c", FAIL_OR_SLEEP.format(code=code)], ranks=3)
+    assert time.monotonic() - start < 30
+    assert caught.value.exit_code == exit_code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_ranks_do_not_outlive_the_launcher(tmp_path, number):
+    command = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2", "sleep", "60"]
+    launcher = subprocess.Popen(command)
+    ranks = wait_for_children(launcher.pid, 2)
+    launcher.send_signal(number)
+    launcher.wait(timeout=30)
+    deadline = time.monotonic() + 10
+    while any(alive(rank) for rank in ranks):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_for_children(pid, count):
+    deadline = time.monotonic() + 30
+    while True:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = [int(child) for child in listed]
+        if len(children) == count:
+            return children
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
