@@ -1,0 +1,58 @@
+"""Colour scales for detector images: one for sizes, one for signed quantities."""
+
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, SymLogNorm
+from numpy.typing import NDArray
+
+from calobatch.plotting import BLUE, VERMILLION
+from calobatch.report.embed import png
+
+DECADES = 3
+SIZES = matplotlib.colormaps["inferno"]
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", ("#d3efff", "#56b4e9", BLUE, SIZES(0), VERMILLION, "#f5a35c", "#ffecd6")
+)
+
+
+@dataclass(frozen=True)
+class ColourScale:
+    """Values to colours. ``kind``: "log" for sizes; "linear" and "symlog" for signed values.
+
+    Zero is black in all three, so an image looks the same on a light and on a dark page. ``top``
+    is the largest size. "log" shows ``DECADES`` powers of ten below it; "symlog" shows one to
+    either side of zero, and is linear between.
+    """
+
+    kind: str
+    top: float
+
+    def paint(self, image_HW: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return colours (H, W, 3) from 0 to 1."""
+        colours = (SIZES if self.kind == "log" else SIGNED)(self._norm()(image_HW))
+        return np.asarray(colours, dtype=np.float64)[..., :3]
+
+    def ticks(self) -> tuple[str, str, str]:
+        """Return the values at the left end, the middle and the right end of the scale."""
+        if self.kind == "log":
+            return tuple(f"{self.top * 10**-d:.2g}" for d in (DECADES, DECADES / 2, 0))  # type: ignore[return-value]
+        return f"\N{MINUS SIGN}{self.top:.2g}", "0", f"+{self.top:.2g}"
+
+    def name(self) -> str:
+        """Return what kind of scale it is, in words."""
+        return {"log": "log", "linear": "linear", "symlog": "log to either side of zero"}[self.kind]
+
+    def bar(self) -> str:
+        """Return the scale itself, from low to high, as a picture of one row."""
+        steps = self._norm().inverse(np.linspace(0, 1, 128))
+        return png(self.paint(np.asarray(steps)[None]))
+
+    def _norm(self) -> Normalize:
+        top = self.top or 1.0
+        if self.kind == "log":
+            return LogNorm(top * 10.0**-DECADES, top, clip=True)
+        if self.kind == "linear":
+            return Normalize(-top, top, clip=True)
+        return SymLogNorm(top / 10, vmin=-top, vmax=top, clip=True)

@@ -1,0 +1,159 @@
+"""The figures of the page: ROC curves of all tasks of a dataset, and the history of each run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
+
+from calobatch.collect.run_folder import RunFolder
+from calobatch.plotting import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SPLIT_COLOURS,
+    SPLIT_LINES,
+    VERMILLION,
+    new_figure,
+)
+from calobatch.report.embed import svg
+from calobatch.train.history import best_epoch
+from calobatch.train.predictions import PREDICTIONS_FILE, Predictions, read_predictions
+
+TASK_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+POINTS = 400  # of a curve: finer than the page can show
+LOWEST_EFFICIENCY = 0.1  # below, the rejection is a matter of a few events
+
+
+class Curve(NamedTuple):
+    """A ROC curve to draw: signal and background efficiency at each point."""
+
+    label: str
+    colour: str
+    points: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def task_colours(tasks: Mapping[str, str]) -> dict[str, str]:
+    """Return a colour for each task, given the dataset of each; tasks of a dataset differ."""
+    seen: dict[str, int] = {}
+    colours = {}
+    for task, dataset in tasks.items():
+        number = seen.setdefault(dataset, 0)
+        colours[task] = TASK_COLOURS[number % len(TASK_COLOURS)]
+        seen[dataset] += 1
+    return colours
+
+
+def draw_roc(
+    runs: Sequence[RunFolder], colours: Mapping[str, str], classes: tuple[str, str]
+) -> Markup:
+    """Return the ROC curves of ``runs``, all of one dataset, on the test split."""
+    background, signal = classes
+    figure = _roc_figure(runs)
+    axes = figure.add_subplot()
+    for label, colour, (efficiency, left) in _curves(runs, colours):
+        axes.plot(efficiency, 1 - left, color=colour, label=label)
+    axes.plot([0, 1], [1, 0], color=GREY, linestyle=":", linewidth=1, label="chance")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.set(xlabel=f"{signal} efficiency", ylabel=f"1 \N{MINUS SIGN} {background} efficiency")
+    axes.legend(loc="lower left")
+    dataset = runs[0].record.dataset
+    return svg(figure, f"roc-{dataset}", f"ROC curves on the test split: {_tasks(runs)}")
+
+
+def draw_rejection(
+    runs: Sequence[RunFolder], colours: Mapping[str, str], classes: tuple[str, str]
+) -> Markup:
+    """Return the same curves as background rejection, on a log scale."""
+    background, signal = classes
+    figure = _roc_figure(runs)
+    axes = figure.add_subplot()
+    for label, colour, (efficiency, left) in _curves(runs, colours):
+        shown = (efficiency >= LOWEST_EFFICIENCY) & (left > 0)
+        axes.plot(efficiency[shown], 1 / left[shown], color=colour, label=label)
+    chance = np.linspace(LOWEST_EFFICIENCY, 1)
+    axes.plot(chance, 1 / chance, color=GREY, linestyle=":", linewidth=1, label="chance")
+    axes.set(xlim=(LOWEST_EFFICIENCY, 1), yscale="log")
+    axes.set(xlabel=f"{signal} efficiency", ylabel=f"1 / {background} efficiency")
+    axes.legend(loc="upper right")
+    name = f"rejection-{runs[0].record.dataset}"
+    words = f"{background} rejection against {signal} efficiency on the test split: {_tasks(runs)}"
+    return svg(figure, name, words)
+
+
+def _roc_figure(runs: Sequence[RunFolder]) -> Figure:
+    # The page scales figures to their column; so small, their text stays readable on a telephone.
+    return new_figure(simulated=runs[0].record.simulated, width=5.4, height=4.4)
+
+
+def _tasks(runs: Sequence[RunFolder]) -> str:
+    return ", ".join(dict.fromkeys(run.record.task for run in runs))
+
+
+def _curves(runs: Sequence[RunFolder], colours: Mapping[str, str]) -> Iterator[Curve]:
+    """Yield the curve of each run; only the first of a task has a label."""
+    labelled: set[str] = set()
+    for run in runs:
+        task = run.record.task
+        test = read_predictions(run.folder / PREDICTIONS_FILE)["test"]
+        yield Curve("" if task in labelled else task, colours[task], roc_points(test))
+        labelled.add(task)
+
+
+def roc_points(test: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return signal and background efficiency along the curve, thinned to what can be seen."""
+    left, efficiency, _ = roc_curve(test.label, test.score)
+    length = np.cumsum(np.hypot(np.diff(left, prepend=0), np.diff(efficiency, prepend=0)))
+    chosen = np.unique(np.searchsorted(length, np.linspace(0, length[-1], POINTS)))
+    chosen = chosen.clip(max=len(left) - 1)
+    return efficiency[chosen], left[chosen]
+
+
+def draw_history(run: RunFolder) -> Markup:
+    """Return validation AUC and both losses against the epoch, with the best epoch marked."""
+    record, history = run.record, run.history
+    figure = new_figure(simulated=record.simulated, width=4.4, height=3.9)
+    auc, loss = figure.subplots(2, sharex=True)
+    epochs = [epoch.epoch for epoch in history]
+    best = best_epoch(history)
+    for axes, split, values in (
+        (auc, "validation", [epoch.validation_auc for epoch in history]),
+        (loss, "train", [epoch.train_loss for epoch in history]),
+        (loss, "validation", [epoch.validation_loss for epoch in history]),
+    ):
+        axes.plot(
+            epochs,
+            values,
+            color=SPLIT_COLOURS[split],
+            linestyle=SPLIT_LINES[split],
+            label=split,
+            marker="o" if len(epochs) <= 40 else "",
+            markersize=4,
+        )
+    for axes in (auc, loss):
+        axes.axvline(best.epoch, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
+    auc.plot(best.epoch, best.validation_auc, "*", color=BLACK, markersize=12)
+    auc.margins(y=0.15)
+    auc.set_ylabel("AUC")
+    loss.set(ylabel="loss", xlabel="epoch", xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
+    loss.xaxis.set_major_locator(MaxNLocator(integer=True))
+    loss.xaxis.set_minor_locator(NullLocator())
+    loss.legend()
+    figure.align_ylabels()
+    return svg(figure, f"history-{record.task}-{record.seed}", _history_in_words(run))
+
+
+def _history_in_words(run: RunFolder) -> str:
+    best = best_epoch(run.history)
+    return (
+        f"Validation AUC and losses of {run.record.task}, seed {run.record.seed}, over "
+        f"{len(run.history)} epochs; the best, {best.validation_auc:.4f}, after epoch {best.epoch}"
+    )

@@ -1,0 +1,181 @@
+"""report: the runs of a scenario, its stores and its leaderboard as one self-contained page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from calobatch.atomic import write_text
+from calobatch.collect.run_folder import RunFolder, read_run
+from calobatch.config.models import SPLITS, Scenario
+from calobatch.errors import UserError
+from calobatch.progress import Progress
+from calobatch.report import formats
+from calobatch.report.architecture import Node, architecture
+from calobatch.report.curves import draw_history, draw_rejection, draw_roc, task_colours
+from calobatch.report.diagrams import diagram
+from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_seed, references
+from calobatch.report.leaderboard import TaskRow, read_leaderboard, task_rows
+from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
+from calobatch.store import Manifest, Store, open_store
+
+FOLDER = Path(__file__).parent
+
+
+class DatasetPart(NamedTuple):
+    """What the page shows of a dataset. ``roc`` is empty where no task uses it."""
+
+    manifest: Manifest
+    pixel_size: str
+    roc: tuple[Markup, ...]
+    samples: Gallery
+    means: Gallery
+    difference: Gallery
+
+
+class HistoryPart(NamedTuple):
+    """The history of one run."""
+
+    run: RunFolder
+    picture: Markup
+
+
+class ModelPart(NamedTuple):
+    """The model of a task, drawn and as a list of its layers."""
+
+    row: TaskRow
+    nodes: Sequence[Node]
+    picture: Markup
+
+
+def report(
+    scenario: Scenario,
+    runs: Sequence[Path],
+    stores: Sequence[Path],
+    leaderboard: Path,
+    output: Path,
+) -> None:
+    """Write the page ``output`` on the evaluated ``runs`` and the packed ``stores``.
+
+    The same inputs give the same page. Raises a UserError if a run is not of the scenario, is
+    missing from the leaderboard, or was trained on another version of its dataset.
+    """
+    found = _ordered(scenario, [read_run(folder) for folder in runs])
+    by_dataset = {store.manifest.dataset: store for store in map(open_store, stores)}
+    for run in found:
+        _check(run, by_dataset)
+    colours = task_colours({name: task.dataset for name, task in scenario.tasks.items()})
+    rows = task_rows(scenario, found, read_leaderboard(leaderboard), colours)
+    steps = len(by_dataset) + len(found) + len(rows)
+    parts: dict[str, list[DatasetPart | HistoryPart | ModelPart]] = {}
+    with Progress(f"report {scenario.name}", steps, "parts") as progress:
+        for name, drawn in (
+            ("datasets", (_dataset_part(s, found, colours) for s in by_dataset.values())),
+            ("histories", (HistoryPart(run, draw_history(run)) for run in found)),
+            ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
+        ):
+            parts[name] = []
+            for part in drawn:
+                parts[name].append(part)
+                progress.advance(1)
+    write_text(output, _render(scenario, found, rows, parts))
+
+
+def _render(
+    scenario: Scenario,
+    runs: Sequence[RunFolder],
+    rows: Sequence[TaskRow],
+    parts: Mapping[str, Sequence[DatasetPart | HistoryPart | ModelPart]],
+) -> str:
+    page = _environment().get_template("page.html")
+    shown = {row.name for row in rows}
+    return page.render(
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704
+        scenario=scenario,
+        scenario_yaml=yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False),
+        splits=SPLITS,
+        runs=runs,
+        packages=_packages(runs),
+        rows=rows,
+        missing=[name for name in scenario.tasks if name not in shown],
+        confidence=runs[0].metrics.confidence,
+        axis=axis_for(rows),
+        chart_of_seed=chart_of_seed,
+        chart_of_mean=chart_of_mean,
+        references=references,
+        **parts,
+    )
+
+
+def _ordered(scenario: Scenario, runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """Return the runs in the order of the scenario's tasks, then by seed."""
+    if not runs:
+        raise UserError("report needs at least one evaluated run")
+    order = list(scenario.tasks)
+    for run in runs:
+        if run.record.task not in order:
+            raise UserError(
+                f"{run.folder} is a run of {run.record.task}, which is no task of scenario "
+                f"{scenario.name}; leave it out"
+            )
+    return sorted(runs, key=lambda run: (order.index(run.record.task), run.record.seed))
+
+
+def _check(run: RunFolder, stores: Mapping[str, Store]) -> None:
+    dataset = run.record.dataset
+    if dataset not in stores:
+        raise UserError(f"{run.folder} was trained on {dataset}, whose store is not among --stores")
+    if stores[dataset].manifest.events_sha256 != run.record.dataset_sha256:
+        raise UserError(
+            f"{run.folder} was trained on another version of {dataset} than its store has now; "
+            "train again"
+        )
+
+
+def _dataset_part(
+    store: Store, runs: Sequence[RunFolder], colours: Mapping[str, str]
+) -> DatasetPart:
+    manifest = store.manifest
+    runs = [run for run in runs if run.record.dataset == manifest.dataset]
+    drawings = (draw_roc, draw_rejection) if runs else ()
+    means, difference = mean_galleries(store)
+    return DatasetPart(
+        manifest=manifest,
+        pixel_size=store.layout.pixel_size,
+        roc=tuple(draw(runs, colours, manifest.classes) for draw in drawings),
+        samples=sample_gallery(store),
+        means=means,
+        difference=difference,
+    )
+
+
+def _model_part(row: TaskRow, store: Store) -> ModelPart:
+    nodes = architecture(row.task.model, row.task.model_options, store.layout)
+    count = sum(node.parameters > 0 for node in nodes)
+    words = f"The model of {row.name}: {count} layers with parameters, listed in the table below"
+    return ModelPart(row, nodes, diagram(nodes, words))
+
+
+def _packages(runs: Sequence[RunFolder]) -> dict[str, str]:
+    """Return the versions of Python and of each package; several where runs differ."""
+    versions: dict[str, set[str]] = {}
+    for run in runs:
+        provenance = run.record.provenance
+        for name, version in {"python": provenance.python, **provenance.packages}.items():
+            versions.setdefault(name, set()).add(version or "not installed")
+    return {name: ", ".join(sorted(found)) for name, found in versions.items()}
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(FOLDER),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= formats.FILTERS
+    return environment

@@ -1,0 +1,80 @@
+import pytest
+import torch
+from torch import nn
+
+from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
+from calobatch.models.build import build_model, parameter_count
+from calobatch.report import architecture as module
+from calobatch.report.architecture import architecture
+
+MODELS = [
+    ("two_branch_cnn", ELECTRON_PHOTON),
+    ("cnn", ELECTRON_PHOTON),
+    ("vision_transformer", ELECTRON_PHOTON),
+    ("jet_cnn", QUARK_GLUON),
+]
+
+
+def ancestors(nodes, index):
+    parents = set(nodes[index].parents)
+    return parents.union(*(ancestors(nodes, parent) for parent in parents))
+
+
+@pytest.mark.parametrize(("name", "layout"), MODELS)
+def test_every_layer_with_parameters_is_named_and_they_add_up(name, layout):
+    nodes = architecture(name, {}, layout)
+    model = build_model(name, layout, {})
+    assert sum(node.parameters for node in nodes) == parameter_count(model)
+    with_parameters = {path.rpartition(".")[0] or path for path, _ in model.named_parameters()}
+    assert {node.name for node in nodes if node.parameters} == with_parameters
+
+
+@pytest.mark.parametrize(("name", "layout"), MODELS)
+def test_the_last_node_gives_the_logits_and_depends_on_everything(name, layout):
+    nodes = architecture(name, {}, layout)
+    assert nodes[-1].shape == (2,)
+    assert ancestors(nodes, len(nodes) - 1) == set(range(len(nodes) - 1))
+
+
+def test_branches_are_independent_until_they_are_joined():
+    nodes = architecture("two_branch_cnn", {}, ELECTRON_PHOTON)
+    join = next(i for i, node in enumerate(nodes) if node.kind == "concatenate")
+    first, second = (ancestors(nodes, parent) | {parent} for parent in nodes[join].parents)
+    assert [nodes[i].kind for i in first & second] == ["input"]
+    assert len(first) == len(second)
+
+
+def test_the_residual_paths_of_the_transformer_are_seen():
+    nodes = architecture("vision_transformer", {"depth": 3}, ELECTRON_PHOTON)
+    residual = [node for node in nodes if node.kind == "add" and len(node.parents) == 2]
+    assert len(residual) == 2 * 3
+    assert sum(node.kind == "attention" for node in nodes) == 3
+
+
+class Odd(nn.Module):
+    """A layer used twice, torch's own attention, and a loose parameter."""
+
+    inputs = ("image",)
+
+    def __init__(self, layout) -> None:
+        super().__init__()
+        self.shared = nn.Linear(32, 32)
+        self.attention = nn.MultiheadAttention(32, 2, batch_first=True)
+        self.scale = nn.Parameter(torch.ones(32))
+        self.out = nn.Linear(32, 2)
+
+    def forward(self, image_BCHW):
+        rows = self.shared(self.shared(image_BCHW[:, 0])) * self.scale
+        attended, _ = self.attention(rows, rows, rows)
+        return self.out((rows + attended).mean(dim=1))
+
+
+def test_shared_layers_are_counted_once_and_torch_layers_are_not_opened(monkeypatch):
+    monkeypatch.setattr(module, "build_model", lambda name, layout, options: Odd(layout))
+    nodes = architecture("odd", {}, ELECTRON_PHOTON)
+    assert sum(node.parameters for node in nodes) == parameter_count(Odd(ELECTRON_PHOTON))
+    assert [node.parameters > 0 for node in nodes if node.name == "shared"] == [True, False]
+    assert [node.kind for node in nodes] == [
+        "input", "Linear", "Linear", "mul scale", "MultiheadAttention", "add", "Linear"
+    ]  # fmt: skip
+    assert nodes[3].name == "scale"

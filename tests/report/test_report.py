@@ -1,0 +1,181 @@
+import csv
+import json
+import re
+import shutil
+from itertools import pairwise
+
+import pytest
+
+from calobatch.errors import UserError
+from calobatch.train.record import read_record
+from tests.report.page import Element, read_page
+
+BANNER = "Simulated stand-ins, not CMS data"
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Element:
+    return read_page(html)
+
+
+@pytest.fixture(scope="module")
+def board(page) -> Element:
+    return next(table for table in page.all("table") if "leaderboard" in table.classes)
+
+
+def lines_of(results) -> list[dict[str, str]]:
+    with results.leaderboard.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_task_and_every_seed_has_a_row(board, results):
+    rows = [row.text for row in board.all("tr")]
+    assert [name for row in rows for name in ("crops", "jets") if f" {name} " in f" {row} "] == [
+        "crops",
+        "jets",
+    ]
+    assert sum("mean over 2 seeds" in row for row in rows) == 1
+    assert sum(bool(re.search(r"\bseed 3\b", row)) for row in rows) == 2  # crops and jets
+    assert sum(bool(re.search(r"\bseed 5\b", row)) for row in rows) == 1
+
+
+def test_the_numbers_are_those_of_the_leaderboard(board, results):
+    text = board.text
+    for line in lines_of(results):
+        if line["split"] == "test":
+            for column in ("auc", "auc_low", "auc_high", "accuracy"):
+                assert f"{float(line[column]):.4f}" in text, (line["task"], column)
+        if line["split"] == "validation":
+            assert f"{float(line['auc']):.4f}" in text
+
+
+def test_a_task_with_several_seeds_shows_their_mean_and_deviation(board, results):
+    first, second = (
+        float(line["auc"])
+        for line in lines_of(results)
+        if (line["task"], line["split"]) == ("crops", "test")
+    )
+    row = next(row for row in board.all("tr") if "mean over 2 seeds" in row.text)
+    assert f"{(first + second) / 2:.4f}" in row.text
+    assert f"± {abs(first - second) / 2**0.5:.4f}" in row.text
+
+
+def test_a_reference_is_shown_with_its_split_and_never_that_of_training_events(html, board):
+    assert "0.6543 validation" in board.text
+    assert "0.6432 test" in board.text
+    shown, scenario = html.split("The complete scenario")
+    assert "0.9876" not in shown
+    assert "0.9876" in scenario
+
+
+def test_a_task_without_a_run_is_named(page):
+    assert any("later" in item.text and "no finished run" in item.text for item in page.all("li"))
+
+
+def test_the_page_needs_nothing_but_itself(page, html):
+    for element in page.everything():
+        assert element.tag not in ("script", "link", "iframe", "object", "base")
+        for name in ("src", "href", "xlink:href", "srcset", "data", "poster"):
+            address = element.attributes.get(name, "#")
+            assert address.startswith(("#", "data:image/png;base64,")), (element.tag, address)
+    assert "@import" not in html
+    assert set(re.findall(r"url\((.)", html)) <= {"#"}
+
+
+def test_every_anchor_leads_somewhere_and_no_id_is_used_twice(page):
+    ids = [e.attributes["id"] for e in page.everything() if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    links = [
+        e.attributes[name][1:]
+        for e in page.everything()
+        for name in ("href", "xlink:href")
+        if e.attributes.get(name, "").startswith("#")
+    ]
+    assert links
+    assert set(links) <= set(ids)
+
+
+def test_every_picture_says_what_it_shows(page):
+    images = page.all("img")
+    assert len(images) > 20
+    assert all(image.attributes.get("alt", "").strip() for image in images)
+    for drawing in page.all("svg"):
+        hidden = drawing.attributes.get("aria-hidden") == "true"
+        assert hidden or (drawing.attributes["role"] == "img" and drawing.all("title")[0].text)
+
+
+def test_headings_never_skip_a_level(page):
+    levels = [int(e.tag[1]) for e in page.everything() if re.fullmatch(r"h[1-6]", e.tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_titles_with_markup_are_shown_as_they_are_written(page):
+    assert page.all("h1")[0].text == "Small & <quick>"
+    assert any("a paper <of old> & others" in item.text for item in page.all("li"))
+
+
+def test_provenance_names_dataset_device_commit_and_packages(html, results):
+    for run in results.runs:
+        record = read_record(run)
+        assert record.dataset_sha256[:12] in html
+        assert record.provenance.packages["torch"] in html
+        assert all(digest[:12] in html for digest in record.source_sha256.values())
+
+
+def test_the_same_inputs_give_the_same_page_in_whatever_order(results, html, tmp_path):
+    backwards = results._replace(runs=results.runs[::-1])
+    assert backwards.page(tmp_path / "backwards.html") == html
+
+
+def test_the_page_is_light(html):
+    assert len(html.encode()) < 3_000_000
+
+
+def test_the_banner_is_there_exactly_if_data_are_simulated(html, results, tmp_path):
+    assert BANNER in html
+    real = as_if_from_cms(results, tmp_path).page(tmp_path / "real.html")
+    assert BANNER not in real
+    assert "imulated" not in real.split("The complete scenario")[0]
+
+
+def as_if_from_cms(results, folder):
+    """Copy the results, with records and manifests that do not say that they are simulated."""
+    runs = [folder / run.parent.name / run.name for run in results.runs]
+    stores = [folder / "stores" / store.name for store in results.stores]
+    for source, target in zip([*results.runs, *results.stores], [*runs, *stores], strict=True):
+        shutil.copytree(source, target)
+    for path in [run / "run.json" for run in runs] + [s / "manifest.json" for s in stores]:
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"simulated": False}))
+    return results._replace(runs=runs, stores=stores)
+
+
+def test_a_run_of_another_scenario_is_refused(results, scenario, tmp_path):
+    other = scenario.model_copy(update={"tasks": {"jets": scenario.tasks["jets"]}})
+    with pytest.raises(UserError, match=r"crops.*no task of scenario small"):
+        results._replace(scenario=other).page(tmp_path / "page.html")
+
+
+def test_a_run_that_the_leaderboard_lacks_is_refused(results, tmp_path):
+    lines = results.leaderboard.read_text().splitlines(keepends=True)
+    (tmp_path / "short.csv").write_text("".join(li for li in lines if not li.startswith("jets")))
+    with pytest.raises(UserError, match=r"no line for task jets, seed 3.*collect"):
+        results._replace(leaderboard=tmp_path / "short.csv").page(tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_run_on_another_version_of_its_dataset_is_refused(results, tmp_path):
+    copied = as_if_from_cms(results, tmp_path)
+    manifest = copied.stores[0] / "manifest.json"
+    content = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(content | {"events_sha256": "0" * 64}))
+    with pytest.raises(UserError, match=r"another version of electron_photon.*train again"):
+        copied.page(tmp_path / "page.html")
+
+
+def test_a_missing_store_is_named(results, tmp_path):
+    crops_only = results._replace(stores=results.stores[:1])
+    with pytest.raises(UserError, match="quark_gluon, whose store is not among --stores"):
+        crops_only.page(tmp_path / "page.html")
