@@ -1,0 +1,210 @@
+"""What MLflow holds after collect, asked through MLflow's own client."""
+
+import csv
+import json
+import shutil
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+
+from calobatch.collect.collect import collect
+from calobatch.collect.leaderboard import COLUMNS
+from calobatch.config.models import SPLITS
+from calobatch.errors import UserError
+from calobatch.evaluate.metrics import read_metrics
+from calobatch.store import open_store
+from calobatch.train.history import read_history
+from calobatch.train.predictions import read_predictions
+from calobatch.train.record import read_record
+
+
+@pytest.fixture(scope="module")
+def collected(scenario, runs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)  # artifacts lie beside the database
+        uri = f"sqlite:///{folder}/mlflow.db"
+        collect(scenario, runs, uri, folder / "leaderboard.csv")
+        yield uri, folder
+
+
+def all_runs(client):
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    return client.search_runs(experiments)
+
+
+def snapshot(uri):
+    """Everything that MLflow holds of every run, in an order of its own."""
+    client = MlflowClient(uri)
+    content = {}
+    for run in all_runs(client):
+        metrics = {
+            name: [(m.step, m.timestamp, m.value) for m in client.get_metric_history(
+                run.info.run_id, name)]
+            for name in run.data.metrics
+        }  # fmt: skip
+        artifacts = sorted(a.path for a in client.list_artifacts(run.info.run_id))
+        info = (run.info.status, run.info.start_time, run.info.end_time)
+        content[run.info.run_id] = (info, run.data.tags, run.data.params, metrics, artifacts)
+    return content
+
+
+def children(uri, key="tests/crops/seed1"):
+    return [r for r in all_runs(MlflowClient(uri)) if r.data.tags["calobatch.key"] == key]
+
+
+def test_one_parent_and_a_child_for_each_training(collected):
+    uri, _ = collected
+    found = all_runs(MlflowClient(uri))
+    parents = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
+    assert [run.info.run_name for run in parents] == ["tests"]
+    nested = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {parents[0].info.run_id}
+    assert sorted(r.info.run_name for r in nested) == ["crops seed 1", "crops seed 2"]
+    assert {run.info.status for run in found} == {"FINISHED"}
+
+
+def test_every_hyperparameter_is_there(collected, runs):
+    params = children(collected[0])[0].data.params
+    training = read_record(runs[0]).training.model_dump()
+    for name, value in training.items():
+        if isinstance(value, dict):
+            assert all(params[f"{name}.{key}"] == str(v) for key, v in value.items())
+        else:
+            assert params[name] == str(value)
+    assert params["seed"] == "1"
+
+
+def test_every_epoch_is_there_at_the_time_it_ended(collected, runs):
+    client = MlflowClient(collected[0])
+    run_id = children(collected[0])[0].info.run_id
+    history = read_history(runs[0] / "history.jsonl")
+    for name in ("train_loss", "validation_auc", "learning_rate"):
+        logged = client.get_metric_history(run_id, f"epoch_{name}")
+        assert [(m.step, m.timestamp, m.value) for m in logged] == [
+            (epoch.epoch, round(epoch.time * 1000), getattr(epoch, name)) for epoch in history
+        ]
+
+
+def test_final_metrics_are_those_of_evaluate(collected, runs):
+    logged = children(collected[0])[0].data.metrics
+    for split, measured in read_metrics(runs[0]).splits.items():
+        assert logged[f"{split}_auc"] == measured.auc
+        assert logged[f"{split}_accuracy"] == measured.accuracy
+
+
+def test_provenance_names_code_data_packages_and_machine(collected, runs):
+    tags = children(collected[0])[0].data.tags
+    record = read_record(runs[0])
+    assert tags["calobatch.git_commit"] == record.provenance.git_commit
+    assert tags["calobatch.git_dirty"] in ("true", "false")
+    assert tags["calobatch.dataset_sha256"] == record.dataset_sha256
+    assert tags["calobatch.config_sha256"] == record.identity
+    assert tags["calobatch.package.torch"] == record.provenance.packages["torch"]
+    assert (tags["calobatch.device"], tags["calobatch.ranks"]) == ("cpu", "1")
+    assert tags["calobatch.source_sha256.0.hdf5"] == record.source_sha256["0.hdf5"]
+
+
+def test_plots_and_predictions_are_artifacts(collected, runs):
+    client = MlflowClient(collected[0])
+    run_id = children(collected[0])[0].info.run_id
+    top = {artifact.path for artifact in client.list_artifacts(run_id)}
+    assert {"run.json", "metrics.json", "history.jsonl", "predictions.parquet"} <= top
+    plots = {artifact.path for artifact in client.list_artifacts(run_id, "plots")}
+    assert plots == {f"plots/{path.name}" for path in (runs[0] / "plots").glob("*.png")}
+
+
+def test_the_logged_model_gives_the_scores_of_the_predictions(collected, runs):
+    run_id = children(collected[0])[0].info.run_id
+    mlflow.set_tracking_uri(collected[0])
+    model = mlflow.pytorch.load_model(f"runs:/{run_id}/model")
+    store = open_store(runs[0].parents[1] / "store")
+    events = store.events_of("test")
+    logits = model(torch.from_numpy(store.dense(events)))
+    scores = torch.softmax(logits, dim=1)[:, 1].detach().numpy()
+    expected = read_predictions(runs[0] / "predictions.parquet")["test"].score
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_the_logged_model_says_what_it_takes(collected):
+    run_id = children(collected[0])[0].info.run_id
+    mlflow.set_tracking_uri(collected[0])
+    signature = mlflow.models.get_model_info(f"runs:/{run_id}/model").signature
+    assert signature.inputs.inputs[0].shape == (-1, 2, 32, 32)
+    assert signature.outputs.inputs[0].shape == (-1, 2)
+
+
+def test_the_leaderboard_has_a_line_for_each_run_and_split(collected, runs):
+    uri, folder = collected
+    with (folder / "leaderboard.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert tuple(lines[0]) == COLUMNS
+    assert [(line["seed"], line["split"]) for line in lines] == [
+        (seed, split) for seed in ("1", "2") for split in SPLITS
+    ]
+    assert {line["run_id"] for line in lines} == {
+        run.info.run_id for seed in (1, 2) for run in children(uri, f"tests/crops/seed{seed}")
+    }
+    references = {line["split"]: line["reference_auc"] for line in lines}
+    assert references == {"train": "", "validation": "0.7", "test": ""}
+
+
+def test_collecting_again_changes_nothing(collected, scenario, runs):
+    uri, folder = collected
+    before, board = snapshot(uri), (folder / "leaderboard.csv").read_bytes()
+    collect(scenario, runs, uri, folder / "leaderboard.csv")
+    assert snapshot(uri) == before
+    assert (folder / "leaderboard.csv").read_bytes() == board
+
+
+def changed(runs, folder):
+    """Copy the runs; the first has another outcome, as after another training."""
+    copies = [folder / "crops" / run.name for run in runs]
+    for run, copy in zip(runs, copies, strict=True):
+        shutil.copytree(run, copy)
+    record = json.loads((copies[0] / "run.json").read_text())
+    (copies[0] / "run.json").write_text(json.dumps(record | {"started": record["started"] - 1}))
+    return copies
+
+
+def test_a_repeated_training_gets_a_new_run_and_the_old_one_is_kept(
+    collected, scenario, runs, tmp_path
+):
+    uri, _ = collected
+    old = children(uri)[0].info.run_id
+    collect(scenario, changed(runs, tmp_path), uri, tmp_path / "leaderboard.csv")
+    states = {run.info.run_id: run.data.tags["calobatch.state"] for run in children(uri)}
+    assert states.pop(old) == "superseded"
+    assert list(states.values()) == ["current"]
+    collect(scenario, runs, uri, tmp_path / "leaderboard.csv")  # back to the first outcome
+    states = {run.info.run_id: run.data.tags["calobatch.state"] for run in children(uri)}
+    assert states.pop(old) == "current"
+    assert list(states.values()) == ["superseded"]
+
+
+def test_a_run_that_a_kill_left_incomplete_is_written_again(scenario, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with monkeypatch.context() as patched:
+
+        def die(*_):
+            raise KeyboardInterrupt
+
+        patched.setattr("calobatch.collect.mlflow_store.log_model", die)
+        with pytest.raises(KeyboardInterrupt):
+            collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    assert not (tmp_path / "leaderboard.csv").exists()
+    collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    found = children(uri)
+    assert [run.data.tags["calobatch.state"] for run in found] == ["current"]
+    assert len(MlflowClient(uri).get_metric_history(found[0].info.run_id, "epoch_seconds")) == 3
+
+
+def test_a_run_without_metrics_is_refused(scenario, runs, tmp_path):
+    shutil.copytree(runs[0], tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    with pytest.raises(UserError, match=r"no metrics\.json; train and evaluate it first"):
+        collect(scenario, [tmp_path / "run"], "sqlite://", tmp_path / "leaderboard.csv")

@@ -1,0 +1,59 @@
+"""A checkout of its own for the workflow to run in, and one real run of the whole DAG there."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS = 600
+
+
+class Workflow:
+    """A copy of the checkout, as a fresh clone would have it, and `snakemake` in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in _files_of_the_checkout():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, target, follow_symlinks=False)
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run snakemake with what the environment of these tests has installed."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        answer = subprocess.run(
+            ["snakemake", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+        )
+        if check and answer.returncode:
+            raise AssertionError(f"snakemake {arguments}:\n{answer.stdout}\n{answer.stderr}")
+        return answer
+
+
+def _files_of_the_checkout() -> list[str]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    names = [name for name in listed.stdout.split("\0") if name]
+    return [name for name in names if (CHECKOUT / name).exists()]
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Workflow:
+    """A fresh clone: nothing has run in it."""
+    return Workflow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workflow:
+    """A clone in which the scenario "test" has run, with 2 Horovod ranks for each task."""
+    workflow = Workflow(tmp_path_factory.mktemp("finished"))
+    workflow.snakemake("--profile", "cluster/local", "--config", "scenario=test")
+    return workflow

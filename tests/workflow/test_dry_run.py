@@ -1,0 +1,50 @@
+"""`snakemake -n` in a fresh clone: the complete DAG for every scenario and every profile."""
+
+import re
+
+import pytest
+
+PUBLIC_FILES = 2 + 6 + 1
+JOBS = {
+    "quickstart": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4},
+    "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4},
+    "cms": {"fetch": PUBLIC_FILES, "pack": 3, "train": 12, "evaluate": 12},
+}
+
+
+def jobs(output):
+    """The jobs that a dry run lists, by rule."""
+    table = output.split("Job stats:")[1].split("total")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.M)}
+
+
+@pytest.mark.parametrize("profile", [None, "cluster/local", "slurm"])
+@pytest.mark.parametrize("scenario", JOBS)
+def test_the_whole_dag_is_planned_with_no_data_on_disk(fresh, scenario, profile):
+    chosen = ["--profile", profile] if profile else []
+    answer = fresh.snakemake("-n", *chosen, "--config", f"scenario={scenario}")
+    expected = JOBS[scenario] | {"collect": 1, "report": 1, "all": 1}
+    assert jobs(answer.stdout + answer.stderr) == expected
+    assert not (fresh.folder / "data").exists()
+    assert not (fresh.folder / "results").exists()
+
+
+def test_quickstart_is_the_default(fresh):
+    assert "results/quickstart/report.html" in fresh.snakemake("-n").stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("set=tasks.electron_photon_cnn.epoch=5", "unknown key; did you mean 'epochs'"),
+        ("set=tasks.electron_photon_cnn.epochs=many", "epochs: Input should be a valid integer"),
+        ("set=tasks.electron_photon_cnn.dataset=pions", "there is no dataset 'pions'"),
+        ("scenario=nowhere", "there is no scenario 'nowhere'"),
+        ("scenaro=cms", "--config has no scenaro"),
+    ],
+)
+def test_a_wrong_configuration_stops_before_the_dag_with_one_message(fresh, config, message):
+    answer = fresh.snakemake("-n", "--config", config, check=False)
+    assert answer.returncode == 2
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stdout + answer.stderr

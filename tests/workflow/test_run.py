@@ -1,0 +1,122 @@
+"""The whole DAG, run for real on tiny data with 2 Horovod ranks, checked end to end."""
+
+import csv
+import json
+import time
+
+import mlflow
+import pyarrow.parquet as pq
+import pytest
+from mlflow.tracking import MlflowClient
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from tests.workflow.test_dry_run import jobs
+
+LOCAL = ("--profile", "cluster/local", "--config", "scenario=test")
+TASKS = {
+    "electron_photon_two_branch",
+    "electron_photon_cnn",
+    "electron_photon_vit",
+    "quark_gluon_cnn",
+}
+
+
+@pytest.fixture(scope="module")
+def leaderboard(finished):
+    with (finished.folder / "results/test/leaderboard.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def predictions_of(finished, line):
+    folder = finished.folder / "results/test" / line["task"] / f"seed{line['seed']}"
+    table = pq.read_table(folder / "predictions.parquet").to_pandas()
+    return table[table["split"] == line["split"]]
+
+
+def test_the_leaderboard_has_every_task_and_split(leaderboard):
+    assert {line["task"] for line in leaderboard} == TASKS
+    assert len(leaderboard) == 3 * len(TASKS)
+    assert {line["ranks"] for line in leaderboard} == {"2"}
+
+
+def test_the_leaderboard_can_be_recomputed_from_the_predictions(finished, leaderboard):
+    for line in leaderboard:
+        table = predictions_of(finished, line)
+        assert len(table) == int(line["n_events"])
+        assert roc_auc_score(table["label"], table["score"]) == pytest.approx(
+            float(line["auc"]), abs=1e-6
+        )
+        assert accuracy_score(table["label"], table["score"] > 0.5) == pytest.approx(
+            float(line["accuracy"]), abs=1e-6
+        )
+        assert float(line["auc_low"]) <= float(line["auc"]) <= float(line["auc_high"])
+
+
+def test_every_event_of_the_store_was_scored_once(finished, leaderboard):
+    for line in leaderboard:
+        manifest = finished.folder / "data/test/packed" / line["dataset"] / "manifest.json"
+        counts = json.loads(manifest.read_text())["counts"]
+        assert sum(counts[line["split"]].values()) == int(line["n_events"])
+
+
+def test_mlflow_holds_the_run_of_every_line(finished, leaderboard):
+    uri = f"sqlite:///{finished.folder}/mlflow.db"
+    client = MlflowClient(uri)
+    for line in leaderboard:
+        run = client.get_run(line["run_id"])
+        assert run.data.tags["calobatch.key"] == f"test/{line['task']}/seed{line['seed']}"
+        assert run.data.metrics[f"{line['split']}_auc"] == pytest.approx(
+            float(line["auc"]), abs=1e-6
+        )
+        assert run.data.params["communicator"] == "horovod"
+        assert run.data.tags["calobatch.ranks"] == "2"
+    parents = {
+        client.get_run(line["run_id"]).data.tags["mlflow.parentRunId"] for line in leaderboard
+    }
+    assert len(parents) == 1
+
+
+def test_mlflow_gives_back_the_models(finished, leaderboard):
+    mlflow.set_tracking_uri(f"sqlite:///{finished.folder}/mlflow.db")
+    for line in leaderboard:
+        if line["split"] == "test":
+            model = mlflow.pytorch.load_model(f"runs:/{line['run_id']}/model")
+            assert sum(p.numel() for p in model.parameters()) == int(line["parameters"])
+
+
+def test_the_report_shows_every_task_and_says_that_data_are_simulated(finished):
+    page = (finished.folder / "results/test/report.html").read_text()
+    assert all(task in page for task in TASKS)
+    assert "simulated" in page.lower()
+
+
+def test_a_second_run_has_nothing_to_do_and_says_so_in_seconds(finished):
+    start = time.monotonic()
+    answer = finished.snakemake(*LOCAL)
+    assert "Nothing to be done" in answer.stdout + answer.stderr
+    assert time.monotonic() - start < 30
+
+
+def test_one_hyperparameter_reruns_that_training_and_what_follows(finished):
+    answer = finished.snakemake("-n", *LOCAL, "set=tasks.electron_photon_cnn.learning_rate=0.01")
+    planned = jobs(answer.stdout + answer.stderr)
+    assert planned == {"train": 1, "evaluate": 1, "collect": 1, "report": 1, "all": 1}
+    assert "results/test/electron_photon_cnn/seed1/run.json" in answer.stdout + answer.stderr
+
+
+def test_another_seed_adds_its_own_runs_only(finished):
+    answer = finished.snakemake("-n", *LOCAL, "set=seeds=[1,2]")
+    planned = jobs(answer.stdout + answer.stderr)
+    assert planned == {"train": 4, "evaluate": 4, "collect": 1, "report": 1, "all": 1}
+
+
+def test_snakemakes_own_report_can_be_made(finished):
+    finished.snakemake(*LOCAL, "--report", "snakemake_report.html")
+    page = (finished.folder / "snakemake_report.html").read_text()
+    assert "electron_photon_vit" in page
+
+
+def test_every_rule_left_a_log_of_its_own_name(finished):
+    logs = finished.folder / "logs/test"
+    names = {path.relative_to(logs).parts[0].removesuffix(".log") for path in logs.rglob("*.log")}
+    assert names == {"simulate", "pack", "train", "evaluate", "collect", "report"}
