@@ -44,7 +44,8 @@ $(VENV)/stamp: environment/constraints.txt environment/build_horovod.sh pyprojec
 
 run: setup
 	@snakemake --profile cluster/local --config scenario=$(SCENARIO) $(if $(SET),set="$(SET)")
-	@python -m calobatch.collect.leaderboard results/$(SCENARIO)/leaderboard.csv
+	@echo
+	@calobatch leaderboard results/$(SCENARIO)/leaderboard.csv
 	@echo
 	@echo "Report   results/$(SCENARIO)/report.html"
 	@echo "MLflow   $(VENV)/bin/mlflow ui     then open http://127.0.0.1:5000"

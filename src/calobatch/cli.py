@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--settings", type=_json, required=True, metavar="JSON")
     report.add_argument("--output", type=Path, required=True, metavar="HTML")
 
+    leaderboard = _verb(verbs, "leaderboard", _leaderboard, "print the leaderboard of a scenario")
+    leaderboard.add_argument("csv", type=Path)
+
     check = _verb(verbs, "check", _check, "read a scenario and print it, complete and checked")
     check.add_argument("scenario", nargs="?", default="quickstart")
     check.add_argument("--set", default="", metavar="KEY=VALUE", dest="overrides")
@@ -196,6 +199,12 @@ def _report(options: argparse.Namespace) -> None:
 
     scenario = validated(Scenario, options.settings, "--settings")
     report(scenario, options.runs, options.stores, options.leaderboard, options.output)
+
+
+def _leaderboard(options: argparse.Namespace) -> None:
+    from calobatch.collect.leaderboard import format_leaderboard
+
+    print(format_leaderboard(options.csv))
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -124,7 +124,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
 
 def test_an_unknown_option_is_refused_with_the_known_ones():
-    with pytest.raises(UserError, match="filter_count.*it takes filters, width"):
+    with pytest.raises(UserError, match=r"filter_count.*it takes filters, width"):
         build_model("cnn", ELECTRON_PHOTON, {"filter_count": 3})
 
 
