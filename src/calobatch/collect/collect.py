@@ -17,7 +17,7 @@ def collect(
     Raises a UserError if a run is incomplete or the MLflow store cannot be used.
     """
     runs = [read_run(folder) for folder in folders]
-    store = MlflowStore(tracking_uri, scenario)
+    store = MlflowStore(tracking_uri, scenario, runs)
     run_ids = {run.folder: store.write(run) for run in runs}
     write_leaderboard(scenario, runs, run_ids, leaderboard)
     print(format_leaderboard(leaderboard))

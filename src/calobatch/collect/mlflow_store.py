@@ -6,6 +6,7 @@ outcome gets a new run; the old one is kept, marked superseded.
 """
 
 import logging
+from collections.abc import Sequence
 
 import mlflow
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -30,7 +31,7 @@ CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 class MlflowStore:
     """One scenario's runs in an MLflow store."""
 
-    def __init__(self, tracking_uri: str, scenario: Scenario) -> None:
+    def __init__(self, tracking_uri: str, scenario: Scenario, runs: Sequence[RunFolder]) -> None:
         _quiet()
         mlflow.set_tracking_uri(tracking_uri)
         self.scenario = scenario
@@ -47,7 +48,11 @@ class MlflowStore:
                 f"cannot use the MLflow store {tracking_uri}: {error}; set MLFLOW_TRACKING_URI, "
                 "for example to sqlite:///mlflow.db"
             ) from None
-        self.parent_id = self._parent()
+        # MLflow's page opens an experiment of this kind with its training runs in front.
+        self.client.set_experiment_tag(
+            self.experiment_id, "mlflow.experimentKind", "custom_model_development"
+        )
+        self.parent_id = self._parent(runs)
 
     def write(self, run: RunFolder) -> str:
         """Write a training unless it is there already; return the id of its run."""
@@ -64,17 +69,20 @@ class MlflowStore:
         self._make_current(key, run_id)
         return run_id
 
-    def _parent(self) -> str:
+    def _parent(self, runs: Sequence[RunFolder]) -> str:
+        """Return the run of the scenario, which lasts from its first training to its last."""
         key = self.scenario.name
-        found = self._find(key)
-        if found:
-            run_id = str(found[0].info.run_id)
-        else:
-            tags = {KEY: key, STATE: CURRENT}
-            run_id = str(
-                self.client.create_run(self.experiment_id, tags=tags, run_name=key).info.run_id
+        found = self._find(key) or [
+            self.client.create_run(
+                self.experiment_id,
+                start_time=round(min(run.record.started for run in runs) * 1000),
+                tags={KEY: key, STATE: CURRENT},
+                run_name=key,
             )
-            self.client.set_terminated(run_id)
+        ]
+        run_id = str(found[0].info.run_id)
+        finished = round(max(run.record.finished for run in runs) * 1000)
+        self.client.set_terminated(run_id, end_time=finished)
         self.client.set_tag(run_id, "mlflow.note.content", self.scenario.title)
         text = self.scenario.model_dump_json(indent=2)
         self.client.log_text(run_id, text, "scenario.json")
