@@ -31,6 +31,9 @@ except ImportError as error:
     ) from None
 
 RENDEZVOUS_TIMEOUT_SECONDS = 60.0
+# Every cycle the ranks agree on what is ready. At Horovod's own 1 ms that takes cores away from
+# ranks that compute on them: on 2 cores, 9,300 events/s with the two-branch CNN against 12,000.
+CPU_CYCLE_MILLISECONDS = "5"
 
 Value = TypeVar("Value")
 
@@ -38,7 +41,9 @@ Value = TypeVar("Value")
 class HorovodCommunicator:
     """The ranks of one Horovod job."""
 
-    def __init__(self, place: Placement) -> None:
+    def __init__(self, place: Placement, device: torch.device) -> None:
+        if device.type == "cpu":
+            os.environ.setdefault("HOROVOD_CYCLE_TIME", CPU_CYCLE_MILLISECONDS)
         if place.rank == 0:
             place = replace(place, port=_serve_rendezvous(place))
         _wait_for_rendezvous(place)

@@ -58,4 +58,4 @@ def connect(backend: str, place: Placement, device: torch.device) -> Communicato
         return TorchCommunicator(place, device)
     from calobatch.communicator.horovod import HorovodCommunicator
 
-    return HorovodCommunicator(place)
+    return HorovodCommunicator(place, device)
