@@ -89,6 +89,11 @@ def test_a_diverging_training_is_a_failed_job_that_names_the_mend(crops_store, q
     assert not (tmp_path / "run.json").exists()
 
 
+def test_a_dead_model_is_told_of(crops_store, quick, tmp_path, capsys):
+    train("task", quick(model="cnn", learning_rate=1.0, epochs=1), 1, crops_store, tmp_path)
+    assert "every event has the same score" in capsys.readouterr().err
+
+
 def test_more_ranks_than_were_started_are_refused(crops_store, quick, tmp_path):
     with pytest.raises(UserError, match="set to 2 ranks, but 1 were started"):
         train("task", quick(ranks=2, communicator="horovod"), 1, crops_store, tmp_path)

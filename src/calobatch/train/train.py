@@ -164,6 +164,12 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 )
                 write_history(history, output / "checkpoint" / HISTORY_FILE)
             _say(communicator, _epoch_line(task, seed, history[-1], settings.epochs))
+            if np.ptp(scores) == 0:
+                _say(
+                    communicator,
+                    f"train {task} seed {seed}: every event has the same score, the model's units "
+                    "are dead; lower learning_rate, set warmup_epochs, or try another seed",
+                )
 
     model.load_state_dict(best_model)
     scores = score_events(model, maker, np.arange(len(store)), communicator)
