@@ -7,12 +7,15 @@ import argparse
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from calobatch.errors import JobError, UserError
+
+SECONDS_FOR_RANK_0_TO_SPEAK = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (UserError, JobError) as error:
         if options.traceback:
             traceback.print_exc()
+        if os.environ.get("CALOBATCH_RANK", "0") != "0":
+            # All ranks meet most mistakes at once; rank 0 tells of them and the others are stopped.
+            time.sleep(SECONDS_FOR_RANK_0_TO_SPEAK)
         print(f"calobatch {options.verb}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

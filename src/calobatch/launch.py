@@ -6,6 +6,7 @@ and serves every back end alike.
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from calobatch.communicator.placement import Placement
-from calobatch.errors import JobError
+from calobatch.errors import JobError, UserError
 
 SECONDS_TO_LEAVE = 5.0
 PR_SET_PDEATHSIG = 1
@@ -24,9 +25,12 @@ PR_SET_PDEATHSIG = 1
 def launch(command: Sequence[str], ranks: int) -> None:
     """Run ``command`` as ``ranks`` processes that know their place, and wait for all of them.
 
-    Raises a JobError that names the first rank to fail; the others are stopped. If the launcher
-    itself dies, the kernel stops the ranks.
+    Raises a JobError that names the first rank to fail; the others are stopped. A rank that ends
+    with 2 has told the user what to mend: the launcher ends with 2 as well, and adds nothing. If
+    the launcher itself dies, the kernel stops the ranks.
     """
+    if shutil.which(command[0]) is None:
+        raise UserError(f"there is no program {command[0]!r}; correct the name, or install it")
     port = _free_port()
     children = [_start(command, rank, ranks, port) for rank in range(ranks)]
     previous = signal.signal(signal.SIGTERM, _stop_on_signal)
@@ -57,14 +61,15 @@ def _free_port() -> int:
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> None:
-    while any(child.poll() is None for child in children):
+    running = True
+    while running:
+        running = any(child.poll() is None for child in children)
         for rank, child in enumerate(children):
-            if child.poll():
+            if child.returncode == UserError.exit_code:
+                sys.exit(UserError.exit_code)
+            if child.returncode:
                 raise _failure(rank, child.returncode)
         time.sleep(0.05)
-    for rank, child in enumerate(children):
-        if child.returncode:
-            raise _failure(rank, child.returncode)
 
 
 def _failure(rank: int, returncode: int) -> JobError:
@@ -73,13 +78,10 @@ def _failure(rank: int, returncode: int) -> JobError:
         if returncode < 0
         else f"failed with exit code {returncode}"
     )
-    error = JobError(
+    return JobError(
         f"rank {rank} {how}; the other ranks were stopped. Run the same command again "
         "to go on from the last checkpoint"
     )
-    # A mistake of the user's stays one, whichever rank found it.
-    error.exit_code = 2 if returncode == 2 else 1
-    return error
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:

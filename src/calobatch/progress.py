@@ -8,6 +8,8 @@ from typing import Self
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
+LINE = "{desc}: {n_fmt}/{total_fmt}{unit} {rate_fmt} [{elapsed}<{remaining}]"
+LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}{unit} {rate_fmt} [{elapsed}]"
 
 
 class Progress:
@@ -53,7 +55,7 @@ class Progress:
             prefix=self.label,
             unit=self.unit,
             unit_scale=True,
-            bar_format="{desc}: {n_fmt}/{total_fmt}{unit} {rate_fmt} [{elapsed}<{remaining}]",
+            bar_format=LINE if self.total else LINE_WITHOUT_TOTAL,
         )
         print(meter, file=sys.stderr, flush=True)
 

@@ -8,7 +8,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-PACKAGES = ("calobatch", "torch", "horovod", "numpy", "pyarrow", "h5py", "scikit-learn")
+PACKAGES = (
+    "calobatch",
+    "torch",
+    "horovod",
+    "numpy",
+    "pyarrow",
+    "h5py",
+    "scikit-learn",
+    "pythia8mc",
+    "fastjet",
+)
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -28,7 +38,7 @@ def provenance() -> Provenance:
     """Return the provenance of a run of this code, here and now."""
     return Provenance(
         git_commit=_git("rev-parse", "HEAD"),
-        git_dirty=bool(_git("status", "--porcelain", "--untracked-files=no")),
+        git_dirty=bool(_git("status", "--porcelain")),
         python=platform.python_version(),
         packages={name: _version(name) for name in PACKAGES},
         host=socket.gethostname(),

@@ -33,6 +33,12 @@ from calobatch.layouts import Layout, layout_named
 FORMAT = 1
 EVENTS_FILE = "events.arrow"
 MANIFEST_FILE = "manifest.json"
+HIT = pa.struct(
+    [
+        pa.field("pixel", pa.uint16(), nullable=False),
+        pa.field("value", pa.float32(), nullable=False),
+    ]
+)
 
 
 class Part(BaseModel):
@@ -120,13 +126,25 @@ class Store:
         return image.reshape(len(events), *self.layout.shape)
 
 
+def events_schema(layout: Layout) -> pa.Schema:
+    """Return the columns of ``events.arrow``."""
+    scalars = [(scalar.name, pa.float64()) for scalar in layout.scalars]
+    columns = [("hits", pa.large_list(HIT)), ("label", pa.uint8()), ("split", pa.uint8())]
+    return pa.schema(columns + scalars)
+
+
 def open_store(folder: Path) -> Store:
     """Open a packed store, memory-mapped; raise a UserError if it is absent or not ours."""
     manifest = read_manifest(folder)
+    layout = layout_named(manifest.layout)
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(folder / EVENTS_FILE))).get_batch(0)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read {folder / EVENTS_FILE}: {error}; pack it again") from None
+    if batch.schema != events_schema(layout):
+        raise UserError(
+            f"{folder / EVENTS_FILE} has other columns than a packed store; pack it again"
+        )
     hits = batch.column("hits")
     expected = sum(sum(of_split.values()) for of_split in manifest.counts.values())
     if batch.num_rows != expected:
@@ -134,10 +152,10 @@ def open_store(folder: Path) -> Store:
             f"{folder / EVENTS_FILE} has {batch.num_rows} events, its manifest {expected}; "
             "pack it again"
         )
-    scalars = [batch.column(scalar.name).to_numpy() for scalar in manifest.scalars]
+    scalars = [batch.column(scalar.name).to_numpy() for scalar in layout.scalars]
     return Store(
         manifest=manifest,
-        layout=layout_named(manifest.layout),
+        layout=layout,
         start=hits.offsets.to_numpy(),
         pixel=hits.values.field("pixel").to_numpy(),
         value=hits.values.field("value").to_numpy(),
@@ -151,11 +169,15 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check ``manifest.json`` of a store."""
     path = folder / MANIFEST_FILE
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if content.get("format") != FORMAT:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and content.get("format") != FORMAT:
             raise UserError(
-                f"{path}: format {content.get('format')}, expected {FORMAT}; pack again"
+                f"{path}: format {content.get('format')}, expected {FORMAT}; pack the dataset again"
             )
         return Manifest.model_validate(content)
-    except (OSError, json.JSONDecodeError, ValidationError) as error:
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "the whole"
+        raise UserError(f"{path}: {where}: {problem['msg']}; pack the dataset again") from None
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}; pack the dataset again") from None

@@ -75,5 +75,4 @@ def format_leaderboard(path: Path) -> str:
 
 
 def _short(cell: str) -> str:
-    whole, point, decimals = cell.partition(".")
-    return whole + point + decimals[:4] or "-"
+    return f"{float(cell):.4f}" if "." in cell else cell or "-"

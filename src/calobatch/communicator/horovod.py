@@ -51,7 +51,7 @@ class HorovodCommunicator:
         hvd.init()
         if hvd.size() != place.size:
             raise JobError(f"Horovod found {hvd.size()} ranks, the launcher started {place.size}")
-        self.rank, self.size, self.local_rank = place.rank, place.size, place.local_rank
+        self.rank, self.size = place.rank, place.size
 
     def broadcast(self, value: Value) -> Value:
         """Return rank 0's ``value`` on every rank."""
@@ -75,9 +75,13 @@ class HorovodCommunicator:
             hvd.broadcast_(tensor, root_rank=0)
 
     def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
-        """Return an optimizer that averages gradients while the backward pass is still running."""
+        """Return an optimizer that averages gradients, all of them in one group.
+
+        Left to itself Horovod joins what happens to be ready; with three ranks and more the order
+        of sums, and so the result, would differ from run to run.
+        """
         distributed: Optimizer = hvd.DistributedOptimizer(
-            optimizer, named_parameters=model.named_parameters(), op=hvd.Average
+            optimizer, named_parameters=model.named_parameters(), op=hvd.Average, num_groups=1
         )
         return distributed
 
@@ -114,7 +118,7 @@ def _serve_rendezvous(place: Placement) -> int:
     A rank that no launcher started has port 0, which takes any free one.
     """
     try:
-        server = RendezvousHTTPServer(("", place.port), RendezvousHandler, False)
+        server = RendezvousHTTPServer((place.address, place.port), RendezvousHandler, False)
     except OSError as error:
         raise JobError(
             f"rank 0 cannot listen on port {place.port} ({error}); run the same command again"

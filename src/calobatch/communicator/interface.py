@@ -20,7 +20,6 @@ class Communicator(Protocol):
 
     rank: int
     size: int
-    local_rank: int
 
     def broadcast(self, value: Value) -> Value:
         """Return rank 0's ``value`` (any picklable object) on every rank."""

@@ -16,7 +16,6 @@ class SingleCommunicator:
 
     rank = 0
     size = 1
-    local_rank = 0
 
     def broadcast(self, value: Value) -> Value:
         """Return ``value``."""

@@ -38,7 +38,7 @@ class TorchCommunicator:
             raise JobError(
                 f"rank {place.rank} cannot meet the others at {place.address}:{place.port}: {error}"
             ) from None
-        self.rank, self.size, self.local_rank = place.rank, place.size, place.local_rank
+        self.rank, self.size = place.rank, place.size
 
     def broadcast(self, value: Value) -> Value:
         """Return rank 0's ``value`` on every rank."""

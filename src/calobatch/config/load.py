@@ -1,7 +1,9 @@
 """Scenario files to one checked Scenario: tasks, then the scenario's changes, then the user's."""
 
+import copy
 import difflib
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +14,8 @@ from calobatch.config.models import Scenario, ScenarioFile, Task
 from calobatch.errors import UserError
 
 CONFIG = Path("config")
+
+TASK_KEY = re.compile(r"tasks\.[^.=]+\.")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,16 +29,19 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     path = _scenario_path(name, folder)
     content = _read_yaml(path)
     known = _read_yaml(folder / "tasks.yaml")
+    # A key of a task is changed last, in the whole task: a part of a section leaves the others.
+    of_tasks = [override for override in overrides.split() if TASK_KEY.match(override)]
     for override in overrides.split():
-        _apply(override, content)
+        if override not in of_tasks:
+            _apply(override, content)
     written = validated(ScenarioFile, content, str(path))
+    sections = {task: _task_section(task, written, known, path) for task in written.tasks}
+    for override in of_tasks:
+        _check_task(override.split(".")[1], sections, str(path))
+        _apply(override, {"tasks": sections})
     tasks = {}
-    for task, changes in written.tasks.items():
-        if task not in known:
-            hint = _closest(task, known)
-            raise UserError(f"{path}: tasks.{task}: not in {folder / 'tasks.yaml'}{hint}")
-        merged = known[task] | written.defaults | (changes or {})
-        tasks[task] = validated(Task, merged, str(path), f"tasks.{task}.")
+    for task, section in sections.items():
+        tasks[task] = validated(Task, section, str(path), f"tasks.{task}.")
         _check_model(tasks[task].model, f"{path}: tasks.{task}.model")
     resolved = {
         "name": path.stem,
@@ -51,8 +58,23 @@ def validated(model: type[Model], content: dict[str, Any], source: str, prefix: 
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(problem, model, prefix) for problem in error.errors()]
+        lines = [_explain(problem, model, content, prefix) for problem in error.errors()]
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
+
+
+def _task_section(
+    task: str, written: ScenarioFile, known: dict[str, Any], path: Path
+) -> dict[str, Any]:
+    """Return the keys of a task: of tasks.yaml, then the scenario's defaults, then its own."""
+    _check_task(task, known, f"{path}: tasks.yaml")
+    if not isinstance(known[task], dict):
+        raise UserError(f"tasks.yaml: {task}: expected keys and values, found {known[task]!r}")
+    return copy.deepcopy(known[task] | written.defaults | (written.tasks[task] or {}))
+
+
+def _check_task(task: str, known: dict[str, Any], place: str) -> None:
+    if task not in known:
+        raise UserError(f"{place} has no task {task!r}{_closest(task, known)}")
 
 
 def _scenario_path(name: str, folder: Path) -> Path:
@@ -69,7 +91,7 @@ def _scenario_path(name: str, folder: Path) -> Path:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected keys and values, found {type(content).__name__}")
@@ -92,12 +114,25 @@ def _apply(override: str, content: dict[str, Any]) -> None:
         section = section[parent]
         if not isinstance(section, dict):
             raise UserError(f"override {override!r}: {parent!r} is a value, not a section")
-    section[key] = yaml.safe_load(value)
+    try:
+        section[key] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(
+            f"override {override!r}: {value!r} is not a YAML value (it must not have spaces)"
+        ) from None
 
 
-def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
+def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) -> str:
     """One line for one problem: where it is, what is wrong, and the nearest known key."""
-    where = prefix + ".".join(str(part) for part in problem["loc"])
+    where = (prefix + _key(problem["loc"], content)).removesuffix(".")
+    if problem["type"] == "union_tag_not_found":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return f"{where}.{key}: this key is missing"
+    if problem["type"] == "union_tag_invalid":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return (
+            f"{where}.{key}: {problem['ctx']['tag']!r} is none of {problem['ctx']['expected_tags']}"
+        )
     if problem["type"] == "extra_forbidden":
         known = model.model_fields if len(problem["loc"]) == 1 else _all_fields(model)
         return f"{where}: unknown key{_closest(str(problem['loc'][-1]), known)}"
@@ -109,6 +144,17 @@ def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
     return f"{where}: {message} (found {problem['input']!r})"
 
 
+def _key(location: tuple[str | int, ...], content: Any) -> str:
+    """Return the key as the user wrote it: pydantic names the kind of a section as well."""
+    written = []
+    for depth, part in enumerate(location, start=1):
+        if isinstance(content, dict) and part not in content and depth < len(location):
+            continue
+        written.append(str(part))
+        content = content.get(part) if isinstance(content, dict) else None
+    return ".".join(written)
+
+
 def _all_fields(model: type[BaseModel]) -> set[str]:
     schema = model.model_json_schema()
     sections = [schema, *schema.get("$defs", {}).values()]
@@ -116,14 +162,29 @@ def _all_fields(model: type[BaseModel]) -> set[str]:
 
 
 def _closest(word: str, known: Any) -> str:
-    matches = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else f"; known: {', '.join(sorted(known))}"
+    names = sorted(str(name) for name in known)
+    matches = difflib.get_close_matches(word, names, n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else f"; known: {', '.join(names)}"
 
 
 def _check_model(model: str, where: str) -> None:
     """Check that the model's module exists, without importing it (that would import torch)."""
-    if importlib.util.find_spec(model_module(model)) is None:
-        raise UserError(f"{where}: there is no module {model_module(model)}; add the file")
+    try:
+        found = importlib.util.find_spec(model_module(model))
+    except (ImportError, ValueError):  # a package that is not there; a name that cannot be one
+        found = None
+    if found is None:
+        raise UserError(
+            f"{where}: there is no module {model_module(model)}; correct the name, or add the file"
+        )
+
+
+def model_source(model: str) -> Path:
+    """Return the file that a model is written in."""
+    found = importlib.util.find_spec(model_module(model))
+    if found is None or found.origin is None:
+        raise UserError(f"model {model!r}: there is no file of module {model_module(model)}")
+    return Path(found.origin)
 
 
 def model_module(model: str) -> str:

@@ -6,8 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from calobatch.layouts import LAYOUTS
 
+# Names become folders and Snakemake wildcards.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+# Strict: `epochs: true` or `epochs: 2.5` is a slip, not a number of epochs.
+Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
 
 
@@ -39,9 +42,11 @@ class Simulated(Dataset):
     """Raw files written by calobatch's own simulation, in the layout of the public files."""
 
     source: Literal["simulate"]
-    events: int = Field(gt=0, description="events in all, half of them of each class")
+    events: int = Field(gt=0, description="events in all, half of them of each class", strict=True)
     test_share: Share = Field(0.2, description="share written to the official test file, if any")
-    pile_up: int = Field(0, ge=0, le=200, description="mean number of overlaid collisions (jets)")
+    pile_up: int = Field(
+        0, ge=0, le=200, description="mean number of overlaid collisions (jets)", strict=True
+    )
     seed: Seed = 1
 
 
@@ -75,7 +80,7 @@ class Plateau(Section):
 
     kind: Literal["plateau"]
     factor: float = Field(0.2, gt=0, lt=1)
-    patience: int = Field(10, gt=0)
+    patience: int = Field(10, gt=0, strict=True)
 
 
 Schedule = Annotated[Constant | Cosine | Plateau, Field(discriminator="kind")]
@@ -86,8 +91,8 @@ class Training(Section):
 
     model: str = Field(description="module of calobatch.models, or package.module of your own")
     model_options: dict[str, Any] = Field({}, description="keyword arguments of the model")
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0, description="events a step, over all ranks together")
+    epochs: int = Field(gt=0, strict=True)
+    batch_size: int = Field(gt=0, description="events a step, over all ranks together", strict=True)
     learning_rate: float = Field(gt=0)
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = Field(0.0, ge=0)
@@ -101,15 +106,26 @@ class Training(Section):
         "auto", description="auto: bfloat16 where a GPU has it, float32 elsewhere"
     )
     early_stopping: int | None = Field(
-        None, gt=0, description="stop after so many epochs without a better validation AUC"
+        None,
+        gt=0,
+        strict=True,
+        description="stop after so many epochs without a better validation AUC",
     )
-    ranks: int = Field(2, gt=0, description="processes that train together; one GPU each")
+    ranks: int = Field(
+        2, gt=0, description="processes that train together; one GPU each", strict=True
+    )
     communicator: Literal["horovod", "torch", "single"] = "horovod"
+    device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU a rank where there are")
 
     @model_validator(mode="after")
     def _ranks_fit(self) -> "Training":
         if self.communicator == "single" and self.ranks != 1:
             raise ValueError(f"communicator 'single' has one rank, but ranks is {self.ranks}")
+        if self.learning_rate_scaling != "none" and not self.grow_batch_with_ranks:
+            raise ValueError(
+                f"learning_rate_scaling {self.learning_rate_scaling!r} follows a batch that grows "
+                "with the ranks; set grow_batch_with_ranks too, or leave it out"
+            )
         if self.ranks > self.batch_size and not self.grow_batch_with_ranks:
             raise ValueError(
                 f"batch_size {self.batch_size} cannot be shared by {self.ranks} ranks; "
@@ -136,10 +152,10 @@ class Task(Training):
 class Scenario(Section):
     """One run of the workflow: which data, from which source, which tasks, which seeds."""
 
-    name: str
+    name: Name
     title: str
-    datasets: dict[str, AnyDataset] = Field(min_length=1)
-    tasks: dict[str, Task] = Field(min_length=1)
+    datasets: dict[Name, AnyDataset] = Field(min_length=1)
+    tasks: dict[Name, Task] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field((1,), min_length=1)
 
     @model_validator(mode="after")

@@ -13,11 +13,16 @@ BALANCE_TOLERANCE = 0.02
 
 
 def check_labels(labels: NDArray[np.floating], file: str, declared: int | None) -> None:
-    """Refuse labels other than 0 and 1, and other than the one the dataset table declares."""
+    """Refuse labels other than 0 and 1, or than the one the dataset table declares, or none."""
+    if not len(labels):
+        raise UserError(f"{file} has no events; delete it, and fetch or simulate it again")
     wrong = ~np.isin(labels, (0.0, 1.0))
     if wrong.any():
         where = int(np.flatnonzero(wrong)[0])
-        raise UserError(f"{file}: label {labels[where]} at event {where}; labels are 0 or 1")
+        raise UserError(
+            f"{file}: label {labels[where]} at event {where}; labels are 0 or 1: correct it, or "
+            "fetch the file again"
+        )
     if declared is not None and np.any(labels != declared):
         where = int(np.flatnonzero(labels != declared)[0])
         raise UserError(
@@ -38,8 +43,13 @@ def check_balance(labels: NDArray[np.floating], layout: Layout, dataset: str) ->
 
 
 def check_block(block: Block, first_event: int, file: str) -> None:
-    """Refuse values that are not finite."""
+    """Refuse values that are not finite, or not once they are float32."""
     for name, values in (("image", block.image_BCHW), ("scalars", block.scalars_BS)):
-        if not np.isfinite(values).all():
-            event = int(np.argwhere(~np.isfinite(values))[0][0]) + first_event
-            raise UserError(f"{file}: a value that is not finite ({name} of event {event})")
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(values.astype(np.float32, copy=False))
+        if not finite.all():
+            event = int(np.argwhere(~finite)[0][0]) + first_event
+            raise UserError(
+                f"{file}: a value that is not finite as float32 ({name} of event {event}); leave "
+                "the event out of the file, or fetch it again"
+            )

@@ -14,6 +14,9 @@ from calobatch.pack.raw import Block
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 import h5py
 
+# What h5py raises when the file's own structure is damaged.
+DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
+
 
 class Hdf5File:
     """An HDF5 file with images (events, H, W, C), labels (events) and scalars (events)."""
@@ -22,12 +25,12 @@ class Hdf5File:
         self.path, self.layout = path, layout
         try:
             self.file = h5py.File(path, "r")
-        except OSError as error:
+            self.simulated = "simulation" in self.file.attrs
+            self.events = self._check_structure()
+        except DAMAGE as error:
             raise UserError(
                 f"{path} is not a whole HDF5 file ({error}); delete it and fetch it again"
             ) from None
-        self.simulated = "simulation" in self.file.attrs
-        self.events = self._check_structure()
 
     def _check_structure(self) -> int:
         channels, height, width = self.layout.shape
@@ -38,20 +41,35 @@ class Hdf5File:
                 f"{self.path}: no key {', '.join(sorted(missing))}; it has "
                 f"{', '.join(sorted(self.file)) or 'none'}; is this a {self.layout.name} file?"
             )
-        events = len(self.file[self.layout.label_key])
-        expected: dict[str, tuple[int, ...]] = {
-            self.layout.image_key: (events, height, width, channels)
+        self._check_array(self.layout.image_key, (height, width, channels), "f")
+        for key in (self.layout.label_key, *scalars):
+            self._check_array(key, (), "fiu")
+        counts = {
+            key: len(self.file[key])
+            for key in (self.layout.image_key, self.layout.label_key, *scalars)
         }
-        expected |= dict.fromkeys((self.layout.label_key, *scalars), (events,))
-        for key, shape in expected.items():
-            found = self.file[key]
-            if found.shape != shape and found.shape != (*shape, 1):
-                raise UserError(f"{self.path}: {key} has shape {found.shape}, expected {shape}")
-            if found.dtype.kind != "f" and key == self.layout.image_key:
-                raise UserError(f"{self.path}: {key} is {found.dtype}, expected floating point")
-            if found.dtype.kind not in "fiu":
-                raise UserError(f"{self.path}: {key} is {found.dtype}, expected numbers")
-        return events
+        if len(set(counts.values())) > 1:
+            raise UserError(
+                f"{self.path}: the keys differ in their number of events "
+                f"({', '.join(f'{key} {count}' for key, count in counts.items())}); "
+                "delete it and fetch it again"
+            )
+        return counts[self.layout.label_key]
+
+    def _check_array(self, key: str, shape: tuple[int, ...], kinds: str) -> None:
+        """Check that ``key`` is an array of numbers, of ``shape`` for each event."""
+        array = self.file[key]
+        doubt = f"is this a {self.layout.name} file?"
+        if not isinstance(array, h5py.Dataset) or not array.shape:
+            raise UserError(f"{self.path}: {key} is not an array of events; {doubt}")
+        expected = (len(array), *shape)
+        if array.shape not in (expected, (*expected, 1)):
+            raise UserError(
+                f"{self.path}: {key} has shape {array.shape}, expected {expected}; {doubt}"
+            )
+        if array.dtype.kind not in kinds:
+            wanted = "floating point" if kinds == "f" else "numbers"
+            raise UserError(f"{self.path}: {key} is {array.dtype}, expected {wanted}; {doubt}")
 
     def labels(self) -> NDArray[np.floating]:
         """Return all labels, unchecked, (events)."""

@@ -11,6 +11,7 @@ from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.raw import Block
 
+MEND = "leave the events concerned out of the file, or fetch it again"
 NESTED_IMAGE = pa.list_(pa.list_(pa.list_(pa.float64())))
 
 
@@ -46,12 +47,16 @@ class ParquetFile:
         image = schema.field(self.layout.image_key).type
         if not _is_nested_image(image):
             raise UserError(
-                f"{self.path}: {self.layout.image_key} is {image}, expected {NESTED_IMAGE}"
+                f"{self.path}: {self.layout.image_key} is {image}, expected {NESTED_IMAGE}; "
+                f"is this a {self.layout.name} file?"
             )
         for name in numbers:
             kind = schema.field(name).type
             if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-                raise UserError(f"{self.path}: {name} is {kind}, expected a number")
+                raise UserError(
+                    f"{self.path}: {name} is {kind}, expected a number; "
+                    f"is this a {self.layout.name} file?"
+                )
 
     def labels(self) -> NDArray[np.floating]:
         """Return all labels, unchecked, (events)."""
@@ -87,31 +92,31 @@ class ParquetFile:
     def _image_chunk(self, lists: pa.Array) -> NDArray[np.floating]:
         events = len(lists)
         for length in self.layout.shape:
-            if lists.null_count:
-                raise UserError(
-                    f"{self.path}: {self.layout.image_key} has {lists.null_count} nulls"
-                )
+            self._refuse_nulls(lists, self.layout.image_key)
             counts = np.diff(lists.offsets.to_numpy())
             if np.any(counts != length):
                 raise UserError(
                     f"{self.path}: {self.layout.image_key} has a list of "
-                    f"{int(counts[counts != length][0])} where {length} is expected"
+                    f"{int(counts[counts != length][0])} where {length} is expected; {MEND}"
                 )
             lists = lists.flatten()
-        if lists.null_count:
-            raise UserError(f"{self.path}: {self.layout.image_key} has {lists.null_count} nulls")
+        self._refuse_nulls(lists, self.layout.image_key)
         values: NDArray[np.floating] = lists.to_numpy()
         return values.reshape(events, *self.layout.shape)
 
     def _numbers(self, table: pa.Table, name: str) -> NDArray[np.float64]:
         column = table.column(name)
-        if column.null_count:
-            raise UserError(f"{self.path}: {name} has {column.null_count} nulls")
+        self._refuse_nulls(column, name)
         values: NDArray[np.float64] = column.to_numpy().astype(np.float64)
         return values
 
+    def _refuse_nulls(self, values: pa.Array | pa.ChunkedArray, name: str) -> None:
+        if values.null_count:
+            raise UserError(f"{self.path}: {name} has {values.null_count} nulls; {MEND}")
+
     def _damaged(self, error: Exception) -> UserError:
-        return UserError(f"{self.path} is damaged ({error}); delete it and fetch it again")
+        reason = " ".join(str(error).split())
+        return UserError(f"{self.path} is damaged ({reason}); delete it and fetch it again")
 
     def close(self) -> None:
         """Release the file."""

@@ -18,8 +18,8 @@ class RunningStatistics:
         self.hits = np.zeros(channels, dtype=np.int64)
         self.sum = np.zeros(channels)
         self.square = np.zeros(channels)
-        self.minimum = np.zeros(channels)
-        self.maximum = np.zeros(channels)
+        self.minimum = np.full(channels, np.inf)
+        self.maximum = np.full(channels, -np.inf)
 
     def add(self, hits: Hits, training: NDArray[np.bool_]) -> None:
         """Add the hits of a block; ``training`` says which of its events count, (B)."""
@@ -28,7 +28,8 @@ class RunningStatistics:
         value = hits.value[counted].astype(np.float64)
         channels = len(self.hits)
         self.events += int(training.sum())
-        self.hits += np.bincount(channel, minlength=channels)
+        # A negative zero is a hit, so that it is kept, and yet a zero.
+        self.hits += np.bincount(channel[value != 0], minlength=channels)
         self.sum += np.bincount(channel, value, minlength=channels)
         self.square += np.bincount(channel, value**2, minlength=channels)
         np.minimum.at(self.minimum, channel, value)
@@ -39,6 +40,9 @@ class RunningStatistics:
         pixels = self.events * self.layout.height * self.layout.width
         mean = self.sum / pixels
         std = np.sqrt(np.maximum(self.square / pixels - mean**2, 0.0))
+        has_zeros = self.hits < pixels
+        minimum = np.where(has_zeros, np.minimum(self.minimum, 0.0), self.minimum)
+        maximum = np.where(has_zeros, np.maximum(self.maximum, 0.0), self.maximum)
         return tuple(
             ChannelStatistics(
                 name=channel.name,
@@ -46,8 +50,8 @@ class RunningStatistics:
                 fill=float(self.hits[i] / pixels),
                 mean=float(mean[i]),
                 std=float(std[i]),
-                minimum=float(self.minimum[i]),
-                maximum=float(self.maximum[i]),
+                minimum=float(minimum[i]),
+                maximum=float(maximum[i]),
             )
             for i, channel in enumerate(self.layout.channels)
         )

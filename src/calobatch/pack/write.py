@@ -17,7 +17,7 @@ from calobatch.atomic import write_text
 from calobatch.checksum import sha256_of
 from calobatch.layouts import Layout
 from calobatch.pack.sparsify import Hits
-from calobatch.store import EVENTS_FILE, MANIFEST_FILE, Manifest
+from calobatch.store import EVENTS_FILE, HIT, MANIFEST_FILE, Manifest, events_schema
 
 
 class StoreWriter:
@@ -69,16 +69,11 @@ class StoreWriter:
                 _mapped(self.scratch / "pixel", pa.uint16(), int(start[-1])),
                 _mapped(self.scratch / "value", pa.float32(), int(start[-1])),
             ],
-            fields=[pa.field("pixel", pa.uint16(), False), pa.field("value", pa.float32(), False)],
+            fields=list(HIT),
         )
-        scalars_BS = self.scalars()
-        columns = {
-            "hits": pa.LargeListArray.from_arrays(pa.array(start), hit),
-            "label": pa.array(label),
-            "split": pa.array(split),
-        }
-        columns |= {s.name: pa.array(scalars_BS[:, i]) for i, s in enumerate(layout.scalars)}
-        batch = pa.record_batch(columns)
+        hits = pa.LargeListArray.from_arrays(pa.array(start), hit)
+        columns = [hits, pa.array(label), pa.array(split), *map(pa.array, self.scalars().T.copy())]
+        batch = pa.record_batch(columns, schema=events_schema(layout))
         path = self.scratch / EVENTS_FILE
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)

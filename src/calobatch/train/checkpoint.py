@@ -5,6 +5,7 @@ tensors and plain values only, and is read without unpickling code.
 """
 
 import hashlib
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ class Checkpoint:
     """The state after the last whole epoch. What follows from the history is not repeated."""
 
     identity: str
+    started: float
     history: list[Epoch]
     model: dict[str, Tensor]
     best_model: dict[str, Tensor]
@@ -40,11 +42,15 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         torch.save(content, partial)
 
 
-def load_checkpoint(path: Path, identity: str, device: torch.device) -> Checkpoint | None:
-    """Return the checkpoint at ``path`` if there is one and it is of this very training."""
-    if not path.is_file():
+def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:
+    """Return the checkpoint at ``path`` if there is one and it is of this very training.
+
+    Its tensors are on the CPU. A file that cannot be read counts as none.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
         return None
-    content = torch.load(path, map_location=device, weights_only=True)
     if content["identity"] != identity:
         return None
     content["history"] = [Epoch.model_validate(epoch) for epoch in content["history"]]

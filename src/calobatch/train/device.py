@@ -9,14 +9,17 @@ from calobatch.communicator.placement import Placement
 from calobatch.errors import UserError
 
 
-def choose_device(place: Placement) -> torch.device:
-    """Return the rank's GPU, or the CPU where there is none; make the choice deterministic."""
+def choose_device(place: Placement, wanted: str) -> torch.device:
+    """Return the rank's device, made deterministic.
+
+    ``wanted``: "auto" is the rank's GPU, or the CPU on a machine without; "cpu" is the CPU.
+    """
     # cuBLAS is deterministic only with a fixed workspace; read when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # More threads change the order in which sums are taken; ranks are what uses more cores.
     torch.set_num_threads(1)
-    if not torch.cuda.is_available():
+    if wanted == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     device = torch.device("cuda", gpu_index(place, torch.cuda.device_count()))
     torch.cuda.set_device(device)
@@ -33,8 +36,8 @@ def gpu_index(place: Placement, visible: int) -> int:
     if visible == 1 and "SLURM_PROCID" in os.environ:
         return 0
     raise UserError(
-        f"{place.local_size} ranks on this machine, but {visible} GPU(s); set ranks to {visible}, "
-        "or CUDA_VISIBLE_DEVICES to '' to train on the CPU"
+        f"{place.local_size} ranks on this machine, but {visible} GPU(s); for all tasks set "
+        f"defaults.ranks={visible}, or defaults.device=cpu to train on the CPU"
     )
 
 

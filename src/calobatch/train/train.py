@@ -13,8 +13,10 @@ from torch.nn import functional
 
 from calobatch import __version__
 from calobatch.atomic import write_text
+from calobatch.checksum import sha256_of
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import placement
+from calobatch.config.load import model_source
 from calobatch.config.models import Training
 from calobatch.errors import JobError, UserError
 from calobatch.models.build import (
@@ -54,7 +56,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             f"{task} is set to {settings.ranks} ranks, but {place.size} were started; start it "
             f"with `calobatch launch -n {settings.ranks} calobatch train ...`"
         )
-    device = choose_device(place)
+    device = choose_device(place, settings.device)
     store = open_store(store_folder)
     training_events = store.events_of("train")
     validation_events = store.events_of("validation")
@@ -73,18 +75,19 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     batch_size = settings.batch_size * (place.size if settings.grow_batch_with_ranks else 1)
     identity = identity_of(
         settings.model_dump_json(), str(seed), store.manifest.events_sha256, device.type,
-        torch.__version__, __version__,
+        torch.__version__, __version__, sha256_of(model_source(settings.model)),
     )  # fmt: skip
+    origin = provenance()  # of the code that is running now, not of what it is at the end
 
     communicator = connect(settings.communicator, place, device)
     optimizer = communicator.distribute(optimizer, model)
     communicator.broadcast_tensors(model.state_dict().values())
     checkpoint_path = output / "checkpoint" / "state.pt"
-    checkpoint = _agreed_checkpoint(checkpoint_path, identity, device, communicator)
+    checkpoint = _agreed_checkpoint(checkpoint_path, identity, communicator)
     history: list[Epoch] = []
     best_model = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     if checkpoint:
-        history, best_model = checkpoint.history, checkpoint.best_model
+        started, history, best_model = checkpoint.started, checkpoint.history, checkpoint.best_model
         model.load_state_dict(checkpoint.model)
         optimizer.load_state_dict(checkpoint.optimizer)
         for epoch in history:
@@ -158,7 +161,12 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             if communicator.rank == 0:
                 save_checkpoint(
                     Checkpoint(
-                        identity, history, model.state_dict(), best_model, optimizer.state_dict()
+                        identity,
+                        started,
+                        history,
+                        model.state_dict(),
+                        best_model,
+                        optimizer.state_dict(),
                     ),
                     checkpoint_path,
                 )
@@ -173,7 +181,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
 
     model.load_state_dict(best_model)
     scores = score_events(model, maker, np.arange(len(store)), communicator)
-    hosts = communicator.allgather(provenance().host)
+    hosts = communicator.allgather(origin.host)
     if communicator.rank == 0:
         record = RunRecord(
             task=task,
@@ -195,7 +203,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             best_epoch=best_epoch(history).epoch,
             resumed_after_epoch=resumed_after,
             events_per_second=_typical_speed(history),
-            provenance=provenance(),
+            provenance=origin,
         )
         save_weights(best_model, output / WEIGHTS_FILE)
         write_history(history, output / HISTORY_FILE)
@@ -205,11 +213,9 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     communicator.close()
 
 
-def _agreed_checkpoint(
-    path: Path, identity: str, device: torch.device, communicator: Communicator
-) -> Checkpoint | None:
+def _agreed_checkpoint(path: Path, identity: str, communicator: Communicator) -> Checkpoint | None:
     """Return rank 0's checkpoint on every rank, so that all start at the same epoch."""
-    mine = load_checkpoint(path, identity, device) if communicator.rank == 0 else None
+    mine = load_checkpoint(path, identity) if communicator.rank == 0 else None
     return communicator.broadcast(mine)
 
 

@@ -1,0 +1,288 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calobatch.config.load import load_scenario, model_module
+from calobatch.errors import UserError
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+SCENARIOS = sorted(path.stem for path in CONFIG.glob("*.yaml") if path.stem != "tasks")
+
+TASKS = """
+cnn:
+  {title: A CNN, dataset: electron_photon, model: cnn, epochs: 9, batch_size: 64,
+   learning_rate: 1.0e-3, model_options: {width: 8, depth: 2}}
+vit:
+  {title: A ViT, dataset: electron_photon, model: vision_transformer, epochs: 8, batch_size: 64,
+   learning_rate: 1.0e-4, schedule: {kind: plateau, factor: 0.5, patience: 3}}
+"""
+SCENARIO = """
+title: A small one
+datasets:
+  electron_photon: {source: simulate, events: 100}
+  photons: {source: simulate, events: 10, layout: electron_photon}
+tasks: {cnn: , vit: {epochs: 2}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A configuration of its own: tasks.yaml, and the scenario ``small``."""
+    (tmp_path / "tasks.yaml").write_text(TASKS)
+    (tmp_path / "small.yaml").write_text(SCENARIO)
+    return tmp_path
+
+
+def load(folder, overrides="", **changes):
+    """Load the scenario ``small`` after top-level ``changes`` to its file."""
+    content = yaml.safe_load(SCENARIO) | changes
+    (folder / "small.yaml").write_text(yaml.safe_dump(content))
+    return load_scenario("small", overrides, folder)
+
+
+def refused(folder, overrides="", **changes):
+    """Return the message of a scenario that is refused."""
+    with pytest.raises(UserError) as raised:
+        load(folder, overrides, **changes)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_of_the_project_loads(name):
+    scenario = load_scenario(name, folder=CONFIG)
+    assert scenario.name == name
+    assert scenario == load_scenario(str(CONFIG / f"{name}.yaml"), folder=CONFIG)
+
+
+def test_there_are_scenarios_to_load():
+    assert {"quickstart", "test", "cms"} <= set(SCENARIOS)
+
+
+def test_a_task_is_tasks_yaml_then_the_defaults_then_its_own_changes(folder):
+    scenario = load(folder, defaults={"epochs": 5, "batch_size": 32})
+    assert {name: task.epochs for name, task in scenario.tasks.items()} == {"cnn": 5, "vit": 2}
+    assert {task.batch_size for task in scenario.tasks.values()} == {32}
+    assert scenario.tasks["vit"].learning_rate == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("tasks.cnn.epochs=5", ["tasks", "cnn", "epochs"], 5),
+        ("tasks.vit.epochs=5", ["tasks", "vit", "epochs"], 5),
+        ("tasks.vit.schedule.patience=7", ["tasks", "vit", "schedule", "patience"], 7),
+        ("tasks.cnn.model_options.depth=3", ["tasks", "cnn", "model_options", "depth"], 3),
+        ("seeds=[1,2]", ["seeds"], [1, 2]),
+        ("datasets.electron_photon.events=40", ["datasets", "electron_photon", "events"], 40),
+        ("tasks.cnn.dataset=photons", ["tasks", "cnn", "dataset"], "photons"),
+        ("datasets.photons.split.seed=9", ["datasets", "photons", "split", "seed"], 9),
+    ],
+)
+def test_an_override_changes_exactly_its_key(folder, override, key, value):
+    expected = load(folder).model_dump(mode="json")
+    section = expected
+    for part in key[:-1]:
+        section = section[part]
+    assert section[key[-1]] != value
+    section[key[-1]] = value
+    assert load(folder, override).model_dump(mode="json") == expected
+
+
+def test_two_overrides_change_both_keys(folder):
+    scenario = load(folder, "tasks.cnn.epochs=5  seeds=[3,4]")
+    assert (scenario.tasks["cnn"].epochs, scenario.seeds) == (5, (3, 4))
+
+
+def test_an_override_of_defaults_reaches_tasks_that_say_nothing_else(folder):
+    scenario = load(folder, "defaults.epochs=6")
+    assert {name: task.epochs for name, task in scenario.tasks.items()} == {"cnn": 6, "vit": 2}
+
+
+def test_an_override_of_a_task_leaves_defaults_shared_by_others(folder):
+    scenario = load(
+        folder, "tasks.cnn.model_options.depth=3", defaults={"model_options": {"depth": 1}}
+    )
+    assert scenario.tasks["vit"].model_options == {"depth": 1}
+
+
+DATASET = {"source": "simulate", "events": 100}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sedes": [1]}, "small.yaml: sedes: unknown key; did you mean 'seeds'?"),
+        (
+            {"tasks": {"cnn": {"epoch": 5}}},
+            "small.yaml: tasks.cnn.epoch: unknown key; did you mean 'epochs'?",
+        ),
+        (
+            {"datasets": {"electron_photon": DATASET | {"evnts": 3}}},
+            "small.yaml: datasets.electron_photon.evnts: unknown key; did you mean 'events'?",
+        ),
+        (
+            {"tasks": {"vit": {"schedule": {"kind": "plateau", "patiens": 3}}}},
+            "small.yaml: tasks.vit.schedule.patiens: unknown key; did you mean 'patience'?",
+        ),
+        ({"tasks": {"cnn": {"epochs": "many"}}}, "tasks.cnn.epochs: "),
+        ({"tasks": {"cnn": {"epochs": 1.5}}}, "tasks.cnn.epochs: "),
+        ({"tasks": {"cnn": {"epochs": 0}}}, "tasks.cnn.epochs: Input should be greater than 0"),
+        ({"tasks": {"cnn": {"learning_rate": float("nan")}}}, "tasks.cnn.learning_rate: "),
+        ({"tasks": {"cnn": {"optimizer": "sgd"}}}, "tasks.cnn.optimizer: "),
+        ({"tasks": {"cnn": 5}}, "tasks.cnn: "),
+        ({"tasks": ["cnn"]}, "tasks: "),
+        ({"seeds": []}, "seeds: "),
+        ({"seeds": [1, -1]}, "seeds.1: "),
+        ({"seeds": [2, 1, 2]}, "seeds: [2, 1, 2] names a seed twice"),
+        ({"datasets": {}}, "datasets: "),
+        ({"tasks": {}}, "tasks: "),
+        (
+            {"datasets": {"electron_photon": {"events": 3}}},
+            "datasets.electron_photon.source: this key is missing",
+        ),
+        (
+            {"datasets": {"electron_photon": {"source": "simulate"}}},
+            "datasets.electron_photon.events: this key is missing",
+        ),
+        (
+            {"datasets": {"electron_photon": {"source": "simulation"}}},
+            "datasets.electron_photon.source: 'simulation' is none of 'simulate', 'fetch'",
+        ),
+        (
+            {"datasets": {"quark_gluon": DATASET}},
+            "tasks.cnn.dataset: there is no dataset 'electron_photon'; this scenario has qu",
+        ),
+        (
+            {"datasets": {"electron_photon": DATASET, "muons": DATASET}},
+            "datasets.muons: unknown layout 'muons'; set layout to one of electron_photon, quark_",
+        ),
+        ({"tasks": {"cmn": None}}, "tasks.yaml has no task 'cmn'; did you mean 'cnn'?"),
+        (
+            {"tasks": {"cnn": {"ranks": 100}}},
+            "tasks.cnn: batch_size 64 cannot be shared by 100 ranks; raise batch_size, lower ranks",
+        ),
+        (
+            {"tasks": {"cnn": {"communicator": "single"}}},
+            "tasks.cnn: communicator 'single' has one rank, but ranks is 2",
+        ),
+        (
+            {"tasks": {"cnn": {"model": "cmn"}}},
+            "tasks.cnn.model: there is no module calobatch.models.cmn; correct the name",
+        ),
+        (
+            {"tasks": {"cnn": {"model": "no_such_package.model"}}},
+            "tasks.cnn.model: there is no module no_such_package.model; correct the name",
+        ),
+        ({"tasks": {"cnn": {"model": ".."}}}, "tasks.cnn.model: there is no module ..; correct"),
+    ],
+)
+def test_a_mistake_in_a_scenario_is_a_message_that_names_key_and_mend(folder, changes, message):
+    assert message in refused(folder, **changes)
+
+
+def test_every_mistake_has_a_line_of_its_own(folder):
+    lines = refused(folder, seeds=[-1], titel="x", title=None).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{folder / 'small.yaml'}: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs", "cannot read the override 'epochs'; write it as tasks.electron_photon_cnn"),
+        ("tasks..epochs=5", "cannot read the override 'tasks..epochs=5'"),
+        ("=5", "cannot read the override '=5'"),
+        ("seeds=[1, 2]", "'[1,' is not a YAML value (it must not have spaces)"),
+        ("tasks.cnn.epochs={", "'{' is not a YAML value"),
+        ("seeds.first=1", "seeds: Input should be a valid tuple"),
+        ("title.x=1", "'title' is a value, not a section"),
+        ("tasks.cnn.epochs.x=1", "'epochs' is a value, not a section"),
+        ("sedes=[1]", "sedes: unknown key; did you mean 'seeds'?"),
+        ("tasks.cmn.epochs=5", "no task 'cmn'; did you mean 'cnn'?"),
+        ("tasks.cnn.epoch=5", "tasks.cnn.epoch: unknown key; did you mean 'epochs'?"),
+        ("tasks.cnn.epochs=five", "tasks.cnn.epochs: "),
+        ("datasets.electron_fotons.events=5", "datasets.electron_fotons.source: this key is miss"),
+    ],
+)
+def test_a_bad_override_is_a_message_that_names_it(folder, override, message):
+    assert message in refused(folder, override)
+
+
+def test_an_unknown_scenario_lists_the_known_ones(folder):
+    for name in ("big", "tasks", str(folder / "big.yaml")):
+        with pytest.raises(UserError, match=f"no scenario '{name}'.* has small$"):
+            load_scenario(name, folder=folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"title: [", b"- a\n- b\n", b"", b"\xff\xfe\x00", b"title: \x00"]
+)
+@pytest.mark.parametrize("file", ["small.yaml", "tasks.yaml"])
+def test_a_file_that_is_no_yaml_of_keys_is_a_message_that_names_it(folder, file, content):
+    (folder / file).write_bytes(content)
+    with pytest.raises(UserError, match=file):
+        load_scenario("small", folder=folder)
+
+
+def test_a_task_without_keys_is_a_message_that_names_it(folder):
+    (folder / "tasks.yaml").write_text("cnn:\nvit: {}\n")
+    with pytest.raises(UserError, match=r"tasks.yaml: cnn: expected keys and values"):
+        load_scenario("small", folder=folder)
+
+
+WORDS = "title datasets tasks seeds defaults cnn vit epochs model source schedule kind events x"
+KEYS = st.sampled_from([*WORDS.split(), "electron_photon", ""])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | KEYS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=st.dictionaries(KEYS.filter(bool), VALUES, max_size=3), tasks=VALUES)
+def test_whatever_a_file_holds_it_is_loaded_or_refused_with_a_message(
+    tmp_path_factory, changes, tasks
+):
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "tasks.yaml").write_text(yaml.safe_dump(yaml.safe_load(TASKS) | {"x": tasks}))
+    try:
+        assert load(folder, **changes).seeds
+    except UserError as error:
+        refusal = str(error)
+        assert refusal
+
+
+def test_a_model_of_calobatch_goes_by_its_file_and_others_by_their_full_name():
+    assert model_module("cnn") == "calobatch.models.cnn"
+    assert model_module("my_package.my_model") == "my_package.my_model"
+
+
+def test_loading_and_checking_the_model_s_name_does_not_import_torch():
+    script = (
+        "import sys; from pathlib import Path; from calobatch.config.load import load_scenario; "
+        f"load_scenario('quickstart', folder=Path({str(CONFIG)!r})); "
+        "print('torch' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "False"
+
+
+def test_the_schema_in_the_repository_is_up_to_date():
+    """`make schema` writes it anew."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "calobatch.cli", "schema"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    path = CONFIG.parent / "workflow" / "schemas" / "scenario.schema.json"
+    assert json.loads(path.read_text()) == json.loads(answer.stdout)

@@ -1,0 +1,320 @@
+"""Bad input: each case alters a sound file; the message must name the thing and the mend."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from calobatch.config.models import Split
+from calobatch.errors import UserError
+from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
+from calobatch.pack.pack import pack
+from calobatch.store import open_store
+from tests.raw_files import Events, nested_lists, random_events, write_hdf5, write_parquet
+
+FINAL_NAMES = ("events.arrow", "manifest.json")
+SPLIT = Split(validation=0.3, test=0.3)
+LABELS = np.tile([0.0, 1.0], 6)
+
+
+class BeforeWriting(NamedTuple):
+    """What is done to the events; other cases are done to the file."""
+
+    change: Callable[[Events], Events]
+
+
+def altered(part, index, value, dtype=None):
+    """Return a case that sets one value of the events."""
+
+    def change(events):
+        events = Events(*(array.astype(dtype or array.dtype) for array in events))
+        getattr(events, part)[index] = value
+        return events
+
+    return BeforeWriting(change)
+
+
+def hdf5_with(change):
+    """Return a case that changes the written file's keys."""
+
+    def alter(path):
+        with h5py.File(path, "a") as file:
+            change(file)
+
+    return alter
+
+
+def replaced(key, change):
+    def alter(file):
+        value = change(file[key][:])
+        del file[key]
+        file[key] = value
+
+    return hdf5_with(alter)
+
+
+def make_a_group(file):
+    file.move("X", "inside/X")
+    file.move("inside", "X")
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def break_hdf5_chunk(path):
+    with h5py.File(path) as file:
+        chunk = file["X"].id.get_chunk_info(0)
+    overwrite(path, chunk.byte_offset, chunk.size)
+
+
+def break_parquet_chunk(path):
+    chunk = pq.ParquetFile(path).metadata.row_group(5).column(0)
+    overwrite(path, chunk.data_page_offset, chunk.total_compressed_size // 2)
+
+
+def overwrite(path, start, size):
+    content = bytearray(path.read_bytes())
+    content[start : start + size] = b"\xff" * size
+    path.write_bytes(content)
+
+
+NOT_A_NUMBER = altered("image_BCHW", (7, 1, 3, 4), np.nan)
+NO_EVENTS = BeforeWriting(lambda events: Events(*(array[:0] for array in events)))
+OF_EVENT_7 = "not finite as float32 .image of event 7.; leave"
+FETCH = "fetch it again"
+IS_THIS = "is this a"
+BAD_HDF5 = {
+    "truncated": (truncate, rf"bad.hdf5 is not a whole HDF5 file.*{FETCH}"),
+    "not_hdf5": (lambda path: path.write_text("<html>"), rf"bad.hdf5 is not a whole.*{FETCH}"),
+    "altered_chunk": (break_hdf5_chunk, rf"bad.hdf5: X cannot be read.*{FETCH}"),
+    "missing_images": (
+        hdf5_with(lambda f: f.pop("X")),
+        rf"bad.hdf5: no key X; it has y; {IS_THIS}",
+    ),
+    "missing_labels": (
+        hdf5_with(lambda f: f.pop("y")),
+        rf"bad.hdf5: no key y; it has X; {IS_THIS}",
+    ),
+    "wrong_size": (replaced("X", lambda x: x[:, 1:]), rf"X has shape \(12, 31, 32, 2\).*{IS_THIS}"),
+    "channel_first": (replaced("X", lambda x: np.moveaxis(x, -1, 1)), rf"X has shape.*{IS_THIS}"),
+    "fewer_labels": (replaced("y", lambda y: y[1:]), rf"number of events \(X 12, y 11\).*{FETCH}"),
+    "two_labels_an_event": (
+        replaced("y", lambda y: np.tile(y[:, None], 2)),
+        rf"y has shape.*{IS_THIS}",
+    ),
+    "one_label": (replaced("y", lambda y: y[0]), rf"y is not an array.*{IS_THIS}"),
+    "a_group": (hdf5_with(make_a_group), rf"X is not an array.*{IS_THIS}"),
+    "whole_numbers": (
+        replaced("X", lambda x: x.astype("?").astype("i2")),
+        rf"X is int16, expected.*{IS_THIS}",
+    ),
+    "complex": (replaced("X", lambda x: x.astype("c8")), rf"X is complex64, expected.*{IS_THIS}"),
+    "text_labels": (
+        replaced("y", lambda y: y.astype("S3")),
+        rf"y is .S3, expected numbers; {IS_THIS}",
+    ),
+    "not_a_number": (NOT_A_NUMBER, OF_EVENT_7),
+    "infinite": (altered("image_BCHW", (7, 1, 3, 4), -np.inf), OF_EVENT_7),
+    "label_2": (altered("label", 3, 2), "bad.hdf5: label 2.0 at event 3; labels are 0 or 1"),
+    "label_half": (altered("label", 3, 0.5), "bad.hdf5: label 0.5 at event 3; labels are 0 or 1"),
+    "label_nan": (altered("label", 3, np.nan), "bad.hdf5: label nan at event 3; labels are 0 or 1"),
+    "one_class": (
+        altered("label", slice(None), 1),
+        "dataset data: 100.0% .*electrons.*file missing",
+    ),
+    "no_events": (NO_EVENTS, "bad.hdf5 has no events; delete it"),
+    "missing": (Path.unlink, "bad.hdf5 does not exist; fetch or simulate it"),
+}
+
+
+def parquet_with(column, change):
+    """Return a case that rewrites one column of the file."""
+
+    def alter(path):
+        table = pq.read_table(path)
+        place = table.schema.get_field_index(column)
+        table = table.set_column(place, column, change(table[column].combine_chunks()))
+        pq.write_table(table, path, row_group_size=1)
+
+    return alter
+
+
+def null_at(level):
+    """Return a change that makes the second list (or value) at a level of nesting null."""
+
+    def change(lists):
+        if level == 0:
+            nulls = np.zeros(len(lists), dtype=bool)
+            nulls[1] = True
+            return pa.compute.if_else(pa.array(nulls), pa.scalar(None, lists.type), lists)
+        inner = null_at(level - 1)(lists.values)
+        return pa.ListArray.from_arrays(lists.offsets, inner)
+
+    return change
+
+
+def ragged(lists):
+    """Move one pixel from a row to the row before it: the image keeps its number of pixels."""
+    rows = lists.values.values
+    offsets = rows.offsets.to_numpy().copy()
+    offsets[40] += 1
+    rows = pa.ListArray.from_arrays(pa.array(offsets), rows.values)
+    planes = pa.ListArray.from_arrays(lists.values.offsets, rows)
+    return pa.ListArray.from_arrays(lists.offsets, planes)
+
+
+def without(column):
+    return lambda path: pq.write_table(pq.read_table(path).drop_columns([column]), path)
+
+
+def two_channels(lists):
+    return nested_lists(np.zeros((len(lists), 2, 125, 125)))
+
+
+BAD_PARQUET = {
+    "truncated": (truncate, rf"bad.parquet is not a whole parquet file.*{FETCH}"),
+    "altered_chunk": (break_parquet_chunk, rf"bad.parquet is damaged.*{FETCH}"),
+    "missing_images": (without("X_jets"), rf"no column X_jets; it has pt, m0, y; {IS_THIS}"),
+    "missing_scalar": (without("m0"), rf"no column m0; .*{IS_THIS}"),
+    "missing_labels": (without("y"), rf"no column y; .*{IS_THIS}"),
+    "flat_images": (
+        parquet_with("X_jets", lambda a: a.flatten(recursive=True)[:12]),
+        rf"X_jets is double, expected list.*{IS_THIS}",
+    ),
+    "two_levels": (
+        parquet_with("X_jets", lambda a: a.flatten()[:12]),
+        rf"X_jets is list.*expected list.*{IS_THIS}",
+    ),
+    "text_labels": (
+        parquet_with("y", lambda a: a.cast(pa.string())),
+        rf"y is string, expected a number; {IS_THIS}",
+    ),
+    "null_image": (parquet_with("X_jets", null_at(0)), "X_jets has 1 nulls; leave"),
+    "null_plane": (parquet_with("X_jets", null_at(1)), "X_jets has 1 nulls; leave"),
+    "null_row": (parquet_with("X_jets", null_at(2)), "X_jets has 1 nulls; leave"),
+    "null_pixel": (parquet_with("X_jets", null_at(3)), "X_jets has 1 nulls; leave"),
+    "null_scalar": (parquet_with("pt", null_at(0)), "pt has 1 nulls; leave"),
+    "null_label": (parquet_with("y", null_at(0)), "y has 1 nulls; leave"),
+    "ragged": (
+        parquet_with("X_jets", ragged),
+        "X_jets has a list of 12[46] where 125 is expected; leave",
+    ),
+    "two_channels": (
+        parquet_with("X_jets", two_channels),
+        "X_jets has a list of 2 where 3 is expected; leave",
+    ),
+    "not_a_number": (NOT_A_NUMBER, OF_EVENT_7),
+    "too_large": (altered("image_BCHW", (7, 1, 3, 4), 1e300, np.float64), OF_EVENT_7),
+    "infinite_scalar": (
+        altered("scalars_BS", (7, 1), np.inf),
+        "not finite.*scalars of event 7.*leave",
+    ),
+    "label_2": (altered("label", 3, 2), "bad.parquet: label 2.0 at event 3; labels are 0 or 1"),
+    "label_nan": (altered("label", 3, np.nan), "bad.parquet: label nan at event 3; labels"),
+    "no_events": (NO_EVENTS, "bad.parquet has no events; delete"),
+}
+
+
+@pytest.fixture(scope="module")
+def sound():
+    """Return the events of a small file of either kind, made once."""
+    return {
+        ".hdf5": (ELECTRON_PHOTON, write_hdf5, random_events(ELECTRON_PHOTON, LABELS, seed=0)),
+        ".parquet": (QUARK_GLUON, write_parquet, random_events(QUARK_GLUON, LABELS, seed=0)),
+    }
+
+
+@pytest.fixture(scope="module")
+def older_store(tmp_path_factory, sound):
+    folder = tmp_path_factory.mktemp("older")
+    layout, write, events = sound[".hdf5"]
+    path = write(folder / "older.hdf5", layout, events)
+    pack("data", layout, [path], folder / "store", split=SPLIT, zero_below=0.0)
+    return folder / "store"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("suffix", "alter", "message"),
+    [
+        pytest.param(suffix, *case, id=f"{name}{suffix}")
+        for suffix, cases in ((".hdf5", BAD_HDF5), (".parquet", BAD_PARQUET))
+        for name, case in cases.items()
+    ],
+)
+def test_bad_input_is_one_message_and_leaves_an_older_store_as_it_was(
+    suffix, alter, message, sound, older_store, tmp_path
+):
+    layout, write, events = sound[suffix]
+    path = tmp_path / f"bad{suffix}"
+    if isinstance(alter, BeforeWriting):
+        write(path, layout, alter.change(events))
+    else:
+        write(path, layout, events)
+        alter(path)
+    store = tmp_path / "store"
+    with pytest.raises(UserError, match=message) as raised:
+        pack("data", layout, [path], store, split=SPLIT, zero_below=0.0)
+    assert "\n" not in str(raised.value)
+    assert not [name for name in FINAL_NAMES if (store / name).exists()]
+
+    shutil.copytree(older_store, store, dirs_exist_ok=True)
+    with pytest.raises(UserError, match=message):
+        pack("data", layout, [path], store, split=SPLIT, zero_below=0.0)
+    for name in FINAL_NAMES:
+        assert (store / name).read_bytes() == (older_store / name).read_bytes()
+
+
+def packed(raw, folder, **changes):
+    pack("data", raw.layout, raw.paths, folder, split=SPLIT, zero_below=0.0, **changes)
+    return open_store(folder)
+
+
+def test_the_other_class_s_file_is_refused(crops, tmp_path):
+    electrons, photons = (path.name for path in crops.paths)
+    with pytest.raises(
+        UserError, match=rf"{electrons}: label 1 at event 0.*declares 0.*other class"
+    ):
+        packed(crops, tmp_path, declared_labels={electrons: 0, photons: 1})
+    assert len(packed(crops, tmp_path, declared_labels={electrons: 1, photons: 0})) == 130
+
+
+def test_a_file_of_unknown_kind_is_refused(crops, tmp_path):
+    path = tmp_path / "crops.root"
+    shutil.copy(crops.paths[0], path)
+    with pytest.raises(
+        UserError, match=r"crops.root: unknown kind of file '.root'; expected .hdf5"
+    ):
+        pack("data", ELECTRON_PHOTON, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
+
+
+def test_a_file_named_twice_is_refused(crops, tmp_path):
+    """Its events would be in the training and in the test split."""
+    twice = crops._replace(paths=crops.paths * 2)
+    with pytest.raises(UserError, match=r"SingleElectron.* is listed twice; name each file once"):
+        packed(twice, tmp_path)
+
+
+def test_an_error_of_a_worker_process_is_the_same_message(sound, tmp_path):
+    layout, write, events = sound[".hdf5"]
+    path = write(tmp_path / "bad.hdf5", layout, NOT_A_NUMBER.change(events))
+    with pytest.raises(UserError, match=r"bad.hdf5: .*image of event 7"):
+        pack("data", layout, [path], tmp_path / "x", split=SPLIT, zero_below=0.0, workers=2)
+
+
+def test_a_file_that_was_mended_is_read_anew(sound, tmp_path):
+    layout, write, events = sound[".hdf5"]
+    path = write(tmp_path / "a.hdf5", layout, NOT_A_NUMBER.change(events))
+    with pytest.raises(UserError):
+        pack("data", layout, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
+    write(path, layout, events)
+    pack("data", layout, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
+    dense = open_store(tmp_path / "store").dense(np.arange(12))
+    np.testing.assert_array_equal(dense, events.image_BCHW)

@@ -1,0 +1,94 @@
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calobatch.errors import UserError
+from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
+from calobatch.pack.raw import open_raw
+from tests.raw_files import random_events, write_hdf5
+
+
+def assert_same_bits(found, expected):
+    np.testing.assert_array_equal(
+        np.ascontiguousarray(found, np.float32).view(np.uint32), expected.view(np.uint32)
+    )
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 70), (0, 1), (29, 31), (69, 70)])
+def test_any_slice_is_the_source_bit_for_bit(crops, start, stop):
+    raw = open_raw(crops.paths[0], ELECTRON_PHOTON)
+    assert_same_bits(raw.read(start, stop).image_BCHW, crops.image_BCHW[start:stop])
+    assert raw.read(start, stop).scalars_BS.shape == (stop - start, 0)
+
+
+def test_channel_last_jets_come_with_their_scalars(jets_hdf5):
+    raw = open_raw(jets_hdf5.paths[0], QUARK_GLUON)
+    block = raw.read(3, 17)
+    assert_same_bits(block.image_BCHW, jets_hdf5.image_BCHW[3:17])
+    np.testing.assert_array_equal(block.scalars_BS, jets_hdf5.scalars_BS[3:17])
+    np.testing.assert_array_equal(raw.labels(), jets_hdf5.label)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"chunks": None, "compression": None},
+        {"compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"dtype": ">f4"},
+        {"dtype": "f8"},
+    ],
+)
+def test_how_the_values_are_kept_does_not_matter(tmp_path, options):
+    events = random_events(ELECTRON_PHOTON, [0, 1, 1], seed=0)
+    path = write_hdf5(tmp_path / "a.h5", ELECTRON_PHOTON, events, **options)
+    assert_same_bits(open_raw(path, ELECTRON_PHOTON).read(0, 3).image_BCHW, events.image_BCHW)
+
+
+def test_labels_may_be_whole_numbers_in_a_column(tmp_path):
+    events = random_events(ELECTRON_PHOTON, [0, 1, 1], seed=0)
+    path = write_hdf5(tmp_path / "a.hdf5", ELECTRON_PHOTON, events)
+    with h5py.File(path, "a") as file:
+        del file["y"]
+        file["y"] = np.array([[0], [1], [1]], dtype=np.uint8)
+    raw = open_raw(path, ELECTRON_PHOTON)
+    assert raw.labels().tolist() == [0, 1, 1]
+    assert raw.events == 3
+
+
+def test_only_a_file_that_says_so_is_simulated(tmp_path, crops):
+    assert not open_raw(crops.paths[0], ELECTRON_PHOTON).simulated
+    path = tmp_path / "a.hdf5"
+    path.write_bytes(crops.paths[0].read_bytes())
+    with h5py.File(path, "a") as file:
+        file.attrs["simulation"] = "yes"
+    assert open_raw(path, ELECTRON_PHOTON).simulated
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("damage") / "small.hdf5"
+    return write_hdf5(path, ELECTRON_PHOTON, random_events(ELECTRON_PHOTON, [0, 1] * 3, seed=0))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_altered_bytes_are_read_or_refused_with_a_message(small_file, data):
+    """HDF5 has no checksums here: sha256 is what finds every change; but none is a traceback."""
+    content = bytearray(small_file.read_bytes())
+    # Most of the structure that can break lies at the beginning.
+    place = st.one_of(st.integers(0, 4000), st.integers(0, len(content) - 1))
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(place)] = data.draw(st.integers(0, 255))
+    altered = small_file.with_name("altered.hdf5")
+    altered.write_bytes(content)
+    refusal = str(altered)
+    try:
+        raw = open_raw(altered, ELECTRON_PHOTON)
+        raw.labels()
+        assert raw.read(0, raw.events).image_BCHW.shape == (raw.events, 2, 32, 32)
+        raw.close()
+    except UserError as error:
+        refusal = str(error)
+    assert str(altered) in refusal

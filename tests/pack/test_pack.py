@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from calobatch.checksum import sha256_of
+from calobatch.config.models import SPLITS, Split
+from calobatch.layouts import ELECTRON_PHOTON
+from calobatch.pack.pack import pack
+from calobatch.store import open_store
+from tests.raw_files import Events, write_hdf5
+
+SPLIT = Split(validation=0.3, test=0.3)
+
+
+def bits(image_BCHW):
+    return np.ascontiguousarray(image_BCHW, np.float32).view(np.uint32)
+
+
+def packed(raw, folder, **changes):
+    settings = {"split": Split(), "zero_below": 0.0} | changes
+    pack("data", raw.layout, raw.paths, folder, **settings)
+    return open_store(folder)
+
+
+@pytest.mark.parametrize("kind", ["crops", "jets", "jets_hdf5"])
+def test_dense_images_are_the_source_bit_for_bit_every_event_once_and_in_order(
+    kind, request, tmp_path
+):
+    raw = request.getfixturevalue(kind)
+    store = packed(raw, tmp_path)
+    assert len(store) == len(raw.label)
+    np.testing.assert_array_equal(
+        bits(store.dense(np.arange(len(store)))), bits(raw.image_BCHW), strict=True
+    )
+    np.testing.assert_array_equal(store.label, raw.label)
+    np.testing.assert_array_equal(store.scalars_BS, raw.scalars_BS)
+
+
+def test_the_zero_threshold_is_the_only_change(jets, tmp_path):
+    store = packed(jets, tmp_path, zero_below=1e-3)
+    small = np.abs(jets.image_BCHW) < np.float32(1e-3)
+    assert np.any(small & (jets.image_BCHW != 0))
+    expected = np.where(small, np.float32(0), jets.image_BCHW)
+    np.testing.assert_array_equal(bits(store.dense(np.arange(len(store)))), bits(expected))
+    assert store.manifest.zero_below == 1e-3
+
+
+def check_statistics(manifest, image_BCHW, scalars_BS):
+    pixels = image_BCHW.astype(np.float64).swapaxes(0, 1).reshape(image_BCHW.shape[1], -1)
+    for of_channel, values in zip(manifest.channels, pixels, strict=True):
+        assert of_channel.fill == np.count_nonzero(values) / values.size
+        assert of_channel.mean == pytest.approx(values.mean(), rel=1e-9)
+        assert of_channel.std == pytest.approx(values.std(), rel=1e-9)
+        assert (of_channel.minimum, of_channel.maximum) == (values.min(), values.max())
+    for of_scalar, values in zip(manifest.scalars, scalars_BS.T, strict=True):
+        assert (of_scalar.mean, of_scalar.std) == pytest.approx((values.mean(), values.std()))
+
+
+@pytest.mark.parametrize("kind", ["crops", "jets"])
+def test_the_manifest_is_what_numpy_finds_in_the_training_split_alone(kind, request):
+    raw, store = request.getfixturevalue(kind), request.getfixturevalue(f"packed_{kind}")
+    training = store.events_of("train")
+    check_statistics(store.manifest, raw.image_BCHW[training], raw.scalars_BS[training])
+    for index, split in enumerate(SPLITS):
+        for label, name in enumerate(raw.layout.classes):
+            expected = np.sum((store.split == index) & (raw.label == label))
+            assert store.manifest.counts[split][name] == expected
+    for source, path in zip(store.manifest.sources, raw.paths, strict=True):
+        assert (source.file, source.bytes) == (path.name, path.stat().st_size)
+        assert source.sha256 == sha256_of(path)
+    assert not store.manifest.simulated
+
+
+def test_official_test_files_are_the_test_split(packed_jets, jets):
+    np.testing.assert_array_equal(packed_jets.split == 2, np.arange(38) >= 26)
+    assert packed_jets.manifest.official_test_files == (jets.paths[1].name,)
+
+
+@pytest.mark.parametrize("kind", ["crops", "jets"])
+def test_the_number_of_workers_and_the_block_size_do_not_change_the_store(
+    kind, request, tmp_path, monkeypatch
+):
+    raw = request.getfixturevalue(kind)
+    reference = packed(raw, tmp_path / "one")
+    monkeypatch.setattr("calobatch.pack.pack.PIXELS_A_BLOCK", 7 * raw.layout.pixels)
+    in_blocks = packed(raw, tmp_path / "blocks")
+    packed(raw, tmp_path / "two", workers=2)
+    events = [(tmp_path / name / "events.arrow").read_bytes() for name in ("one", "blocks", "two")]
+    assert events[0] == events[1] == events[2]
+    manifests = [(tmp_path / name / "manifest.json").read_bytes() for name in ("blocks", "two")]
+    assert manifests[0] == manifests[1]
+    for one, other in zip(reference.manifest.channels, in_blocks.manifest.channels, strict=True):
+        assert one.mean == pytest.approx(other.mean, rel=1e-12)
+
+
+def test_images_without_a_single_hit_are_packed(tmp_path):
+    empty = Events(
+        np.zeros((20, 2, 32, 32), np.float32), np.tile([0.0, 1.0], 10), np.zeros((20, 0))
+    )
+    path = write_hdf5(tmp_path / "empty.hdf5", ELECTRON_PHOTON, empty)
+    pack("data", ELECTRON_PHOTON, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
+    store = open_store(tmp_path / "store")
+    assert not store.dense(np.arange(20)).any()
+    assert {(c.fill, c.mean, c.minimum, c.maximum) for c in store.manifest.channels} == {(0,) * 4}

@@ -1,0 +1,95 @@
+"""pack as a real process: its memory, and what a killed one leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
+from calobatch.store import open_store
+from tests.raw_files import random_events, write_parquet
+
+FINAL_NAMES = ("events.arrow", "manifest.json")
+CLI = [sys.executable, "-m", "calobatch.cli"]
+
+SETTINGS = '{"layout": "%s", "split": {}, "zero_below": 0}'
+
+
+def big_crops(path, repeats):
+    """Write 3000 events so many times over, without holding them in memory."""
+    image_BHWC = np.moveaxis(random_events(ELECTRON_PHOTON, [0] * 3000, 0).image_BCHW, 1, -1)
+    with h5py.File(path, "w") as file:
+        images = file.create_dataset(
+            "X", (3000 * repeats, 32, 32, 2), "f4", chunks=(3000, 32, 32, 2), compression="lzf"
+        )
+        for start in range(0, len(images), 3000):
+            images[start : start + 3000] = image_BHWC
+        file["y"] = np.arange(len(images)) % 2
+    return path
+
+
+def big_jets(path, repeats):
+    """Write 130 jets so many times over, a row group each."""
+    events = random_events(QUARK_GLUON, [0, 1] * 65, 0)
+    once = pq.read_table(write_parquet(path, QUARK_GLUON, events))
+    with pq.ParquetWriter(path, once.schema) as writer:
+        for _ in range(repeats):
+            writer.write_table(once, row_group_size=1)
+    return path
+
+
+def start_pack(layout, path, folder):
+    command = [*CLI, "pack", "data", path, "--output", folder]
+    command += ["--settings", SETTINGS % layout.name]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def peak_of_anonymous_memory(process):
+    """Return the largest memory of a process in MB, without the pages of mapped files."""
+    peak = 0
+    while process.poll() is None:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            break
+        if "RssAnon:" in status:
+            peak = max(peak, int(status.split("RssAnon:")[1].split()[0]) / 1000)
+        time.sleep(0.005)
+    assert process.wait() == 0, process.stderr.read()
+    return peak
+
+
+@pytest.mark.parametrize(
+    ("layout", "write", "suffix"),
+    [(ELECTRON_PHOTON, big_crops, ".hdf5"), (QUARK_GLUON, big_jets, ".parquet")],
+)
+def test_memory_does_not_grow_with_the_images(layout, write, suffix, tmp_path):
+    """Eight times the images: 170 MB more as dense crops, 340 MB more as dense doubles of jets."""
+    peaks = []
+    for repeats in (1, 8):
+        path = write(tmp_path / f"{repeats}{suffix}", repeats)
+        with start_pack(layout, path, tmp_path / f"store{repeats}") as process:
+            peaks.append(peak_of_anonymous_memory(process))
+    assert peaks[1] < peaks[0] + 60, peaks
+
+
+def test_a_killed_pack_leaves_no_final_name_and_the_next_one_succeeds(tmp_path):
+    path, folder = big_crops(tmp_path / "crops.hdf5", 5), tmp_path / "store"
+    with start_pack(ELECTRON_PHOTON, path, folder) as process:
+        while not any(file.stat().st_size for file in folder.glob(".partial/*")):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.001)
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not [name for name in FINAL_NAMES if (folder / name).exists()]
+    with start_pack(ELECTRON_PHOTON, path, folder) as process:
+        assert process.wait() == 0, process.stderr.read()
+    assert len(open_store(folder)) == 15_000
+    assert sorted(file.name for file in folder.iterdir()) == sorted(FINAL_NAMES)

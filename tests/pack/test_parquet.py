@@ -1,0 +1,110 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calobatch.errors import UserError
+from calobatch.layouts import QUARK_GLUON
+from calobatch.pack.raw import open_raw
+from tests.raw_files import random_events, write_parquet
+
+
+@pytest.fixture(scope="module")
+def events():
+    return random_events(QUARK_GLUON, [0, 1] * 12, seed=0)
+
+
+@pytest.fixture(scope="module", params=[1, 7, 1000])
+def by_row_groups(request, events, tmp_path_factory):
+    path = tmp_path_factory.mktemp("groups") / f"of_{request.param}.parquet"
+    return write_parquet(path, QUARK_GLUON, events, row_group_size=request.param)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, 24), (0, 1), (23, 24), (6, 8), (7, 14), (13, 15), (3, 22)]
+)
+def test_any_slice_is_the_source_bit_for_bit(by_row_groups, events, start, stop):
+    block = open_raw(by_row_groups, QUARK_GLUON).read(start, stop)
+    image_BCHW = np.ascontiguousarray(block.image_BCHW, np.float32)
+    np.testing.assert_array_equal(
+        image_BCHW.view(np.uint32), events.image_BCHW[start:stop].view(np.uint32)
+    )
+    np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS[start:stop])
+
+
+def test_labels_are_those_of_all_row_groups(by_row_groups, events):
+    raw = open_raw(by_row_groups, QUARK_GLUON)
+    assert raw.events == 24
+    np.testing.assert_array_equal(raw.labels(), events.label)
+
+
+def rewritten(path, events, change):
+    """Write the events after ``change`` to their table."""
+    table = pq.read_table(write_parquet(path, QUARK_GLUON, events))
+    pq.write_table(change(table), path, row_group_size=1)
+    return path
+
+
+@pytest.mark.parametrize("value_type", [pa.float32(), pa.float64()])
+@pytest.mark.parametrize("kind", [pa.list_, pa.large_list])
+def test_floats_and_large_lists_are_read_as_well(tmp_path, events, value_type, kind):
+    def change(table):
+        image = table["X_jets"].cast(kind(kind(kind(value_type))))
+        return table.set_column(table.schema.get_field_index("X_jets"), "X_jets", image)
+
+    path = rewritten(tmp_path / "a.parquet", events, change)
+    np.testing.assert_array_equal(
+        open_raw(path, QUARK_GLUON).read(0, 24).image_BCHW, events.image_BCHW
+    )
+
+
+def test_the_order_of_columns_and_further_ones_do_not_matter(tmp_path, events):
+    def change(table):
+        more = table.append_column("run", pa.array(["A"] * 24))
+        return more.select(["y", "run", "m0", "X_jets", "pt"])
+
+    path = rewritten(tmp_path / "a.parquet", events, change)
+    block = open_raw(path, QUARK_GLUON).read(5, 9)
+    np.testing.assert_array_equal(block.image_BCHW, events.image_BCHW[5:9])
+    np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS[5:9])
+
+
+def test_only_a_file_that_says_so_is_simulated(tmp_path, events, by_row_groups):
+    assert not open_raw(by_row_groups, QUARK_GLUON).simulated
+    path = rewritten(
+        tmp_path / "a.parquet", events, lambda t: t.replace_schema_metadata({"simulation": "yes"})
+    )
+    assert open_raw(path, QUARK_GLUON).simulated
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("damage") / "small.parquet"
+    return write_parquet(path, QUARK_GLUON, random_events(QUARK_GLUON, [0, 1], seed=0))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_altered_bytes_are_read_or_refused_with_a_message(small_file, data):
+    """Parquet has no checksums here: sha256 is what finds every change; but none is a traceback."""
+    content = bytearray(small_file.read_bytes())
+    # The footer, which holds the structure, lies at the end.
+    place = st.one_of(
+        st.integers(len(content) - 4000, len(content) - 1), st.integers(0, len(content) - 1)
+    )
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(place)] = data.draw(st.integers(0, 255))
+    altered = small_file.with_name("altered.parquet")
+    altered.write_bytes(content)
+    refusal = str(altered)
+    try:
+        raw = open_raw(altered, QUARK_GLUON)
+        raw.labels()
+        if raw.events:
+            assert raw.read(0, raw.events).image_BCHW.shape == (raw.events, 3, 125, 125)
+        raw.close()
+    except UserError as error:
+        refusal = str(error)
+    assert str(altered) in refusal

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calobatch.config.models import SPLITS, Split
+from calobatch.errors import UserError
+from calobatch.pack.split import TEST, assign_splits
+
+LABELS = st.tuples(st.integers(40, 200), st.integers(40, 200), st.integers(0, 9)).map(
+    lambda sizes: np.random.default_rng(sizes[2]).permutation(
+        np.repeat([0.0, 1.0], [sizes[0], sizes[1]])
+    )
+)
+SHARES = st.floats(0.05, 0.4)
+
+
+def split_of(labels, official=None, **settings):
+    official = np.zeros(len(labels), dtype=bool) if official is None else official
+    return assign_splits(labels, official, Split(**settings))
+
+
+def count(assigned, labels, name, label):
+    return np.sum((assigned == SPLITS.index(name)) & (labels == label))
+
+
+@given(LABELS, SHARES, SHARES, st.integers(0, 100))
+def test_shares_hold_in_each_class_to_within_one_event(labels, validation, test, seed):
+    assigned = split_of(labels, validation=validation, test=test, seed=seed)
+    for label in (0, 1):
+        events = np.sum(labels == label)
+        tests = count(assigned, labels, "test", label)
+        assert abs(tests - test * events) <= 1
+        validations = count(assigned, labels, "validation", label)
+        assert abs(validations - validation * (events - tests)) <= 1
+
+
+@given(LABELS, st.integers(0, 100))
+def test_the_split_depends_on_labels_shares_and_seed_alone(labels, seed):
+    first = split_of(labels, seed=seed)
+    np.random.default_rng().random()
+    np.testing.assert_array_equal(first, split_of(labels.copy(), seed=seed))
+
+
+def test_another_seed_gives_another_split_of_the_same_sizes():
+    labels = np.tile([0.0, 1.0], 100)
+    first, second = split_of(labels, seed=1), split_of(labels, seed=2)
+    assert np.any(first != second)
+    np.testing.assert_array_equal(np.bincount(first), np.bincount(second))
+
+
+@pytest.mark.parametrize("sorted_by_class", [True, False])
+def test_the_split_does_not_go_by_place_in_the_file(sorted_by_class):
+    labels = np.repeat([0.0, 1.0], 500) if sorted_by_class else np.tile([0.0, 1.0], 500)
+    for name in SPLITS:
+        place = np.flatnonzero(split_of(labels) == SPLITS.index(name))
+        assert place.mean() == pytest.approx(500, abs=5 * 289 / np.sqrt(len(place)))
+
+
+@given(LABELS, SHARES)
+def test_official_test_events_are_the_test_split_and_no_others(labels, test):
+    official = np.arange(len(labels)) % 3 == 0
+    assigned = split_of(labels, official, test=test)
+    np.testing.assert_array_equal(assigned == TEST, official)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"validation": 0.0}, "validation"), ({"test": 0.0}, "test"), ({"test": 0.99}, "train")],
+)
+def test_an_empty_split_is_an_error_that_names_it(settings, name):
+    with pytest.raises(UserError, match=f"the {name} split .*use more events"):
+        split_of(np.tile([0.0, 1.0], 10), **settings)
+
+
+def test_an_official_test_file_of_one_class_is_an_error():
+    labels = np.repeat([0.0, 1.0], 20)
+    with pytest.raises(UserError, match="the test split would have no event of class 0"):
+        split_of(labels, np.arange(40) >= 30)
