@@ -11,7 +11,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# The image of every rule, for those who run with --software-deployment-method apptainer.
+# The image that the rules are to run in. Nothing uses it yet: the images are still to be built.
 container: "containers/images/calobatch.sif"
 
 

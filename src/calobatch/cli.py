@@ -31,6 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             time.sleep(SECONDS_FOR_RANK_0_TO_SPEAK)
         print(f"calobatch {options.verb}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if options.traceback:
+            traceback.print_exc()
+        mend = "mend that (space, permission, name) and run the same command again"
+        print(f"calobatch {options.verb}: {error}; {mend}", file=sys.stderr)
+        sys.exit(JobError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -84,9 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")
     collect.add_argument("--settings", type=_json, required=True, metavar="JSON")
     collect.add_argument("--leaderboard", type=Path, required=True, metavar="CSV")
-    collect.add_argument(
-        "--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    )
+    collect.add_argument("--tracking-uri", default="sqlite:///mlflow.db", metavar="URI")
 
     report = _verb(verbs, "report", _report, "one page with all results of a scenario")
     report.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")

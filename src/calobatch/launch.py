@@ -45,12 +45,14 @@ def _start(command: Sequence[str], rank: int, ranks: int, port: int) -> subproce
     place = Placement(rank=rank, size=ranks, local_rank=rank, local_size=ranks, port=port)
     # One core a rank: more threads would fight for the cores, and change the order of sums.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **place.as_environment()}
-    libc = ctypes.CDLL(None)
-    return subprocess.Popen(
-        command,
-        env=environment,
-        preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
-    )
+    libc, launcher = ctypes.CDLL(None), os.getpid()
+
+    def die_with_the_launcher() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != launcher:  # it died before it could be watched
+            os._exit(1)
+
+    return subprocess.Popen(command, env=environment, preexec_fn=die_with_the_launcher)
 
 
 def _free_port() -> int:
@@ -61,15 +63,15 @@ def _free_port() -> int:
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> None:
-    running = True
-    while running:
-        running = any(child.poll() is None for child in children)
-        for rank, child in enumerate(children):
-            if child.returncode == UserError.exit_code:
-                sys.exit(UserError.exit_code)
-            if child.returncode:
-                raise _failure(rank, child.returncode)
+    codes: list[int | None] = [None]
+    while None in codes:
         time.sleep(0.05)
+        codes = [child.poll() for child in children]
+        if UserError.exit_code in codes:
+            sys.exit(UserError.exit_code)
+        for rank, code in enumerate(codes):
+            if code:
+                raise _failure(rank, code)
 
 
 def _failure(rank: int, returncode: int) -> JobError:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -286,3 +287,32 @@ def test_the_schema_in_the_repository_is_up_to_date():
     )
     path = CONFIG.parent / "workflow" / "schemas" / "scenario.schema.json"
     assert json.loads(path.read_text()) == json.loads(answer.stdout)
+
+
+def test_another_kind_of_schedule_leaves_the_keys_of_the_old_one_behind():
+    key = "tasks.electron_photon_vit.schedule"
+    schedule = (
+        load_scenario("cms", f"{key}.kind=cosine", CONFIG).tasks["electron_photon_vit"].schedule
+    )
+    assert schedule.kind == "cosine"
+    with pytest.raises(UserError, match="schedule"):
+        load_scenario("cms", f"{key}.kind=cosine {key}.factor=0.1", CONFIG)
+
+
+def test_a_scenario_elsewhere_must_not_write_over_one_of_config(tmp_path):
+    shutil.copy(CONFIG / "test.yaml", tmp_path / "test.yaml")
+    with pytest.raises(UserError, match="give the file another name"):
+        load_scenario(str(tmp_path / "test.yaml"), folder=CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("tasks.electron_photon_cnn.epochs=true", "epochs: Input should be a valid integer"),
+        ("tasks.electron_photon_cnn.epochs=2.5", "epochs: Input should be a valid integer"),
+        ("tasks.electron_photon_cnn.learning_rate_scaling=linear", "set grow_batch_with_ranks"),
+    ],
+)
+def test_a_slip_is_not_taken_for_a_setting(override, message):
+    with pytest.raises(UserError, match=message):
+        load_scenario("test", override, CONFIG)

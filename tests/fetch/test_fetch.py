@@ -89,6 +89,16 @@ def test_a_checksum_in_the_table_is_held_to(server, destination, pin, hdf5, alte
     assert not pin.exists()
 
 
+def test_a_mirror_with_the_right_bytes_stands_in_for_an_altered_file(
+    server, destination, pin, hdf5, altered
+):
+    sha256 = fetch(remote_file(server.serve(NAME, hdf5)), destination, pin).sha256
+    destination.unlink()
+    urls = server.serve("altered", altered), f"{server.url}/{NAME}"
+    assert fetch(remote_file(*urls), destination, pin).sha256 == sha256
+    assert destination.read_bytes() == hdf5
+
+
 def test_a_changed_file_is_taken_once_its_pin_is_deleted(server, destination, pin, hdf5, altered):
     first = fetch(remote_file(server.serve(NAME, hdf5)), destination, pin)
     destination.unlink()

@@ -1,5 +1,7 @@
 """A training that was interrupted goes on where it stopped, and ends as if it never had been."""
 
+import time
+
 import pytest
 import torch
 
@@ -52,8 +54,26 @@ def test_a_checkpoint_of_other_settings_is_not_used(crops_store, quick, tmp_path
 def test_a_checkpoint_is_read_without_unpickling_code(tmp_path):
     """torch.load with weights_only refuses anything but tensors and plain values."""
     state = {"weight": torch.arange(3.0)}
-    save_checkpoint(Checkpoint("id", [], state, state, {"state": {}}), tmp_path / "state.pt")
+    save_checkpoint(Checkpoint("id", 0.0, [], state, state, {"state": {}}), tmp_path / "state.pt")
     content = torch.load(tmp_path / "state.pt", weights_only=True)
     assert torch.equal(content["model"]["weight"], torch.arange(3.0))
-    assert load_checkpoint(tmp_path / "state.pt", "id", torch.device("cpu")) is not None
-    assert load_checkpoint(tmp_path / "state.pt", "other", torch.device("cpu")) is None
+    assert load_checkpoint(tmp_path / "state.pt", "id") is not None
+    assert load_checkpoint(tmp_path / "state.pt", "other") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a whole archive"])
+def test_a_checkpoint_that_cannot_be_read_counts_as_none(crops_store, quick, tmp_path, content):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "state.pt").write_bytes(content)
+    train("task", quick(), 1, crops_store, tmp_path)
+    assert read_record(tmp_path).resumed_after_epoch == 0
+
+
+def test_a_resumed_training_started_when_it_first_did(crops_store, quick, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 1)
+        with pytest.raises(KeyboardInterrupt):
+            train("task", quick(), 1, crops_store, tmp_path)
+    killed = time.time()
+    train("task", quick(), 1, crops_store, tmp_path)
+    assert read_record(tmp_path).started < killed

@@ -20,6 +20,7 @@ rule collect:
     params:
         runs=RUNS,
         settings=SCENARIO.model_dump_json(),
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"),
     shell:
         "calobatch collect {params.runs} --leaderboard {output.leaderboard}"
-        " --settings {params.settings:q} 2>&1 | tee {log}"
+        " --settings {params.settings:q} --tracking-uri {params.tracking_uri:q} 2>&1 | tee {log}"

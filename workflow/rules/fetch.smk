@@ -9,8 +9,9 @@ rule fetch:
         update("data/public/{dataset}/{file}"),
     log:
         "logs/fetch/{dataset}/{file}.log",
-    params:
+    # A resource, not a parameter: files from another place are the same files, nothing reruns.
+    resources:
         location=location,
     shell:
-        "calobatch fetch {wildcards.dataset} {wildcards.file} --output {output} {params.location}"
+        "calobatch fetch {wildcards.dataset} {wildcards.file} --output {output} {resources.location}"
         " 2>&1 | tee {log}"

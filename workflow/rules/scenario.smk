@@ -1,8 +1,10 @@
 # The scenario: read and checked once; every rule's settings and files are taken from it.
 
+import shlex
 import sys
 
-from calobatch.config.load import load_scenario
+from calobatch.checksum import sha256_of
+from calobatch.config.load import load_scenario, model_source
 from calobatch.errors import UserError
 from calobatch.fetch.table import read_table
 from calobatch.layouts import layout_named
@@ -60,13 +62,18 @@ def raw_files(name):
 def location(wildcards):
     """The option of fetch that names the user's own place for the files, if there is one."""
     place = SCENARIO.datasets[wildcards.dataset].location
-    return f"--location {place}" if place else ""
+    return f"--location {shlex.quote(place)}" if place else ""
 
 
 def store_of_task(wildcards):
     """The packed store that a task trains on."""
     folder = f"{DATA}/packed/{SCENARIO.tasks[wildcards.task].dataset}"
     return {"events": f"{folder}/events.arrow", "manifest": f"{folder}/manifest.json"}
+
+
+def model_sha256(wildcards):
+    """The checksum of the file that a task's model is written in."""
+    return sha256_of(model_source(SCENARIO.tasks[wildcards.task].model))
 
 
 def ranks(wildcards):

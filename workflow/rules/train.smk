@@ -20,6 +20,8 @@ rule train:
         store=subpath(input.events, parent=True),
         folder=subpath(output.model, parent=True),
         settings=lambda wildcards: SCENARIO.tasks[wildcards.task].training().model_dump_json(),
+        # Not used by the command: a changed model is another training.
+        model_sha256=model_sha256,
     shell:
         "{resources.mpi} -n {resources.tasks} calobatch train {wildcards.task}"
         " --seed {wildcards.seed} --store {params.store} --output {params.folder}"

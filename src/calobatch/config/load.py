@@ -15,6 +15,8 @@ from calobatch.errors import UserError
 
 CONFIG = Path("config")
 
+# Keys that say which kind of section it is, and so which other keys it has.
+KINDS = ("kind", "source")
 TASK_KEY = re.compile(r"tasks\.[^.=]+\.")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -79,6 +81,11 @@ def _check_task(task: str, known: dict[str, Any], place: str) -> None:
 
 def _scenario_path(name: str, folder: Path) -> Path:
     path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
+    if path.parent.resolve() != folder.resolve() and (folder / f"{path.stem}.yaml").exists():
+        raise UserError(
+            f"{path}: {folder} has a scenario {path.stem!r} too, and both would write to "
+            f"results/{path.stem}; give the file another name"
+        )
     if not path.is_file() or path.name == "tasks.yaml":
         names = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "tasks")
         raise UserError(
@@ -115,11 +122,14 @@ def _apply(override: str, content: dict[str, Any]) -> None:
         if not isinstance(section, dict):
             raise UserError(f"override {override!r}: {parent!r} is a value, not a section")
     try:
-        section[key] = yaml.safe_load(value)
+        chosen = yaml.safe_load(value)
     except yaml.YAMLError:
         raise UserError(
             f"override {override!r}: {value!r} is not a YAML value (it must not have spaces)"
         ) from None
+    if key in KINDS and section.get(key) != chosen:
+        section.clear()  # the other keys belonged to the other kind
+    section[key] = chosen
 
 
 def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) -> str:

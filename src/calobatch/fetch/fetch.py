@@ -90,7 +90,8 @@ def _bring(
     addresses: tuple[str, ...], partial: Partial, expected: Expected, policy: RetryPolicy
 ) -> Pin:
     """Complete ``partial`` from the first address that can, and check it."""
-    reasons = []
+    reasons: list[str] = []
+    wrong: WrongFileError | None = None
     for address in addresses:
         shown = without_credentials(address)
         try:
@@ -101,9 +102,12 @@ def _bring(
         except AddressError as error:
             reasons.append(f"  {shown}: {error}")
             print(f"{expected.file}: {reasons[-1].strip()}", file=sys.stderr, flush=True)
-        except WrongFileError:
+        except WrongFileError as error:
+            # Another address may have the right one; if none has, this is what the user must know.
             partial.discard()
-            raise
+            wrong = wrong or error
+    if wrong:
+        raise wrong
     raise UserError(
         f"{expected.file} could not be fetched from any address:\n"
         + "\n".join(reasons)
