@@ -11,11 +11,8 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# The image that the rules are to run in. Nothing uses it yet: the images are still to be built.
-container: "containers/images/calobatch.sif"
-
-
 include: "workflow/rules/scenario.smk"
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/pack.smk"

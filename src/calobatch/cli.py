@@ -13,17 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calobatch.errors import JobError, UserError
+from calobatch.errors import JobError, StoppedError, UserError
 
-SECONDS_FOR_RANK_0_TO_SPEAK = 2.0
+SECONDS_FOR_RANK_0_TO_SPEAK = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb; exit with 0, or 2 (usage, configuration) or 1 (failed job) and one message."""
+    """Run one verb; exit with 0, or with one message and the code of its kind (errors.py)."""
     options = _parser().parse_args(arguments)
     try:
         options.action(options)
-    except (UserError, JobError) as error:
+    except (UserError, JobError, StoppedError) as error:
         if options.traceback:
             traceback.print_exc()
         if os.environ.get("CALOBATCH_RANK", "0") != "0":
@@ -107,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--set", default="", metavar="KEY=VALUE", dest="overrides")
 
     _verb(verbs, "schema", _schema, "print the JSON schema of a scenario file")
+
+    contain = _verb(verbs, "contain", _contain, "run a command in an image, as cluster jobs do")
+    contain.add_argument("image", choices=("data", "train"))
+    contain.add_argument("command", nargs=argparse.REMAINDER)
+
+    images = _verb(verbs, "images", _images, "list the images of this code's environment")
+    images.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
+    images.add_argument("--folder", type=Path, default=Path("containers/images"))
     return parser
 
 
@@ -221,6 +229,21 @@ def _check(options: argparse.Namespace) -> None:
     from calobatch.config.load import load_scenario
 
     print(load_scenario(options.scenario, options.overrides).model_dump_json(indent=2))
+
+
+def _contain(options: argparse.Namespace) -> None:
+    from calobatch.slurm.contain import contain
+
+    command = [word for word in options.command if word != "--"]
+    if not command:
+        raise UserError("contain needs a command: contain train -- calobatch train ...")
+    contain(options.image, command)
+
+
+def _images(options: argparse.Namespace) -> None:
+    from calobatch.slurm.images import listing
+
+    print(listing(options.folder, options.variant))
 
 
 def _schema(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The two ways a calobatch command fails, and the exit code of each."""
+"""The ways a calobatch command ends early, and the exit code of each."""
 
 
 class UserError(Exception):
@@ -11,3 +11,12 @@ class JobError(Exception):
     """A job that was set up rightly and failed all the same. Exit code 1."""
 
     exit_code = 1
+
+
+class StoppedError(Exception):
+    """A training that was asked to stop and left a checkpoint. The same command goes on.
+
+    The exit code is EX_TEMPFAIL of sysexits.h: try again later.
+    """
+
+    exit_code = 75

@@ -5,6 +5,7 @@ and serves every back end alike.
 """
 
 import ctypes
+import math
 import os
 import shutil
 import signal
@@ -16,9 +17,11 @@ from collections.abc import Sequence
 from types import FrameType
 
 from calobatch.communicator.placement import Placement
-from calobatch.errors import JobError, UserError
+from calobatch.errors import JobError, StoppedError, UserError
 
-SECONDS_TO_LEAVE = 5.0
+# What ranks that were asked to stop may take to finish a step and write a checkpoint.
+SECONDS_TO_LEAVE = 60.0
+SIGNALS_TO_FORWARD = (signal.SIGTERM, signal.SIGUSR1)
 PR_SET_PDEATHSIG = 1
 
 
@@ -26,19 +29,30 @@ def launch(command: Sequence[str], ranks: int) -> None:
     """Run ``command`` as ``ranks`` processes that know their place, and wait for all of them.
 
     Raises a JobError that names the first rank to fail; the others are stopped. A rank that ends
-    with 2 has told the user what to mend: the launcher ends with 2 as well, and adds nothing. If
-    the launcher itself dies, the kernel stops the ranks.
+    with 2 has told the user what to mend, one that ends with 75 that it left a checkpoint: the
+    launcher ends likewise, and adds nothing. SIGTERM and SIGUSR1 are passed on to the ranks. If the
+    launcher itself dies, the kernel stops the ranks.
     """
     if shutil.which(command[0]) is None:
         raise UserError(f"there is no program {command[0]!r}; correct the name, or install it")
     port = _free_port()
     children = [_start(command, rank, ranks, port) for rank in range(ranks)]
-    previous = signal.signal(signal.SIGTERM, _stop_on_signal)
+    deadline = Deadline()
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        deadline.start()
+        for child in children:
+            child.send_signal(number)
+
+    previous = {number: signal.signal(number, forward) for number in SIGNALS_TO_FORWARD}
     try:
-        _wait(children)
+        _wait(children, deadline)
     finally:
-        _stop(children)
-        signal.signal(signal.SIGTERM, previous)
+        for child in children:
+            child.kill()
+            child.wait()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _start(command: Sequence[str], rank: int, ranks: int, port: int) -> subprocess.Popen[bytes]:
@@ -62,16 +76,37 @@ def _free_port() -> int:
         return port
 
 
-def _wait(children: list[subprocess.Popen[bytes]]) -> None:
+class Deadline:
+    """The time by which ranks that were asked to stop must have left; at first there is none."""
+
+    def __init__(self) -> None:
+        self.time = math.inf
+
+    def start(self) -> None:
+        """Set the deadline, unless it is set."""
+        self.time = min(self.time, time.monotonic() + SECONDS_TO_LEAVE)
+
+    def passed(self) -> bool:
+        """Return whether it has passed."""
+        return time.monotonic() > self.time
+
+
+def _wait(children: list[subprocess.Popen[bytes]], deadline: Deadline) -> None:
     codes: list[int | None] = [None]
     while None in codes:
         time.sleep(0.05)
         codes = [child.poll() for child in children]
-        if UserError.exit_code in codes:
-            sys.exit(UserError.exit_code)
+        for told in (UserError.exit_code, StoppedError.exit_code):
+            if told in codes:
+                sys.exit(told)
         for rank, code in enumerate(codes):
             if code:
                 raise _failure(rank, code)
+        if deadline.passed():
+            raise JobError(
+                f"the ranks were asked to stop and had not left after {SECONDS_TO_LEAVE:.0f} s; "
+                "they were killed"
+            )
 
 
 def _failure(rank: int, returncode: int) -> JobError:
@@ -84,20 +119,3 @@ def _failure(rank: int, returncode: int) -> JobError:
         f"rank {rank} {how}; the other ranks were stopped. Run the same command again "
         "to go on from the last checkpoint"
     )
-
-
-def _stop(children: list[subprocess.Popen[bytes]]) -> None:
-    running = [child for child in children if child.poll() is None]
-    for child in running:
-        child.terminate()
-    deadline = time.monotonic() + SECONDS_TO_LEAVE
-    for child in running:
-        try:
-            child.wait(max(deadline - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _stop_on_signal(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)

@@ -24,7 +24,7 @@ def test_the_rate_follows_a_batch_that_grows_with_the_ranks(scaling, factor):
 
 
 def test_the_rate_does_not_follow_ranks_that_share_one_batch():
-    assert LearningRate(settings(learning_rate_scaling="linear"), ranks=4).at(5) == 0.01
+    assert LearningRate(settings(), ranks=4).at(5) == 0.01
 
 
 def test_warm_up_of_a_scaled_rate_starts_from_the_unscaled_one():

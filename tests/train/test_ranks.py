@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calobatch.config.models import Training
 from calobatch.train.predictions import read_predictions
 from calobatch.train.record import read_record
 
@@ -36,8 +37,6 @@ def scores(output):
 
 @pytest.fixture(scope="module")
 def undisturbed(crops_store, tmp_path_factory):
-    from calobatch.config.models import Training
-
     settings = Training(
         model="two_branch_cnn",
         epochs=4,
@@ -115,3 +114,27 @@ def test_three_ranks_are_reproducible_too(crops_store, undisturbed, tmp_path):
         run(settings, crops_store, tmp_path / name)
     one, again = (tmp_path / name / "model.safetensors" for name in ("one", "again"))
     assert one.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_request_to_stop_leaves_a_checkpoint_at_a_step_and_the_same_command_goes_on(
+    crops_store, tmp_path, number
+):
+    settings = Training(
+        model="tests.train.slow_dropout", epochs=3, batch_size=8, learning_rate=2e-3, ranks=2
+    )
+    undisturbed, stopped = tmp_path / "undisturbed", tmp_path / "stopped"
+    run(settings, crops_store, undisturbed)
+    first = subprocess.Popen(
+        command(settings, crops_store, stopped), stderr=subprocess.PIPE, text=True
+    )
+    wait_until((stopped / "checkpoint" / "history.jsonl").exists)
+    first.send_signal(number)
+    _, message = first.communicate(timeout=60)
+    assert first.returncode == 75
+    assert message.count("left a checkpoint after step") == 1
+    run(settings, crops_store, stopped)
+    assert read_record(stopped).resumed_after_epoch == 1
+    assert read_record(stopped).resumed_at_step > 0
+    ends = [(folder / "predictions.parquet").read_bytes() for folder in (undisturbed, stopped)]
+    assert ends[0] == ends[1]

@@ -17,10 +17,12 @@ rule collect:
         ),
     log:
         f"{LOGS}/collect.log",
+    resources:
+        start=started_in("train"),
     params:
         runs=RUNS,
         settings=SCENARIO.model_dump_json(),
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"),
     shell:
-        "calobatch collect {params.runs} --leaderboard {output.leaderboard}"
+        "{resources.start} calobatch collect {params.runs} --leaderboard {output.leaderboard}"
         " --settings {params.settings:q} --tracking-uri {params.tracking_uri:q} 2>&1 | tee {log}"

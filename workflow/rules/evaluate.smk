@@ -19,7 +19,12 @@ rule evaluate:
         metrics=f"{RESULTS}/{{task}}/seed{{seed}}/metrics.json",
     log:
         f"{LOGS}/evaluate/{{task}}/seed{{seed}}.log",
+    resources:
+        start=started_in("data"),
+        slurm_account=of_site("account"),
+        slurm_partition=of_site("partition"),
+        slurm_extra=of_site("sbatch_options"),
     params:
         folder=subpath(output.metrics, parent=True),
     shell:
-        "calobatch evaluate {params.folder} 2>&1 | tee {log}"
+        "{resources.start} calobatch evaluate {params.folder} 2>&1 | tee {log}"

@@ -8,12 +8,17 @@ rule pack:
         f"{LOGS}/pack/{{dataset}}.log",
     benchmark:
         f"{LOGS}/pack/{{dataset}}.tsv"
-    threads: 8
+    threads: cores
+    resources:
+        start=started_in("data"),
+        slurm_account=of_site("account"),
+        slurm_partition=of_site("partition"),
+        slurm_extra=of_site("sbatch_options"),
     params:
         folder=subpath(output.events, parent=True),
         settings=lambda wildcards: packing(
             wildcards.dataset, SCENARIO.datasets[wildcards.dataset], PUBLIC_FILES
         ).model_dump_json(),
     shell:
-        "calobatch pack {wildcards.dataset} {input} --output {params.folder}"
+        "{resources.start} calobatch pack {wildcards.dataset} {input} --output {params.folder}"
         " --settings {params.settings:q} --workers {threads} 2>&1 | tee {log}"

@@ -10,10 +10,15 @@ rule report:
         page=f"{RESULTS}/report.html",
     log:
         f"{LOGS}/report.log",
+    resources:
+        start=started_in("train"),
+        slurm_account=of_site("account"),
+        slurm_partition=of_site("partition"),
+        slurm_extra=of_site("sbatch_options"),
     params:
         runs=RUNS,
         stores=STORES,
         settings=SCENARIO.model_dump_json(),
     shell:
-        "calobatch report {params.runs} --stores {params.stores} --leaderboard {input.leaderboard}"
+        "{resources.start} calobatch report {params.runs} --stores {params.stores} --leaderboard {input.leaderboard}"
         " --settings {params.settings:q} --output {output.page} 2>&1 | tee {log}"

@@ -5,12 +5,17 @@ rule simulate:
         f"{LOGS}/simulate/{{dataset}}/{{file}}.log",
     benchmark:
         f"{LOGS}/simulate/{{dataset}}/{{file}}.tsv"
-    threads: 8
+    threads: cores
+    resources:
+        start=started_in("data"),
+        slurm_account=of_site("account"),
+        slurm_partition=of_site("partition"),
+        slurm_extra=of_site("sbatch_options"),
     params:
         layout=lambda wildcards: dataset_layout(wildcards.dataset).name,
         settings=lambda wildcards: SCENARIO.datasets[wildcards.dataset].model_dump_json(
             exclude={"split", "zero_below"}
         ),
     shell:
-        "calobatch simulate {params.layout} --output {output} --settings {params.settings:q}"
+        "{resources.start} calobatch simulate {params.layout} --output {output} --settings {params.settings:q}"
         " --workers {threads} 2>&1 | tee {log}"

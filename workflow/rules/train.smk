@@ -12,10 +12,18 @@ rule train:
     benchmark:
         f"{LOGS}/train/{{task}}/seed{{seed}}.tsv"
     threads: ranks
-    # What starts the ranks takes -n; the SLURM profile sets it to srun.
     resources:
-        mpi="calobatch launch",
-        tasks=ranks,
+        start=ranks_started,
+        slurm_account=of_site("account"),
+        slurm_partition=of_training("slurm_partition"),
+        slurm_extra=of_training("slurm_extra"),
+        mpi=of_training("mpi"),
+        nodes=of_training("nodes"),
+        tasks=of_training("tasks"),
+        tasks_per_node=of_training("tasks_per_node"),
+        tasks_per_gpu=of_training("tasks_per_gpu"),
+        cpus_per_task=of_training("cpus_per_task"),
+        gres=of_training("gres"),
     params:
         store=subpath(input.events, parent=True),
         folder=subpath(output.model, parent=True),
@@ -23,6 +31,6 @@ rule train:
         # Not used by the command: a changed model is another training.
         model_sha256=model_sha256,
     shell:
-        "{resources.mpi} -n {resources.tasks} calobatch train {wildcards.task}"
+        "{resources.start} calobatch train {wildcards.task}"
         " --seed {wildcards.seed} --store {params.store} --output {params.folder}"
         " --settings {params.settings:q} 2>&1 | tee {log}"

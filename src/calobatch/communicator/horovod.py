@@ -30,7 +30,7 @@ except ImportError as error:
         f"Horovod cannot be imported ({error}); run `make setup`, or set communicator to torch"
     ) from None
 
-RENDEZVOUS_TIMEOUT_SECONDS = 60.0
+RENDEZVOUS_TIMEOUT_SECONDS = 45.0
 # Every cycle the ranks agree on what is ready. At Horovod's own 1 ms that takes cores away from
 # ranks that compute on them: on 2 cores, 9,300 events/s with the two-branch CNN against 12,000.
 CPU_CYCLE_MILLISECONDS = "5"
@@ -117,8 +117,10 @@ def _serve_rendezvous(place: Placement) -> int:
 
     A rank that no launcher started has port 0, which takes any free one.
     """
+    # The first node's own name may lead to its loopback, where the other nodes cannot reach it.
+    listen_at = place.address if place.nodes == 1 else ""
     try:
-        server = RendezvousHTTPServer((place.address, place.port), RendezvousHandler, False)
+        server = RendezvousHTTPServer((listen_at, place.port), RendezvousHandler, False)
     except OSError as error:
         raise JobError(
             f"rank 0 cannot listen on port {place.port} ({error}); run the same command again"

@@ -1,5 +1,6 @@
 """torch.distributed: Gloo between CPUs, NCCL between GPUs. The way on should Horovod go."""
 
+import os
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TypeVar
@@ -24,6 +25,7 @@ class TorchCommunicator:
     """The ranks of one torch.distributed process group."""
 
     def __init__(self, place: Placement, device: torch.device) -> None:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", place.interface)
         # Objects and scores travel over Gloo, gradients of a GPU over NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         # Without a launcher there is no port; one rank needs no more than a free one.

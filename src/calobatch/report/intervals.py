@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from calobatch.report.leaderboard import SeedRow, TaskRow
 
-WIDTH, HEIGHT, MARGIN = 200, 26, 14
+WIDTH, HEIGHT, MARGIN = 170, 26, 14
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)  # between grid lines
 
 ENVIRONMENT = Environment(autoescape=True)

@@ -6,12 +6,12 @@ tensors and plain values only, and is read without unpickling code.
 
 import hashlib
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
 from calobatch.train.history import Epoch
@@ -19,7 +19,11 @@ from calobatch.train.history import Epoch
 
 @dataclass
 class Checkpoint:
-    """The state after the last whole epoch. What follows from the history is not repeated."""
+    """The state between two steps. What follows from the history is not repeated.
+
+    ``step`` counts the steps of the epoch after the history's last, ``seconds`` the time they
+    took; ``ranks`` has what differs between ranks in mid-epoch, and is empty between epochs.
+    """
 
     identity: str
     started: float
@@ -27,6 +31,33 @@ class Checkpoint:
     model: dict[str, Tensor]
     best_model: dict[str, Tensor]
     optimizer: dict[str, Any]
+    step: int = 0
+    seconds: float = 0.0
+    ranks: list[dict[str, Any]] = field(default_factory=list)
+
+
+def rank_state(model: nn.Module, loss_sum: Tensor, device: torch.device) -> dict[str, Any]:
+    """Return what one rank alone has in mid-epoch: its losses, buffers and random generators."""
+    state: dict[str, Any] = {
+        "loss_sum": loss_sum.cpu(),
+        "buffers": {name: buffer.cpu() for name, buffer in model.named_buffers()},
+        "generator": torch.get_rng_state(),
+    }
+    if device.type == "cuda":
+        state["cuda_generator"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def restore_rank(
+    state: dict[str, Any], model: nn.Module, loss_sum: Tensor, device: torch.device
+) -> None:
+    """Put back what :func:`rank_state` took."""
+    loss_sum.copy_(state["loss_sum"])
+    for name, buffer in model.named_buffers():
+        buffer.copy_(state["buffers"][name])
+    torch.set_rng_state(state["generator"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda_generator"], device)
 
 
 def identity_of(*parts: str) -> str:

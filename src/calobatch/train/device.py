@@ -1,6 +1,7 @@
 """The device of a rank, and the precision that it trains in."""
 
 import os
+import socket
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -19,7 +20,14 @@ def choose_device(place: Placement, wanted: str) -> torch.device:
     torch.use_deterministic_algorithms(True)
     # More threads change the order in which sums are taken; ranks are what uses more cores.
     torch.set_num_threads(1)
-    if wanted == "cpu" or not torch.cuda.is_available():
+    if wanted == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        if os.environ.get("CALOBATCH_GPU_EXPECTED"):
+            raise UserError(
+                "this job was given a GPU, but torch finds none; does the driver suit torch "
+                f"{torch.__version__}? (`nvidia-smi` on {socket.gethostname()})"
+            )
         return torch.device("cpu")
     device = torch.device("cuda", gpu_index(place, torch.cuda.device_count()))
     torch.cuda.set_device(device)

@@ -33,6 +33,7 @@ class RunRecord(BaseModel):
     epochs_run: int
     best_epoch: int
     resumed_after_epoch: int
+    resumed_at_step: int  # of the epoch after that
     events_per_second: float
     provenance: Provenance
 

@@ -18,7 +18,7 @@ from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import placement
 from calobatch.config.load import model_source
 from calobatch.config.models import Training
-from calobatch.errors import JobError, UserError
+from calobatch.errors import JobError, StoppedError, UserError
 from calobatch.models.build import (
     WEIGHTS_FILE,
     build_model,
@@ -30,7 +30,14 @@ from calobatch.progress import Progress
 from calobatch.provenance import provenance
 from calobatch.store import Store, open_store
 from calobatch.train.batches import BatchMaker
-from calobatch.train.checkpoint import Checkpoint, identity_of, load_checkpoint, save_checkpoint
+from calobatch.train.checkpoint import (
+    Checkpoint,
+    identity_of,
+    load_checkpoint,
+    rank_state,
+    restore_rank,
+    save_checkpoint,
+)
 from calobatch.train.device import autocast, choose_device
 from calobatch.train.history import HISTORY_FILE, Epoch, best_epoch, write_history
 from calobatch.train.learning_rate import LearningRate
@@ -38,6 +45,7 @@ from calobatch.train.order import epoch_batches
 from calobatch.train.predictions import PREDICTIONS_FILE, write_predictions
 from calobatch.train.record import RECORD_FILE, RunRecord
 from calobatch.train.score import score_events
+from calobatch.train.stop import StopRequest
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -47,7 +55,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
 
     ``output`` gets model.safetensors, history.jsonl, predictions.parquet and run.json, and while
     the training goes on a folder ``checkpoint``, from which the same call continues. Called by
-    every rank. Raises a UserError for what the user can mend, a JobError for what failed.
+    every rank. Raises a UserError for what the user can mend, a JobError for what failed, and a
+    StoppedError after a signal to stop (see :mod:`calobatch.train.stop`).
     """
     started = time.time()
     place = placement()
@@ -92,17 +101,18 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
         optimizer.load_state_dict(checkpoint.optimizer)
         for epoch in history:
             schedule.epoch_ended(epoch.validation_auc)
-    resumed_after = len(history)
-    _say(communicator, _opening(task, settings, seed, store, model, device, resumed_after))
+    resumed_after, resumed_at = len(history), checkpoint.step if checkpoint else 0
+    resumed = f", going on after epoch {resumed_after}, step {resumed_at}" if checkpoint else ""
+    _say(communicator, _opening(task, settings, seed, store, model, device) + resumed)
 
     progress = Progress(
         f"train {task} seed {seed}",
         total=settings.epochs * len(training_events) if communicator.rank == 0 else None,
         unit="events",
-        done=resumed_after * len(training_events),
+        done=resumed_after * len(training_events) + resumed_at * batch_size,
         quiet=communicator.rank != 0,
     )
-    with progress:
+    with progress, StopRequest(communicator) as stop:
         for number in range(resumed_after + 1, settings.epochs + 1):
             if _should_stop(history, settings.early_stopping):
                 break
@@ -116,8 +126,11 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 ranks=communicator.size,
             )
             loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-            clock = time.monotonic()
-            for step, share in enumerate(shares):
+            clock, first_step = time.monotonic(), 0
+            if checkpoint and checkpoint.step and number == resumed_after + 1:
+                first_step, clock = checkpoint.step, clock - checkpoint.seconds
+                restore_rank(checkpoint.ranks[communicator.rank], model, loss_sum, device)
+            for step, share in enumerate(shares[first_step:], first_step):
                 rate = schedule.at(number - 1 + (step + 1) / len(shares))
                 for group in optimizer.param_groups:
                     group["lr"] = rate
@@ -131,8 +144,21 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 optimizer.step()
                 loss_sum += loss.detach()
                 progress.advance(share.batch_events)
+                stopping = stop.agreed()
+                if stopping and step + 1 < len(shares):
+                    ranks = communicator.allgather(rank_state(model, loss_sum, device))
+                    if communicator.rank == 0:
+                        now = Checkpoint(
+                            identity, started, history, model.state_dict(), best_model,
+                            optimizer.state_dict(), step + 1, time.monotonic() - clock, ranks,
+                        )  # fmt: skip
+                        save_checkpoint(now, checkpoint_path)
+                    communicator.broadcast(None)  # nobody leaves before it is written
+                    raise _stopped(task, seed, number, step + 1, stop)
             seconds = time.monotonic() - clock
 
+            # Statistics of batch normalisation are each rank's own; rank 0's are the model's.
+            communicator.broadcast_tensors(model.buffers())
             train_loss = communicator.allreduce(loss_sum.cpu().numpy()[None])[0]
             train_loss /= len(training_events)
             scores = score_events(model, maker, validation_events, communicator)
@@ -159,17 +185,11 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             if best_epoch(history).epoch == number:
                 best_model = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             if communicator.rank == 0:
-                save_checkpoint(
-                    Checkpoint(
-                        identity,
-                        started,
-                        history,
-                        model.state_dict(),
-                        best_model,
-                        optimizer.state_dict(),
-                    ),
-                    checkpoint_path,
-                )
+                now = Checkpoint(
+                    identity, started, history, model.state_dict(), best_model,
+                    optimizer.state_dict(),
+                )  # fmt: skip
+                save_checkpoint(now, checkpoint_path)
                 write_history(history, output / "checkpoint" / HISTORY_FILE)
             _say(communicator, _epoch_line(task, seed, history[-1], settings.epochs))
             if np.ptp(scores) == 0:
@@ -178,6 +198,9 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                     f"train {task} seed {seed}: every event has the same score, the model's units "
                     "are dead; lower learning_rate, set warmup_epochs, or try another seed",
                 )
+            if stopping and number < settings.epochs:
+                communicator.broadcast(None)
+                raise _stopped(task, seed, number, len(shares), stop)
 
     model.load_state_dict(best_model)
     scores = score_events(model, maker, np.arange(len(store)), communicator)
@@ -202,6 +225,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             epochs_run=len(history),
             best_epoch=best_epoch(history).epoch,
             resumed_after_epoch=resumed_after,
+            resumed_at_step=resumed_at,
             events_per_second=_typical_speed(history),
             provenance=origin,
         )
@@ -217,6 +241,13 @@ def _agreed_checkpoint(path: Path, identity: str, communicator: Communicator) ->
     """Return rank 0's checkpoint on every rank, so that all start at the same epoch."""
     mine = load_checkpoint(path, identity) if communicator.rank == 0 else None
     return communicator.broadcast(mine)
+
+
+def _stopped(task: str, seed: int, epoch: int, step: int, stop: StopRequest) -> StoppedError:
+    return StoppedError(
+        f"{task} seed {seed}: asked to stop by {stop.received or 'another rank'}; left a "
+        f"checkpoint after step {step} of epoch {epoch}; run the same command again to go on"
+    )
 
 
 def _should_stop(history: list[Epoch], patience: int | None) -> bool:
@@ -249,14 +280,12 @@ def _opening(
     store: Store,
     model: torch.nn.Module,
     device: torch.device,
-    resumed_after: int,
 ) -> str:
     data = "simulated" if store.manifest.simulated else "public"
-    resumed = f", going on after epoch {resumed_after}" if resumed_after else ""
     return (
         f"train {task} seed {seed}: {settings.model}, {parameter_count(model):,} parameters, "
         f"{len(store.events_of('train')):,} {data} events, {settings.ranks} ranks "
-        f"({settings.communicator}) on {_device_name(device)}{resumed}"
+        f"({settings.communicator}) on {_device_name(device)}"
     )
 
 

@@ -1,0 +1,40 @@
+"""What a command in an image is given of the host, and what it is spared."""
+
+from pathlib import Path
+
+import pytest
+
+from calobatch.slurm.contain import apptainer_command, handed_in
+from calobatch.slurm.site import Site
+
+CPU = Site(cpus_per_node=4, cpus_per_rank=2)
+CUDA = Site(cpus_per_node=4, gpus_per_node=2, variant="cuda")
+
+
+def test_only_what_is_named_is_handed_in():
+    host = {"PYTHONPATH": "/site", "LD_PRELOAD": "x", "MLFLOW_TRACKING_URI": "u", "HOME": "h"}
+    given = handed_in(host, CPU)
+    assert given["APPTAINERENV_MLFLOW_TRACKING_URI"] == "u"
+    assert given["APPTAINERENV_PYTHONPATH"] == str(Path("src").resolve())
+    assert given["APPTAINERENV_OMP_NUM_THREADS"] == "2"
+    assert {"APPTAINERENV_LD_PRELOAD", "APPTAINERENV_HOME"} & set(given) == set()
+    assert all(name.startswith("APPTAINERENV_") for name in given)
+
+
+@pytest.mark.parametrize(
+    ("site", "visible", "expected"), [(CUDA, "0,1", True), (CUDA, "", False), (CPU, "0,1", False)]
+)
+def test_the_driver_is_mounted_only_where_a_gpu_was_given_and_can_be_used(site, visible, expected):
+    environment = {"CUDA_VISIBLE_DEVICES": visible}
+    command = apptainer_command(Path("image.sif"), ["true"], site, environment)
+    assert ("--nv" in command) == expected
+    assert ("APPTAINERENV_CALOBATCH_GPU_EXPECTED" in handed_in(environment, site)) == expected
+
+
+def test_the_command_runs_in_this_folder_with_the_binds_of_the_site():
+    site = CPU.model_copy(update={"binds": ("/scratch/alice",)})
+    command = apptainer_command(Path("image.sif"), ["calobatch", "pack", "a b"], site, {})
+    assert command[-4:] == ["image.sif", "calobatch", "pack", "a b"]
+    assert command[command.index("--pwd") + 1] == str(Path.cwd())
+    mounted = {command[i + 1] for i, word in enumerate(command) if word == "--bind"}
+    assert mounted == {str(Path.cwd()), "/scratch/alice"}

@@ -1,0 +1,112 @@
+"""The shape of a job over a grid, against the sbatch command that the real plugin makes of it."""
+
+import re
+from collections import UserDict
+
+import pytest
+from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+from snakemake_executor_plugin_slurm.utils import set_gres_string
+
+from calobatch.errors import UserError
+from calobatch.slurm.geometry import geometry, launcher, resources
+from calobatch.slurm.site import Site
+
+GRID = [
+    (ranks, device, gpus, cpus)
+    for ranks in (1, 2, 3, 4, 6, 8, 12, 16)
+    for device in ("auto", "cpu")
+    for gpus in (0, 1, 2, 4)
+    for cpus in (4, 16)
+]
+
+
+class Resources(UserDict):
+    """What Snakemake hands to its plugin: a mapping whose keys are attributes too."""
+
+    def __getattr__(self, name):
+        return self.data[name]
+
+
+class Job:
+    threads = 1
+
+    def __init__(self, asked):
+        self.resources = Resources(asked)
+
+
+def sbatch(asked):
+    names = ("run_uuid", "slurm_logfile", "comment_str", "account", "partition", "workdir")
+    job = Job(asked)
+    return get_submit_command(job, dict.fromkeys(names, "x")) + set_gres_string(job)
+
+
+def option(command, name):
+    found = re.search(rf"--{name}[= ](\S+)", command)
+    return found and found.group(1)
+
+
+def site(gpus, cpus, **more):
+    return Site(gpus_per_node=gpus, cpus_per_node=cpus, **more)
+
+
+@pytest.mark.parametrize(("ranks", "device", "gpus", "cpus"), GRID)
+def test_every_rank_has_its_core_and_its_gpu_and_no_node_more_than_it_holds(
+    ranks, device, gpus, cpus
+):
+    there = site(gpus, cpus)
+    shape = geometry(ranks, device, there)
+    assert shape.nodes * shape.ranks_per_node == ranks
+    assert shape.ranks_per_node <= (gpus if device != "cpu" and gpus else cpus)
+    assert shape.gpus_per_node == (shape.ranks_per_node if device != "cpu" and gpus else 0)
+
+
+@pytest.mark.parametrize(("ranks", "device", "gpus", "cpus"), GRID)
+def test_sbatch_asks_for_this_very_shape(ranks, device, gpus, cpus):
+    there = site(gpus, cpus, gpu_type="a100")
+    shape = geometry(ranks, device, there)
+    command = sbatch(resources(shape, there))
+    assert option(command, "nodes") == str(shape.nodes)
+    per_node, in_all = option(command, "ntasks-per-node"), option(command, "ntasks")
+    # Without either option sbatch starts one task.
+    asked = int(per_node) * shape.nodes if per_node else int(in_all or 1)
+    assert asked == ranks
+    assert option(command, "gres") == (
+        f"gpu:a100:{shape.gpus_per_node}" if shape.gpus_per_node else None
+    )
+    assert option(command, "cpus-per-task") == "1"
+    assert "ntasks-per-gpu" not in command
+    assert "--gpus" not in command
+    assert option(command, "signal") == "USR1@120"
+
+
+@pytest.mark.parametrize(("ranks", "device", "gpus", "cpus"), GRID)
+def test_srun_starts_what_sbatch_asked_for(ranks, device, gpus, cpus):
+    there = site(gpus, cpus)
+    shape = geometry(ranks, device, there)
+    command = launcher(shape, there)
+    if ranks == 1:
+        assert command == ""
+        return
+    assert option(command, "nodes") == str(shape.nodes)
+    assert option(command, "ntasks") == str(ranks)
+    assert option(command, "ntasks-per-node") == str(shape.ranks_per_node)
+
+
+def test_as_few_nodes_as_hold_the_ranks_evenly():
+    there = site(4, 64)
+    nodes = {ranks: geometry(ranks, "auto", there).nodes for ranks in (1, 4, 6, 7, 8, 12)}
+    assert nodes == {1: 1, 4: 1, 6: 2, 7: 7, 8: 2, 12: 3}
+
+
+def test_trainings_go_to_the_partition_of_their_device():
+    there = site(4, 64, partition="batch", gpu_partition="gpu")
+    chosen = {
+        device: resources(geometry(4, device, there), there)["slurm_partition"]
+        for device in ("auto", "cpu")
+    }
+    assert chosen == {"auto": "gpu", "cpu": "batch"}
+
+
+def test_a_rank_larger_than_a_node_is_refused():
+    with pytest.raises(UserError, match="correct cpus_per_rank or cpus_per_node"):
+        geometry(2, "cpu", site(0, 4, cpus_per_rank=8))

@@ -1,0 +1,30 @@
+"""A model with all that a checkpoint in mid-epoch must keep: random numbers and buffers."""
+
+import time
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from calobatch.layouts import Layout
+
+
+class Model(nn.Module):
+    """Batch normalisation and dropout, so slow that a signal falls into an epoch."""
+
+    inputs: ClassVar = ("image",)
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm2d(len(layout.channels)),
+            nn.Flatten(),
+            nn.Dropout(0.5),
+            nn.Linear(layout.pixels, 2),
+        )
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Return logits (B, 2)."""
+        if self.training:
+            time.sleep(0.1)
+        logits_B2: Tensor = self.layers(image_BCHW)
+        return logits_B2
