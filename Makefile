@@ -5,6 +5,19 @@
 #   make run SET=tasks.electron_photon_cnn.epochs=5
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
 #   make setup | lint | format | schema | constraints | clean
+#
+# On a cluster (README: "On a cluster"), VARIANT=cuda for GPUs:
+#
+#   make head                               the login node's environment, without torch
+#   make wheelhouse                         every wheel, where there is a network
+#   make images                             the Apptainer images, from the wheelhouse
+#   make doctor                             is all well, before a GPU hour is queued
+#   make submit                             the head process as a job of SLURM
+#   make bundle TO=/path                    all that a cluster without a network needs
+#
+# A cluster in containers on this machine, for tests (root and podman):
+#
+#   make cluster-up | cluster-shell | cluster-test | cluster-down
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,7 +33,13 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 # Everything that a rule starts is found here first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup run test lint format schema constraints clean
+VARIANT ?= cpu
+WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
+# Without a network everything comes from the wheelhouse, if there is one.
+OFFLINE := $(if $(wildcard $(WHEELHOUSE)/complete),--no-index --find-links $(WHEELHOUSE))
+
+.PHONY: help setup run test lint format schema constraints clean \
+    head wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,6 +60,46 @@ $(VENV)/stamp: environment/constraints.txt environment/build_horovod.sh pyprojec
 	@$(PIP) --no-build-isolation --editable '.[data,simulate,train,results,workflow,dev]'
 	@touch $@
 	@echo "setup: done; \`source $(VENV)/bin/activate\` to type snakemake and mlflow yourself"
+
+head: $(VENV)/head
+
+# Editable installs are built by setuptools, so that comes first.
+$(VENV)/head: environment/constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "head: Python 3.11 or later is needed; name it with PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
+	@echo "head: installing snakemake and calobatch (about 1 minute)"
+	@$(PIP) $(OFFLINE) setuptools wheel
+	@$(PIP) $(OFFLINE) --no-build-isolation --editable '.[workflow]'
+	@touch $@
+	@echo "head: done; now type \`source $(VENV)/bin/activate\`"
+
+wheelhouse:
+	@environment/wheelhouse.sh $(VARIANT)
+
+images:
+	@containers/build $(VARIANT)
+
+doctor: head
+	@calobatch doctor --scenario $(SCENARIO)
+
+submit: head
+	@calobatch submit --scenario $(SCENARIO) $(if $(SET),--set "$(SET)")
+
+bundle:
+	@environment/bundle.sh $(or $(TO),$(error say where: make bundle TO=/path))
+
+cluster-up:
+	@cluster/testbed/up
+
+cluster-down:
+	@cluster/testbed/down
+
+cluster-shell:
+	@cluster/testbed/shell
+
+cluster-test: setup
+	pytest tests/cluster
 
 run: setup
 	@snakemake --profile cluster/local --config scenario=$(SCENARIO) $(if $(SET),set="$(SET)")

@@ -112,6 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     contain.add_argument("image", choices=("data", "train"))
     contain.add_argument("command", nargs=argparse.REMAINDER)
 
+    submit = _verb(verbs, "submit", _submit, "run the head process itself as a job of SLURM")
+    submit.add_argument("--scenario", default="quickstart")
+    submit.add_argument("--set", default="", metavar="KEY=VALUE", dest="overrides")
+
     images = _verb(verbs, "images", _images, "list the images of this code's environment")
     images.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
     images.add_argument("--folder", type=Path, default=Path("containers/images"))
@@ -238,6 +242,15 @@ def _contain(options: argparse.Namespace) -> None:
     if not command:
         raise UserError("contain needs a command: contain train -- calobatch train ...")
     contain(options.image, command)
+
+
+def _submit(options: argparse.Namespace) -> None:
+    from calobatch.config.load import load_scenario
+    from calobatch.slurm.site import read_site
+    from calobatch.slurm.submit import submit
+
+    scenario = load_scenario(options.scenario, options.overrides)
+    submit(scenario, options.overrides, read_site())
 
 
 def _images(options: argparse.Namespace) -> None:

@@ -73,6 +73,7 @@ def _record(epochs: int, simulated: bool) -> RunRecord:
         epochs_run=epochs,
         best_epoch=epochs,
         resumed_after_epoch=0,
+        resumed_at_step=0,
         events_per_second=700.0,
         provenance=Provenance(
             git_commit="", git_dirty=False, python="3.11", packages={}, host="host"

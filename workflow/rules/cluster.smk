@@ -4,7 +4,8 @@
 import signal
 
 from calobatch.slurm import geometry
-from calobatch.slurm.images import require_image
+from calobatch.slurm.images import NAMES, require_image
+from calobatch.slurm.orphans import end_orphans
 from calobatch.slurm.site import EXAMPLE, SITE_FILE, read_site
 
 try:
@@ -71,8 +72,10 @@ onstart:
     if on_cluster():
         try:
             read_site()
-            for image in ("data", "train"):
+            for image in NAMES:
                 require_image(SITE.images, image, SITE.variant)
+            if not workflow.remote_exec:
+                end_orphans(Path.cwd())
         except UserError as error:
             print(f"calobatch: {error}", file=sys.stderr)
             sys.exit(error.exit_code)

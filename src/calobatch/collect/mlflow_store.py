@@ -170,6 +170,7 @@ def _provenance(run: RunFolder) -> dict[str, str]:
         "hosts": ", ".join(record.hosts),
         "ranks": str(record.ranks),
         "resumed_after_epoch": str(record.resumed_after_epoch),
+        "resumed_at_step": str(record.resumed_at_step),
     }
     facts |= {f"source_sha256.{name}": value for name, value in record.source_sha256.items()}
     facts |= {f"package.{name}": value for name, value in record.provenance.packages.items()}
