@@ -1,4 +1,4 @@
-"""Raw files in the public layouts, of seeded random events, and the stores packed from them."""
+"""Raw files of seeded random events, stores packed from them, and a run of the whole DAG."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from calobatch.config.models import Split
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import Store, open_store
+from tests.checkout import Workflow
 from tests.raw_files import RawFiles, joined, random_events, write_hdf5, write_parquet
 
 
@@ -64,3 +65,17 @@ def packed_jets(jets, tmp_path_factory) -> Store:
     folder = tmp_path_factory.mktemp("packed") / "quark_gluon"
     pack("quark_gluon", jets.layout, jets.paths, folder, split=Split(), zero_below=0.0)
     return open_store(folder)
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Workflow:
+    """A fresh clone: nothing has run in it."""
+    return Workflow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workflow:
+    """A clone in which the scenario "test" has run, with 2 Horovod ranks for each task."""
+    workflow = Workflow(tmp_path_factory.mktemp("finished"))
+    workflow.snakemake("--profile", "cluster/local", "--config", "scenario=test")
+    return workflow

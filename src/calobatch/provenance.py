@@ -1,5 +1,6 @@
 """Where a result comes from: code, packages, machine."""
 
+import os
 import platform
 import socket
 import subprocess
@@ -19,6 +20,7 @@ PACKAGES = (
     "pythia8mc",
     "fastjet",
 )
+COMMIT, DIRTY = "CALOBATCH_GIT_COMMIT", "CALOBATCH_GIT_DIRTY"
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -37,12 +39,18 @@ class Provenance(BaseModel):
 def provenance() -> Provenance:
     """Return the provenance of a run of this code, here and now."""
     return Provenance(
-        git_commit=_git("rev-parse", "HEAD"),
-        git_dirty=bool(_git("status", "--porcelain")),
+        git_commit=os.environ.get(COMMIT) or _git("rev-parse", "HEAD"),
+        git_dirty=bool(os.environ.get(DIRTY) or _git("status", "--porcelain")),
         python=platform.python_version(),
         packages={name: _version(name) for name in PACKAGES},
         host=socket.gethostname(),
     )
+
+
+def hand_down_commit() -> None:
+    """Let the jobs that this process starts know the commit: their images have no git."""
+    os.environ[COMMIT] = _git("rev-parse", "HEAD")
+    os.environ[DIRTY] = "yes" if _git("status", "--porcelain") else ""
 
 
 def _git(*arguments: str) -> str:

@@ -3,6 +3,7 @@
 
 import signal
 
+from calobatch.provenance import hand_down_commit
 from calobatch.slurm import geometry
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.orphans import end_orphans
@@ -76,6 +77,7 @@ onstart:
                 require_image(SITE.images, image, SITE.variant)
             if not workflow.remote_exec:
                 end_orphans(Path.cwd())
+                hand_down_commit()
         except UserError as error:
             print(f"calobatch: {error}", file=sys.stderr)
             sys.exit(error.exit_code)

@@ -14,7 +14,7 @@ from calobatch.slurm.site import Site, read_site
 
 # Taken over from the host by name; whatever else the user's shell has set stays outside.
 PASSED = ("CALOBATCH_TRACEBACK", "CUDA_VISIBLE_DEVICES", "SLURM_PROCID", "TZ")
-PASSED_PREFIXES = ("HOROVOD_", "NCCL_", "GLOO_", "MLFLOW_", "AWS_")
+PASSED_PREFIXES = ("CALOBATCH_GIT_", "HOROVOD_", "NCCL_", "GLOO_", "MLFLOW_", "AWS_")
 
 
 def contain(image: str, command: Sequence[str]) -> None:
@@ -48,7 +48,15 @@ def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:
     given |= {"PYTHONPATH": str(Path("src").resolve()), "PYTHONNOUSERSITE": "1"}
     given["OMP_NUM_THREADS"] = str(site.cpus_per_rank)
     if int(environment.get("SLURM_NTASKS", 1)) > 1:
-        given |= place_of_rank(environment, site.network_interface).as_environment()
+        place = place_of_rank(environment, site.network_interface)
+        given |= place.as_environment()
+        gpus = environment.get("CUDA_VISIBLE_DEVICES", "none")
+        print(
+            f"rank {place.rank} of {place.size} on {os.uname().nodename}, local rank "
+            f"{place.local_rank}, GPUs {gpus}, {place.interface}, "
+            f"meeting at {place.address}:{place.port}",
+            file=sys.stderr,
+        )
     if has_gpus(environment, site):
         given["CALOBATCH_GPU_EXPECTED"] = "1"
     return {f"APPTAINERENV_{name}": value for name, value in given.items()}

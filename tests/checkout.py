@@ -1,4 +1,4 @@
-"""A checkout of its own for the workflow to run in, and one real run of the whole DAG there."""
+"""A checkout of its own for the workflow to run in."""
 
 import os
 import shutil
@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[1]
 TIMEOUT_SECONDS = 600
 
 
@@ -17,7 +15,7 @@ class Workflow:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in _files_of_the_checkout():
+        for name in files_of_the_checkout():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, target, follow_symlinks=False)
@@ -38,22 +36,8 @@ class Workflow:
         return answer
 
 
-def _files_of_the_checkout() -> list[str]:
+def files_of_the_checkout() -> list[str]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
     names = [name for name in listed.stdout.split("\0") if name]
     return [name for name in names if (CHECKOUT / name).exists()]
-
-
-@pytest.fixture
-def fresh(tmp_path) -> Workflow:
-    """A fresh clone: nothing has run in it."""
-    return Workflow(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Workflow:
-    """A clone in which the scenario "test" has run, with 2 Horovod ranks for each task."""
-    workflow = Workflow(tmp_path_factory.mktemp("finished"))
-    workflow.snakemake("--profile", "cluster/local", "--config", "scenario=test")
-    return workflow

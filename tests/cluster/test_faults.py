@@ -1,0 +1,137 @@
+"""What happens to trainings on a cluster, and that each ends as if it had not.
+
+Every fault is a real one: signals and a walltime from SLURM, a killed rank, a preempting job, a
+node that is gone, a head process that is gone.
+"""
+
+import json
+import time
+
+import pytest
+
+from tests.checkout import Workflow
+from tests.cluster.testbed import SITE
+
+TASK = "electron_photon_vit"
+SCENARIO = """title: Trainings that are disturbed
+datasets:
+  electron_photon: {source: simulate, events: 400}
+tasks:
+  electron_photon_vit: {epochs: 24, batch_size: 32, ranks: 2}
+seeds: [1, 2, 3]
+"""
+RUN = (
+    "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
+    " --until train --config scenario=faults"
+)
+PATIENCE_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The predictions of each seed, from a run on this machine."""
+    workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
+    (workflow.folder / "config/faults.yaml").write_text(SCENARIO)
+    workflow.snakemake(
+        "--profile", "cluster/local", "--until", "train", "--config", "scenario=faults"
+    )
+    return {seed: predictions(workflow, seed) for seed in (1, 2, 3)}
+
+
+@pytest.fixture
+def faults(ready):
+    """The testbed with the scenario in it, and no results of it."""
+    ready.write("config/faults.yaml", SCENARIO)
+    ready.shell("rm -rf results/faults .snakemake/locks")
+    yield ready
+    ready.write("cluster/slurm/site.yaml", SITE)
+    ready.shell(
+        "scancel --user physicist; scontrol update nodename=c1,c2 state=resume", check=False
+    )
+
+
+def predictions(place, seed):
+    return (place.folder / f"results/faults/{TASK}/seed{seed}/predictions.parquet").read_bytes()
+
+
+def record(place, seed):
+    return json.loads((place.folder / f"results/faults/{TASK}/seed{seed}/run.json").read_text())
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS} s for {what}"
+        time.sleep(1)
+    return found
+
+
+def job_of(testbed, seed):
+    """The job and the node of the running training of a seed, or nothing."""
+    listed = testbed.shell("squeue --me --noheader --states=RUNNING --format='%i|%k|%N'").stdout
+    for line in listed.splitlines():
+        job, comment, node = line.split("|")
+        if comment.startswith("rule_train") and comment.endswith(f"_{seed}"):
+            return job, node
+    return None
+
+
+def epochs_done(testbed, seed):
+    history = testbed.folder / f"results/faults/{TASK}/seed{seed}/checkpoint/history.jsonl"
+    return len(history.read_text().splitlines()) if history.exists() else 0
+
+
+def wait_for_epochs(testbed, seed, epochs):
+    wait_until(lambda: epochs_done(testbed, seed) >= epochs, f"epoch {epochs} of seed {seed}")
+    return wait_until(lambda: job_of(testbed, seed), f"the job of seed {seed}")
+
+
+def finish(run):
+    said, _ = run.communicate(timeout=900)
+    assert run.returncode == 0, said
+    return said
+
+
+def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
+    """Seed 1 is asked to stop, seed 2 loses a rank, seed 3 (and who is slow) meets its walltime."""
+    run = faults.start(f"{RUN} --set-resources train:runtime=4")
+    job, _ = wait_for_epochs(faults, 1, 2)
+    faults.shell(f"scancel --signal=USR1 {job}")
+    _, node = wait_for_epochs(faults, 2, 2)
+    ranks = "pgrep -f 'python.*/calobatch train .*--seed 2 '"
+    faults.node(node, "exec", "bash", "-c", f"kill -9 $({ranks} | tail -n 1)")
+    finish(run)
+    for seed in (1, 2, 3):
+        assert predictions(faults, seed) == undisturbed[seed]
+    assert record(faults, 1)["resumed_after_epoch"] >= 2
+    assert record(faults, 2)["resumed_after_epoch"] >= 2
+    assert "rank" in (faults.folder / f"logs/faults/train/{TASK}/seed1.log").read_text()
+
+
+def test_preemption_a_node_that_is_gone_and_a_head_that_is_gone(faults, undisturbed):
+    faults.write("cluster/slurm/site.yaml", SITE + "partition: low\n")
+    one = f"{RUN} 'set=seeds=[1]'"
+    run = faults.start(one)
+
+    wait_for_epochs(faults, 1, 2)
+    faults.shell(
+        "sbatch --partition normal --nodes 2 --exclusive --output /dev/null --wrap 'sleep 5'"
+    )
+    wait_until(lambda: not job_of(faults, 1), "the preemption")
+    job, node = wait_for_epochs(faults, 1, 4)
+
+    faults.node(node, "kill")
+    other = wait_until(
+        lambda: (found := job_of(faults, 1)) and found[1] != node and found, "the other node"
+    )
+    assert other[1] != node
+    faults.node(node, "start")
+    job, _ = wait_for_epochs(faults, 1, epochs_done(faults, 1) + 2)
+
+    faults.shell("pkill -9 -f 'bin/snakemake --profile slurm'", check=False)
+    run.communicate(timeout=60)
+    assert job_of(faults, 1) == (job, other[1])
+    faults.shell("snakemake --unlock --config scenario=faults")
+    said = finish(faults.start(one))
+    assert f"ending jobs of a head process that is gone: {job} (train)" in said
+    assert predictions(faults, 1) == undisturbed[1]

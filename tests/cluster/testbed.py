@@ -1,0 +1,91 @@
+"""The testbed as a test sees it: a checkout of an ordinary user, and commands on the login node."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TESTBED = CHECKOUT / "cluster" / "testbed"
+USER = 1000
+SITE = """account: physics
+gpus_per_node: 2
+cpus_per_node: 4
+"""
+
+
+class Testbed:
+    """A cluster that is up, and the shared folder with a checkout in it."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "CALOBATCH_TESTBED": "calobatch-tests",
+            "CALOBATCH_TESTBED_FOLDER": str(folder),
+        }
+
+    def bring(self, names: list[str]) -> None:
+        """Make the shared checkout the same as this one; what was built or cached there stays."""
+        kept = {".venv", ".cache", "containers", "images"}
+        for folder in (self.folder, self.folder / "containers"):
+            folder.mkdir(parents=True, exist_ok=True)
+            stale = [str(path) for path in folder.iterdir() if path.name not in kept]
+            subprocess.run(["rm", "-rf", *stale], check=True)
+        for name in names:
+            target = self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, target, follow_symlinks=False)
+        self.write("cluster/slurm/site.yaml", SITE)
+        subprocess.run(["chown", "-R", f"{USER}:{USER}", self.folder], check=True)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the shared checkout."""
+        path = self.folder / name
+        path.write_text(text)
+        os.chown(path, USER, USER)
+
+    def call(self, script: str, *arguments: str) -> None:
+        """Run one of the testbed's own commands."""
+        subprocess.run([TESTBED / script, *arguments], env=self.environment, check=True)
+
+    def shell(
+        self, command: str, *, check: bool = True, timeout: float = 900
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on the login node, as the user, in the checkout's environment."""
+        answer = subprocess.run(
+            self.prefix(command),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+        if check and answer.returncode:
+            raise AssertionError(f"{command}:\n{answer.stdout}\n{answer.stderr}")
+        return answer
+
+    def start(self, command: str) -> subprocess.Popen[str]:
+        """Start a command on the login node; its output goes to a pipe."""
+        return subprocess.Popen(
+            self.prefix(command),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def prefix(self, command: str) -> list[str]:
+        """Return the call that runs a command on the login node."""
+        activate = "[ -e .venv/bin/activate ] && source .venv/bin/activate"
+        inside = f"cd {self.folder}; {activate}; {command}"
+        return [str(TESTBED / "shell"), "bash", "-c", inside]
+
+    def node(self, name: str, *command: str) -> None:
+        """Run podman on a node's container: what a failing machine would do."""
+        container = f"{self.environment['CALOBATCH_TESTBED']}-{name}"
+        podman = ["podman", "--log-level", "error", "--runtime", "runc"]
+        subprocess.run([*podman, command[0], container, *command[1:]], check=True)
