@@ -20,7 +20,9 @@ class Workflow:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, target, follow_symlinks=False)
 
-    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def snakemake(
+        self, *arguments: str, check: bool = True, timeout: float = TIMEOUT_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         """Run snakemake with what the environment of these tests has installed."""
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         answer = subprocess.run(
@@ -29,7 +31,7 @@ class Workflow:
             env={**os.environ, "PATH": path},
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_SECONDS,
+            timeout=timeout,
         )
         if check and answer.returncode:
             raise AssertionError(f"snakemake {arguments}:\n{answer.stdout}\n{answer.stderr}")

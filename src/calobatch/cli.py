@@ -112,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     contain.add_argument("image", choices=("data", "train"))
     contain.add_argument("command", nargs=argparse.REMAINDER)
 
+    requeue = _verb(verbs, "requeue", _requeue, "run a training; requeue its job when it stopped")
+    requeue.add_argument("command", nargs=argparse.REMAINDER)
+
     submit = _verb(verbs, "submit", _submit, "run the head process itself as a job of SLURM")
     submit.add_argument("--scenario", default="quickstart")
     submit.add_argument("--set", default="", metavar="KEY=VALUE", dest="overrides")
@@ -119,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     images = _verb(verbs, "images", _images, "list the images of this code's environment")
     images.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
     images.add_argument("--folder", type=Path, default=Path("containers/images"))
+
+    doctor = _verb(verbs, "doctor", _doctor, "check all that a cluster run needs, before it")
+    doctor.add_argument("--scenario", default="quickstart", metavar="NAME")
+    doctor.add_argument("--patience", type=float, default=300.0, metavar="SECONDS")
     return parser
 
 
@@ -139,6 +146,12 @@ def _json(text: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise argparse.ArgumentTypeError("expected a JSON object")
     return content
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    """Return the command to start, without the `--` that may stand before it."""
+    words: list[str] = options.command
+    return words[1:] if words[:1] == ["--"] else words
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -185,9 +198,10 @@ def _pack(options: argparse.Namespace) -> None:
 def _launch(options: argparse.Namespace) -> None:
     from calobatch.launch import launch
 
-    if not options.command or options.ranks < 1:
+    command = _command(options)
+    if not command or options.ranks < 1:
         raise UserError("launch needs at least one rank and a command: launch -n 2 calobatch ...")
-    launch(options.command, options.ranks)
+    launch(command, options.ranks)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -238,10 +252,16 @@ def _check(options: argparse.Namespace) -> None:
 def _contain(options: argparse.Namespace) -> None:
     from calobatch.slurm.contain import contain
 
-    command = [word for word in options.command if word != "--"]
+    command = _command(options)
     if not command:
         raise UserError("contain needs a command: contain train -- calobatch train ...")
     contain(options.image, command)
+
+
+def _requeue(options: argparse.Namespace) -> None:
+    from calobatch.slurm.requeue import requeue
+
+    requeue([word for word in options.command if word != "--"])
 
 
 def _submit(options: argparse.Namespace) -> None:
@@ -257,6 +277,14 @@ def _images(options: argparse.Namespace) -> None:
     from calobatch.slurm.images import listing
 
     print(listing(options.folder, options.variant))
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from calobatch.config.load import load_scenario
+    from calobatch.slurm.doctor import doctor
+
+    if not doctor(load_scenario(options.scenario), options.patience):
+        sys.exit(UserError.exit_code)
 
 
 def _schema(options: argparse.Namespace) -> None:

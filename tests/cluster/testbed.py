@@ -11,6 +11,7 @@ USER = 1000
 SITE = """account: physics
 gpus_per_node: 2
 cpus_per_node: 4
+mb_per_node: 8000
 """
 
 

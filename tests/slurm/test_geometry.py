@@ -8,7 +8,7 @@ from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 
 from calobatch.errors import UserError
-from calobatch.slurm.geometry import geometry, launcher, resources
+from calobatch.slurm.geometry import geometry, launcher, memory, resources
 from calobatch.slurm.site import Site
 
 GRID = [
@@ -110,3 +110,10 @@ def test_trainings_go_to_the_partition_of_their_device():
 def test_a_rank_larger_than_a_node_is_refused():
     with pytest.raises(UserError, match="correct cpus_per_rank or cpus_per_node"):
         geometry(2, "cpu", site(0, 4, cpus_per_rank=8))
+
+
+def test_memory_grows_with_the_attempt_and_never_beyond_a_node():
+    known, unknown = site(0, 4, mb_per_node=8000), site(0, 4)
+    asked = [memory(2000, attempt, cores_per_node=2, site=known) for attempt in (1, 2, 3)]
+    assert asked == [2000, 4000, 4000]
+    assert memory(2000, 3, cores_per_node=2, site=unknown) == 6000

@@ -18,6 +18,8 @@ RECIPE = [
     "containers/build",
     "environment/build_horovod.sh",
     "environment/constraints.txt",
+    "environment/constraints-cuda.txt",
+    "environment/cuda.sh",
     "environment/wheelhouse.sh",
     "pyproject.toml",
 ]
@@ -73,8 +75,8 @@ def test_the_hash_does_not_depend_on_where_the_checkout_is(checkout, tmp_path):
 
 
 def test_a_missing_file_of_the_recipe_is_named(checkout):
-    (checkout / "environment/constraints.txt").unlink()
-    with pytest.raises(UserError, match=r"no environment/constraints\.txt.*git clone"):
+    (checkout / "environment/wheelhouse.sh").unlink()
+    with pytest.raises(UserError, match=r"no environment/wheelhouse\.sh.*git clone"):
         environment_hash(checkout)
 
 

@@ -51,7 +51,7 @@ def ranks_started(wildcards):
     if not on_cluster():
         return f"calobatch launch -n {SCENARIO.tasks[wildcards.task].ranks}"
     srun = geometry.launcher(SHAPES[wildcards.task], SITE)
-    return f"{srun} calobatch contain train --".lstrip()
+    return f"calobatch requeue -- {srun} calobatch contain train --"
 
 
 def of_training(resource):
@@ -62,6 +62,19 @@ def of_training(resource):
         return geometry.resources(shape, SITE).get(resource) if on_cluster() else None
 
     return value
+
+
+def memory(base):
+    """MB for each core of a job: more at each attempt, as far as a node of the site has it."""
+    return lambda wildcards, threads, attempt: (
+        geometry.memory(base, attempt, threads, SITE) if on_cluster() else None
+    )
+
+
+def memory_of_training(wildcards, attempt):
+    """MB for each core of a training, likewise."""
+    cores_per_node = SHAPES[wildcards.task].ranks_per_node * SITE.cpus_per_rank
+    return geometry.memory(4000, attempt, cores_per_node, SITE) if on_cluster() else None
 
 
 def of_site(key):

@@ -11,6 +11,7 @@ rule pack:
     threads: cores
     resources:
         start=started_in("data"),
+        mem_mb_per_cpu=memory(2000),
         slurm_account=of_site("account"),
         slurm_partition=of_site("partition"),
         slurm_extra=of_site("sbatch_options"),

@@ -12,6 +12,7 @@ rule report:
         f"{LOGS}/report.log",
     resources:
         start=started_in("train"),
+        mem_mb_per_cpu=memory(2000),
         slurm_account=of_site("account"),
         slurm_partition=of_site("partition"),
         slurm_extra=of_site("sbatch_options"),

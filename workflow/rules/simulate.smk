@@ -8,6 +8,7 @@ rule simulate:
     threads: cores
     resources:
         start=started_in("data"),
+        mem_mb_per_cpu=memory(2000),
         slurm_account=of_site("account"),
         slurm_partition=of_site("partition"),
         slurm_extra=of_site("sbatch_options"),

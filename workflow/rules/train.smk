@@ -14,6 +14,7 @@ rule train:
     threads: ranks
     resources:
         start=ranks_started,
+        mem_mb_per_cpu=memory_of_training,
         slurm_account=of_site("account"),
         slurm_partition=of_training("slurm_partition"),
         slurm_extra=of_training("slurm_extra"),

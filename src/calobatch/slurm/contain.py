@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from calobatch.errors import UserError
-from calobatch.slurm.images import require_image
+from calobatch.slurm.images import CHECKOUT, require_image
 from calobatch.slurm.place import place_of_rank
 from calobatch.slurm.site import Site, read_site
 
@@ -29,8 +29,10 @@ def contain(image: str, command: Sequence[str]) -> None:
             "file), or ask the site for it"
         )
     path = require_image(site.images, image, site.variant)
-    environment = {**os.environ, **handed_in(os.environ, site)}
-    for number in (signal.SIGTERM, signal.SIGUSR1):  # Snakemake ignores them, the command must not
+    path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
+    environment = {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}
+    # Snakemake, which started this, ignores these signals; the command must not.
+    for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -46,6 +48,8 @@ def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:
         if name in PASSED or name.startswith(PASSED_PREFIXES)
     }
     given |= {"PYTHONPATH": str(Path("src").resolve()), "PYTHONNOUSERSITE": "1"}
+    # There is no home folder in the image.
+    given["MPLCONFIGDIR"] = f"/tmp/matplotlib-{os.getuid()}"  # noqa: S108
     given["OMP_NUM_THREADS"] = str(site.cpus_per_rank)
     if int(environment.get("SLURM_NTASKS", 1)) > 1:
         place = place_of_rank(environment, site.network_interface)

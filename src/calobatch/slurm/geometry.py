@@ -66,8 +66,14 @@ def resources(shape: Geometry, site: Site) -> dict[str, int | str]:
     return asked
 
 
+def memory(base: int, attempt: int, cores_per_node: int, site: Site) -> int:
+    """Return the MB to ask for each core: more at each attempt, as far as a node has it."""
+    room = site.mb_per_node // cores_per_node
+    return min(base * attempt, room) if room else base * attempt
+
+
 def launcher(shape: Geometry, site: Site) -> str:
-    """Return the command that starts the ranks of a job of this shape.
+    """Return the command that starts the ranks of a job of this shape, in front of their own.
 
     One rank is started by the plugin. Nothing is left to the environment of the batch step: the
     plugin clears it of SLURM's variables.

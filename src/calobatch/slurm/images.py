@@ -16,8 +16,9 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 RECIPE = (
     "containers/*.def",
     "containers/build",
+    "environment/*.txt",
     "environment/build_horovod.sh",
-    "environment/constraints.txt",
+    "environment/cuda.sh",
     "environment/wheelhouse.sh",
     "pyproject.toml",
 )

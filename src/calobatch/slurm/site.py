@@ -25,6 +25,7 @@ class Site(Section):
     gpus_per_node: int = Field(0, ge=0, strict=True, description="0: train on CPUs")
     gpu_type: str = Field("", description="type of GPU, as `sinfo -o %G` has it after gpu:")
     cpus_per_node: int = Field(gt=0, strict=True, description="cores that one job may have a node")
+    mb_per_node: int = Field(0, ge=0, strict=True, description="its memory in MB; 0: unknown")
     cpus_per_rank: int = Field(
         1, gt=0, strict=True, description="cores for each rank of a training"
     )
