@@ -27,7 +27,7 @@ PYTHON ?= python3
 SCENARIO ?= quickstart
 SET ?=
 VENV := .venv
-TORCH := 2.13.0
+TORCH := $(shell sed -n 's/^torch==//p' environment/constraints.txt)
 WHEELS := .cache/wheels/torch-$(TORCH)
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint environment/constraints.txt
 # Everything that a rule starts is found here first.
@@ -56,7 +56,7 @@ $(VENV)/stamp: environment/constraints.txt environment/build_horovod.sh pyprojec
 	@$(PIP) torch cmake ninja setuptools wheel packaging psutil cloudpickle pyyaml cffi
 	@environment/build_horovod.sh $(VENV)/bin/python $(WHEELS)
 	@echo "setup: installing everything else (about 2 minutes)"
-	@$(PIP) $(WHEELS)/horovod-*.whl
+	@$(PIP) --force-reinstall --no-deps $(WHEELS)/horovod-*.whl  # one version, whatever torch it is built for
 	@$(PIP) --no-build-isolation --editable '.[data,simulate,train,results,workflow,dev]'
 	@touch $@
 	@echo "setup: done; \`source $(VENV)/bin/activate\` to type snakemake and mlflow yourself"
@@ -87,7 +87,7 @@ submit: head
 	@calobatch submit --scenario $(SCENARIO) $(if $(SET),--set "$(SET)")
 
 bundle:
-	@environment/bundle.sh $(or $(TO),$(error say where: make bundle TO=/path))
+	@environment/bundle.sh $(or $(TO),$(error say where: make bundle TO=/path)) $(VARIANT)
 
 cluster-up:
 	@cluster/testbed/up

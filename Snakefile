@@ -25,5 +25,5 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/leaderboard.csv",
+        rules.collect.output,
         f"{RESULTS}/report.html",

@@ -30,11 +30,14 @@ PATH=$(dirname "$(realpath -s "$python")"):$PATH \
     CXX=$scratch/c++ MAKEFLAGS=-j$(nproc) \
     HOROVOD_WITH_PYTORCH=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_MXNET=1 \
     HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 \
-    "$python" -m pip wheel --quiet --no-deps --no-build-isolation --no-binary horovod \
+    "$python" -m pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation --no-binary horovod \
     --wheel-dir "$scratch/wheel" "horovod==$version" >"$scratch/log" 2>&1 || {
     tail -n 40 "$scratch/log" >&2
     echo "setup: Horovod did not build; the last lines of the compiler's log are above" >&2
     exit 1
 }
 mkdir -p "$folder"
-mv "$scratch"/wheel/horovod-*.whl "$folder"
+wheel=$(basename "$scratch"/wheel/horovod-*.whl)
+# The folder may be on another file system, where a move is a copy that can be cut short.
+cp "$scratch/wheel/$wheel" "$folder/.$wheel"
+mv "$folder/.$wheel" "$folder/$wheel"

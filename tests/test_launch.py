@@ -55,6 +55,14 @@ def test_a_missing_program_is_named():
         launch(["calobach", "train"], ranks=2)
 
 
+def test_a_command_may_stand_after_a_double_dash():
+    launcher = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2", "--"]
+    echo = [sys.executable, "-c", "import sys; print(sys.argv[1:])", "a", "--", "b"]
+    answer = subprocess.run([*launcher, *echo], capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == 2 * "['a', '--', 'b']\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_ranks_do_not_outlive_the_launcher(tmp_path, number):
     command = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2", "sleep", "60"]

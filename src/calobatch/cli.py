@@ -6,6 +6,7 @@ Modules are imported by the verb that needs them: a verb without torch starts in
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -16,6 +17,7 @@ from typing import Any
 from calobatch.errors import JobError, StoppedError, UserError
 
 SECONDS_FOR_RANK_0_TO_SPEAK = 10.0
+SECONDS_TO_LET_RANK_0_LEAVE = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,10 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         options.action(options)
-    except (UserError, JobError, StoppedError) as error:
+    except StoppedError as stopped:
+        # The first rank to leave has the others terminated; they must end with the same code.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if _is_rank_0():
+            print(f"calobatch {options.verb}: {stopped}", file=sys.stderr, flush=True)
+        else:
+            time.sleep(SECONDS_TO_LET_RANK_0_LEAVE)
+        sys.exit(stopped.exit_code)
+    except (UserError, JobError) as error:
         if options.traceback:
             traceback.print_exc()
-        if os.environ.get("CALOBATCH_RANK", "0") != "0":
+        if not _is_rank_0():
             # All ranks meet most mistakes at once; rank 0 tells of them and the others are stopped.
             time.sleep(SECONDS_FOR_RANK_0_TO_SPEAK)
         print(f"calobatch {options.verb}: {error}", file=sys.stderr)
@@ -39,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(JobError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _is_rank_0() -> bool:
+    return os.environ.get("CALOBATCH_RANK", "0") == "0"
 
 
 def _parser() -> argparse.ArgumentParser:

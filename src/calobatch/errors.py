@@ -1,5 +1,9 @@
 """The ways a calobatch command ends early, and the exit code of each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class UserError(Exception):
     """Something the user can mend: one message that names the thing and the mend. Exit code 2."""
@@ -20,3 +24,13 @@ class StoppedError(Exception):
     """
 
     exit_code = 75
+
+
+@contextmanager
+def reading(path: Path, mend: str) -> Iterator[None]:
+    """Make whatever is wrong with the file ``path`` one UserError that says the ``mend``."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:  # pydantic's and Arrow's are among them
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"cannot read {path}: {reason}; {mend}") from None

@@ -20,7 +20,7 @@ SCENARIO = """title: Trainings that are disturbed
 datasets:
   electron_photon: {source: simulate, events: 400}
 tasks:
-  electron_photon_cnn: {model: slow_dropout, epochs: 20, batch_size: 8, learning_rate: 1.0e-3}
+  electron_photon_cnn: {model: slow_dropout, epochs: 20, batch_size: 8, device: cpu}
 seeds: [1, 2, 3]
 """
 RUN = (

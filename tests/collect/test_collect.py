@@ -2,7 +2,12 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -19,6 +24,8 @@ from calobatch.store import open_store
 from calobatch.train.history import read_history
 from calobatch.train.predictions import read_predictions
 from calobatch.train.record import read_record
+
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +109,9 @@ def test_provenance_names_code_data_packages_and_machine(collected, runs):
     assert tags["calobatch.git_commit"] == record.provenance.git_commit
     assert tags["calobatch.git_dirty"] in ("true", "false")
     assert tags["calobatch.dataset_sha256"] == record.dataset_sha256
-    assert tags["calobatch.config_sha256"] == record.identity
+    assert tags["calobatch.identity"] == record.identity
+    settings = record.training.model_dump_json()
+    assert tags["calobatch.config_sha256"] == sha256(settings.encode()).hexdigest()
     assert tags["calobatch.package.torch"] == record.provenance.packages["torch"]
     assert (tags["calobatch.device"], tags["calobatch.ranks"]) == ("cpu", "1")
     assert tags["calobatch.source_sha256.0.hdf5"] == record.source_sha256["0.hdf5"]
@@ -185,6 +194,22 @@ def test_a_repeated_training_gets_a_new_run_and_the_old_one_is_kept(
     assert list(states.values()) == ["superseded"]
 
 
+def test_the_time_of_a_training_is_that_of_its_epochs_and_not_of_the_night_between(
+    scenario, runs, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    copies = changed(runs, tmp_path)
+    record = read_record(copies[0])
+    resumed = record.model_copy(update={"started": record.finished - 86_400})
+    (copies[0] / "run.json").write_text(resumed.model_dump_json())
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    collect(scenario, copies, uri, tmp_path / "leaderboard.csv")
+    run = children(uri)[0]
+    spent = sum(epoch.seconds for epoch in read_history(copies[0] / "history.jsonl"))
+    assert run.data.metrics["training_seconds"] == pytest.approx(spent)
+    assert run.info.end_time - run.info.start_time == pytest.approx(86_400_000, abs=2)
+
+
 def test_a_run_that_a_kill_left_incomplete_is_written_again(scenario, runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
@@ -208,3 +233,44 @@ def test_a_run_without_metrics_is_refused(scenario, runs, tmp_path):
     (tmp_path / "run" / "metrics.json").unlink()
     with pytest.raises(UserError, match=r"no metrics\.json; train and evaluate it first"):
         collect(scenario, [tmp_path / "run"], "sqlite://", tmp_path / "leaderboard.csv")
+
+
+@pytest.mark.parametrize(
+    "uri", ["file://{folder}/mlruns", "sqlite:///{folder}/notes.txt", "mongodb://x/y", "oracle://x"]
+)
+def test_a_store_that_cannot_be_used_is_one_message_with_the_mend(scenario, runs, tmp_path, uri):
+    (tmp_path / "notes.txt").write_text("This is no database. " * 100)
+    uri = uri.format(folder=tmp_path)
+    with pytest.raises(UserError) as raised:
+        collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    message = str(raised.value)
+    assert message.startswith(f"cannot use the MLflow store {uri}: ")
+    assert message.endswith(
+        "set MLFLOW_TRACKING_URI to another, for example to sqlite:///mlflow.db"
+    )
+    assert "\n" not in message
+
+
+def test_an_experiment_that_was_deleted_in_mlflow_can_be_restored_as_the_message_says(
+    scenario, runs, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(uri)
+    client.delete_experiment(client.create_experiment("calobatch"))
+    with pytest.raises(UserError, match="was deleted in MLflow; bring it back with") as raised:
+        collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    command = str(raised.value).split("`")[1]
+    subprocess.run(command, shell=True, check=True, env=os.environ | {"PATH": PATH})
+    assert client.get_experiment_by_name("calobatch").lifecycle_stage == "active"
+
+
+def test_a_model_file_that_was_cut_short_is_named_with_the_mend(
+    scenario, runs, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    copies = changed(runs, tmp_path)
+    path = copies[0] / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"model\.safetensors does not fit .*; train again"):
+        collect(scenario, copies, f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "leaderboard.csv")

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -180,6 +181,14 @@ DATASET = {"source": "simulate", "events": 100}
             {"tasks": {"cnn": {"model": "no_such_package.model"}}},
             "tasks.cnn.model: there is no module no_such_package.model; correct the name",
         ),
+        (
+            {"tasks": {"cnn": {"model": "build"}}},
+            "models/build.py has no class Model; name a file that has",
+        ),
+        (
+            {"tasks": {"cnn": {"model": "keras_weights"}}},
+            "models/keras_weights.py has no class Model; name a file that has",
+        ),
         ({"tasks": {"cnn": {"model": ".."}}}, "tasks.cnn.model: there is no module ..; correct"),
     ],
 )
@@ -219,6 +228,42 @@ def test_an_unknown_scenario_lists_the_known_ones(folder):
     for name in ("big", "tasks", str(folder / "big.yaml")):
         with pytest.raises(UserError, match=f"no scenario '{name}'.* has small$"):
             load_scenario(name, folder=folder)
+
+
+@pytest.mark.parametrize("name", ["my-own", "Mine", "two words"])
+def test_a_scenario_file_of_a_name_that_cannot_be_a_folder_is_to_be_renamed(folder, name):
+    (folder / f"{name}.yaml").write_text(SCENARIO)
+    with pytest.raises(UserError, match=f"{name}.yaml: rename the file: small letters, digits and"):
+        load_scenario(name, folder=folder)
+
+
+def test_outside_the_checkout_the_message_says_where_to_run_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"no folder config in {tmp_path}; run it in the checkout"):
+        load_scenario("quickstart")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("from calobatch.models.cnn import Model\n", ""),
+        ("class Model:\n    pass\n", ""),
+        ("import torch\nprint(torch.Model)\n", "has no class Model"),
+        ("class Model(:\n", "cannot read the model .*invalid syntax"),
+    ],
+)
+def test_a_model_of_one_s_own_is_looked_for_in_its_file(folder, monkeypatch, source, message):
+    monkeypatch.syspath_prepend(folder)
+    (folder / "my_package").mkdir()
+    (folder / "my_package" / "my_model.py").write_text(source)
+    tasks = {"cnn": {"model": "my_package.my_model"}}
+    try:
+        if message:
+            assert re.search(message, refused(folder, tasks=tasks))
+        else:
+            assert load(folder, tasks=tasks).tasks["cnn"].model == "my_package.my_model"
+    finally:
+        sys.modules.pop("my_package", None)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from calobatch.config.models import Fetched, Scenario, Simulated, Split, Task, Training
+from calobatch.config.models import Fetched, Plateau, Scenario, Simulated, Split, Task, Training
 
 TRAINING = {"model": "cnn", "epochs": 1, "batch_size": 8, "learning_rate": 1e-3}
 
@@ -30,8 +30,36 @@ def test_seeds_are_whole_numbers_that_every_generator_takes(seed):
 @pytest.mark.parametrize("key", ["learning_rate", "weight_decay", "warmup_epochs"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
 def test_rates_are_finite_and_not_negative(key, value):
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match=key):
         Training(**TRAINING | {key: value})
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        *((Training, key) for key in ("learning_rate", "weight_decay", "warmup_epochs")),
+        (Plateau, "factor"),
+        (Split, "test"),
+    ],
+)
+@pytest.mark.parametrize("value", [True, False])
+def test_yes_and_no_are_no_numbers(model, key, value):
+    base = TRAINING | {"epochs": 3} if model is Training else {}
+    base |= {"kind": "plateau"} if model is Plateau else {}
+    with pytest.raises(ValidationError, match=f"expected a number, found {str(value).lower()}"):
+        model(**base | {key: value})
+
+
+def test_a_number_that_yaml_takes_for_text_is_a_number():
+    assert Training(**TRAINING | {"learning_rate": "1e-3"}).learning_rate == 1e-3
+
+
+@pytest.mark.parametrize("warmup", [5, 5.5])
+def test_a_warm_up_ends_before_the_training_does(warmup):
+    settings = TRAINING | {"epochs": 5}
+    assert Training(**settings | {"warmup_epochs": 4.9}).warmup_epochs == 4.9
+    with pytest.raises(ValidationError, match="lower warmup_epochs, or raise epochs"):
+        Training(**settings | {"warmup_epochs": warmup})
 
 
 @given(batch_size=st.integers(1, 40), ranks=st.integers(1, 40), grow=st.booleans())

@@ -82,6 +82,29 @@ def test_a_missing_file_is_named(run, name):
         evaluate(run)
 
 
+@pytest.mark.parametrize("name", ["predictions.parquet", "history.jsonl", "run.json"])
+@pytest.mark.parametrize("kept", [0, 0.4])
+def test_a_file_that_was_cut_short_is_named_with_the_mend(run, name, kept):
+    content = (run / name).read_bytes()
+    (run / name).write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(UserError, match=rf"^cannot read .*{name}: .*; train again$"):
+        evaluate(run)
+
+
+def test_predictions_without_scores_are_named_with_the_mend(run):
+    table = pq.read_table(run / "predictions.parquet").drop_columns("score")
+    pq.write_table(table, run / "predictions.parquet")
+    with pytest.raises(UserError, match=r"predictions\.parquet: .*score.*; train again"):
+        evaluate(run)
+
+
+def test_metrics_that_were_cut_short_are_named_with_the_mend(evaluated, tmp_path):
+    content = (evaluated / "metrics.json").read_text()
+    (tmp_path / "metrics.json").write_text(content[:100])
+    with pytest.raises(UserError, match=r"metrics\.json: .*; run `calobatch evaluate` again"):
+        read_metrics(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("dropped", "found"),
     [

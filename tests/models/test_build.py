@@ -128,6 +128,22 @@ def test_an_unknown_option_is_refused_with_the_known_ones():
         build_model("cnn", ELECTRON_PHOTON, {"filter_count": 3})
 
 
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("cnn", {"filters": "three"}),
+        ("cnn", {"width": 2.5}),
+        ("cnn", {"width": -1}),
+        ("vision_transformer", {"patch": 0}),
+        ("vision_transformer", {"heads": None}),
+    ],
+)
+def test_an_option_that_the_model_cannot_use_is_named_with_the_model(model, options):
+    (option, value), *_ = options.items()
+    with pytest.raises(UserError, match=f"model_options of {model}: .* {option}={value!r}: "):
+        build_model(model, ELECTRON_PHOTON, options)
+
+
 def test_a_patch_that_does_not_divide_the_image_is_refused():
     with pytest.raises(UserError, match="patch 5 does not divide"):
         build_model("vision_transformer", ELECTRON_PHOTON, {"patch": 5})

@@ -1,6 +1,7 @@
 """A training that was interrupted goes on where it stopped, and ends as if it never had been."""
 
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -59,6 +60,23 @@ def test_a_checkpoint_is_read_without_unpickling_code(tmp_path):
     assert torch.equal(content["model"]["weight"], torch.arange(3.0))
     assert load_checkpoint(tmp_path / "state.pt", "id") is not None
     assert load_checkpoint(tmp_path / "state.pt", "other") is None
+
+
+class Harmful:
+    """Read with pickle, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    content = {"identity": "id", "history": Harmful(tmp_path / "harm")}
+    torch.save(content, tmp_path / "state.pt")
+    assert load_checkpoint(tmp_path / "state.pt", "id") is None
+    assert not (tmp_path / "harm").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a whole archive"])

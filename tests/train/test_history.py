@@ -1,6 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calobatch.errors import UserError
 from calobatch.train.history import Epoch, best_epoch, read_history, write_history
 
 
@@ -29,3 +31,12 @@ def test_a_history_is_read_back_as_it_was_written(tmp_path):
     write_history(history, tmp_path / "history.jsonl")
     assert read_history(tmp_path / "history.jsonl") == history
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("size", [0, 50, 200])
+def test_a_history_that_was_cut_short_says_to_train_again(tmp_path, size):
+    path = tmp_path / "history.jsonl"
+    write_history([epoch(1, 0.6), epoch(2, 0.7)], path)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UserError, match=r"cannot read .*history\.jsonl: .*; train again"):
+        read_history(path)

@@ -62,6 +62,16 @@ def test_a_plateau_reduces_the_rate_after_patience_epochs_without_progress():
     assert rate.at(6) == pytest.approx(0.002)
 
 
+def test_a_gain_that_keras_would_not_count_is_no_progress():
+    """ReduceLROnPlateau has min_delta=1e-4."""
+    rate = LearningRate(settings(schedule={"kind": "plateau", "patience": 2}), ranks=1)
+    for auc in (0.7, 0.70005, 0.7002, 0.70025):
+        rate.epoch_ended(auc)
+    assert rate.at(4) == 0.01
+    rate.epoch_ended(0.70029)
+    assert rate.at(5) == pytest.approx(0.002)
+
+
 def test_a_replayed_history_gives_the_same_rate():
     """A resumed training rebuilds its schedule from the history alone."""
     plateau = {"kind": "plateau", "factor": 0.5, "patience": 1}

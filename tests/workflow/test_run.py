@@ -120,3 +120,19 @@ def test_every_rule_left_a_log_of_its_own_name(finished):
     logs = finished.folder / "logs/test"
     names = {path.relative_to(logs).parts[0].removesuffix(".log") for path in logs.rglob("*.log")}
     assert names == {"simulate", "pack", "train", "evaluate", "collect", "report"}
+
+
+def test_a_store_that_was_removed_is_filled_again(finished):
+    """Last, because the runs of the leaderboard get other ids."""
+    (finished.folder / "mlflow.db").unlink()
+    answer = finished.snakemake("-n", *LOCAL)
+    assert jobs(answer.stdout + answer.stderr) == {"collect": 1, "report": 1, "all": 1}
+    assert not (finished.folder / "mlflow.db").exists()
+    finished.snakemake(*LOCAL)
+    client = MlflowClient(f"sqlite:///{finished.folder}/mlflow.db")
+    with (finished.folder / "results/test/leaderboard.csv").open() as file:
+        for line in csv.DictReader(file):
+            run = client.get_run(line["run_id"])
+            assert run.data.tags["calobatch.key"] == f"test/{line['task']}/seed{line['seed']}"
+    answer = finished.snakemake(*LOCAL)
+    assert "Nothing to be done" in answer.stdout + answer.stderr

@@ -4,19 +4,6 @@ localrules:
     collect,
 
 
-TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-
-
-def missing_store(uri):
-    """The file of an SQLite store that is not there, in a list; else nothing.
-
-    A store that was removed is a missing output. One that is there is no output: Snakemake would
-    delete it before the rule runs, and it holds other scenarios too.
-    """
-    kind, _, path = uri.partition(":///")
-    return [path] if kind == "sqlite" and path and not Path(path).exists() else []
-
-
 rule collect:
     input:
         metrics=expand("{run}/metrics.json", run=RUNS),

@@ -34,6 +34,7 @@ except UserError as error:
 DATA = f"data/{SCENARIO.name}"
 RESULTS = f"results/{SCENARIO.name}"
 LOGS = f"logs/{SCENARIO.name}"
+TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
 RUNS = [f"{RESULTS}/{task}/seed{seed}" for task in SCENARIO.tasks for seed in SCENARIO.seeds]
 
 
@@ -79,3 +80,13 @@ def model_sha256(wildcards):
 def ranks(wildcards):
     """The number of ranks of a task."""
     return SCENARIO.tasks[wildcards.task].ranks
+
+
+def missing_store(uri):
+    """The file of an SQLite store that is not there, in a list; else nothing.
+
+    A store that was removed is a missing output. One that is there is no output: Snakemake would
+    delete it before the rule runs, and it holds other scenarios too.
+    """
+    kind, _, path = uri.partition("?")[0].partition(":///")
+    return [path] if kind == "sqlite" and path and not Path(path).exists() else []

@@ -5,6 +5,7 @@ incomplete by a kill is deleted and written again. A training that was repeated 
 outcome gets a new run; the old one is kept, marked superseded.
 """
 
+import hashlib
 import logging
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ import mlflow
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from calobatch.collect.model_artifact import log_model
 from calobatch.collect.run_folder import RunFolder
@@ -35,18 +37,14 @@ class MlflowStore:
         _quiet()
         mlflow.set_tracking_uri(tracking_uri)
         self.scenario = scenario
-        self.client = MlflowClient(tracking_uri)
         try:
-            experiment = self.client.get_experiment_by_name(EXPERIMENT)
-            self.experiment_id: str = (
-                experiment.experiment_id
-                if experiment
-                else self.client.create_experiment(EXPERIMENT)
-            )
-        except MlflowException as error:
+            self.client = MlflowClient(tracking_uri)
+            self.experiment_id = self._experiment(tracking_uri)
+        # The last is the driver of a database that is not installed.
+        except (MlflowException, SQLAlchemyError, ImportError) as error:
             raise UserError(
-                f"cannot use the MLflow store {tracking_uri}: {error}; set MLFLOW_TRACKING_URI, "
-                "for example to sqlite:///mlflow.db"
+                f"cannot use the MLflow store {tracking_uri}: {str(error).splitlines()[0]}; set "
+                "MLFLOW_TRACKING_URI to another, for example to sqlite:///mlflow.db"
             ) from None
         # MLflow's page opens an experiment of this kind with its training runs in front.
         self.client.set_experiment_tag(
@@ -68,6 +66,19 @@ class MlflowStore:
         run_id = self._create(run, key)
         self._make_current(key, run_id)
         return run_id
+
+    def _experiment(self, tracking_uri: str) -> str:
+        """Return the id of the experiment, which is made if there is none."""
+        experiment = self.client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            return str(self.client.create_experiment(EXPERIMENT))
+        if experiment.lifecycle_stage != "active":
+            raise UserError(
+                f"the experiment {EXPERIMENT} of {tracking_uri} was deleted in MLflow; bring it "
+                f"back with `MLFLOW_TRACKING_URI={tracking_uri} mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}`"
+            )
+        return str(experiment.experiment_id)
 
     def _parent(self, runs: Sequence[RunFolder]) -> str:
         """Return the run of the scenario, which lasts from its first training to its last."""
@@ -162,7 +173,8 @@ def _provenance(run: RunFolder) -> dict[str, str]:
         "dataset": record.dataset,
         "simulated": str(record.simulated).lower(),
         "dataset_sha256": record.dataset_sha256,
-        "config_sha256": record.identity,
+        "config_sha256": hashlib.sha256(record.training.model_dump_json().encode()).hexdigest(),
+        "identity": record.identity,  # of settings, seed, data, model, device and versions
         "git_commit": record.provenance.git_commit,
         "git_dirty": str(record.provenance.git_dirty).lower(),
         "python": record.provenance.python,
@@ -193,7 +205,8 @@ def _final_metrics(run: RunFolder) -> list[Metric]:
         "best_epoch": float(run.record.best_epoch),
         "parameters": float(run.record.parameters),
         "events_per_second": run.record.events_per_second,
-        "training_seconds": run.record.finished - run.record.started,
+        # Not the span of the run, which lasts over a night if it was stopped and went on.
+        "training_seconds": sum(epoch.seconds for epoch in run.history),
     }
     for split, measured in run.metrics.splits.items():
         for name, value in measured.model_dump(exclude={"confusion"}).items():

@@ -4,13 +4,14 @@ import copy
 import difflib
 import importlib.util
 import re
+import symtable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from calobatch.config.models import Scenario, ScenarioFile, Task
+from calobatch.config.models import NAME, Scenario, ScenarioFile, Task
 from calobatch.errors import UserError
 
 CONFIG = Path("config")
@@ -80,6 +81,8 @@ def _check_task(task: str, known: dict[str, Any], place: str) -> None:
 
 
 def _scenario_path(name: str, folder: Path) -> Path:
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder} in {Path.cwd()}; run it in the checkout")
     path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
     if path.parent.resolve() != folder.resolve() and (folder / f"{path.stem}.yaml").exists():
         raise UserError(
@@ -92,6 +95,8 @@ def _scenario_path(name: str, folder: Path) -> Path:
             f"there is no scenario {name!r} ({path} is not a scenario file); "
             f"{folder} has {', '.join(names)}"
         )
+    if not re.match(NAME, path.stem):
+        raise UserError(f"{path}: rename the file: small letters, digits and _ (folders follow it)")
     return path
 
 
@@ -178,7 +183,7 @@ def _closest(word: str, known: Any) -> str:
 
 
 def _check_model(model: str, where: str) -> None:
-    """Check that the model's module exists, without importing it (that would import torch)."""
+    """Check that there is such a model, without importing it (that would import torch)."""
     try:
         found = importlib.util.find_spec(model_module(model))
     except (ImportError, ValueError):  # a package that is not there; a name that cannot be one
@@ -187,6 +192,19 @@ def _check_model(model: str, where: str) -> None:
         raise UserError(
             f"{where}: there is no module {model_module(model)}; correct the name, or add the file"
         )
+    try:
+        defined = _defines_model(Path(found.origin or ""))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{where}: cannot read the model {model}: {error}; mend it") from None
+    if not defined:
+        raise UserError(f"{where}: {found.origin} has no class Model; name a file that has")
+
+
+def _defines_model(source: Path) -> bool:
+    names = symtable.symtable(source.read_text(encoding="utf-8"), str(source), "exec")
+    return "Model" in names.get_identifiers() and (
+        names.lookup("Model").is_assigned() or names.lookup("Model").is_imported()
+    )
 
 
 def model_source(model: str) -> Path:

@@ -2,13 +2,24 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from calobatch.layouts import LAYOUTS
 
 # Names become folders and Snakemake wildcards.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Share = Annotated[float, Field(ge=0, lt=1)]
+NAME = r"^[a-z0-9_]+$"
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, found {str(value).lower()}")
+    return value
+
+
+# Not strict as whole numbers are, because YAML takes 1e-3 for text.
+Number = Annotated[float, BeforeValidator(_refuse_bool)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
 # Strict: `epochs: true` or `epochs: 2.5` is a slip, not a number of epochs.
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
@@ -33,7 +44,7 @@ class Dataset(Section):
 
     layout: str = Field("", description="kind of image; by default the dataset's own name")
     split: Split = Split()
-    zero_below: float | None = Field(
+    zero_below: Number | None = Field(
         None, ge=0, description="pixels of smaller size become zero; by default the layout's value"
     )
 
@@ -79,7 +90,7 @@ class Plateau(Section):
     """The learning rate is multiplied by ``factor`` after ``patience`` epochs without progress."""
 
     kind: Literal["plateau"]
-    factor: float = Field(0.2, gt=0, lt=1)
+    factor: Number = Field(0.2, gt=0, lt=1)
     patience: int = Field(10, gt=0, strict=True)
 
 
@@ -93,11 +104,11 @@ class Training(Section):
     model_options: dict[str, Any] = Field({}, description="keyword arguments of the model")
     epochs: int = Field(gt=0, strict=True)
     batch_size: int = Field(gt=0, description="events a step, over all ranks together", strict=True)
-    learning_rate: float = Field(gt=0)
+    learning_rate: Number = Field(gt=0)
     optimizer: Literal["adam", "adamw"] = "adam"
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: Number = Field(0.0, ge=0)
     schedule: Schedule = Constant()
-    warmup_epochs: float = Field(0.0, ge=0, description="the rate rises linearly so long")
+    warmup_epochs: Number = Field(0.0, ge=0, description="the rate rises linearly so long")
     grow_batch_with_ranks: bool = Field(False, description="batch_size events a rank, not in all")
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = Field(
         "none", description="how the rate follows a batch that grew with the ranks"
@@ -116,6 +127,15 @@ class Training(Section):
     )
     communicator: Literal["horovod", "torch", "single"] = "horovod"
     device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU a rank where there are")
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> "Training":
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs:g} of {self.epochs} epochs: the full "
+                "learning_rate would never be reached; lower warmup_epochs, or raise epochs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ranks_fit(self) -> "Training":

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from calobatch.errors import reading
+
 METRICS_FILE = "metrics.json"
 
 
@@ -43,5 +45,7 @@ class Metrics(BaseModel):
 
 
 def read_metrics(folder: Path) -> Metrics:
-    """Read the metrics of the run in ``folder``."""
-    return Metrics.model_validate_json((folder / METRICS_FILE).read_text(encoding="utf-8"))
+    """Read the metrics of the run in ``folder``; a UserError if they are not whole."""
+    path = folder / METRICS_FILE
+    with reading(path, "run `calobatch evaluate` again"):
+        return Metrics.model_validate_json(path.read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -20,17 +21,22 @@ WEIGHTS_FILE = "model.safetensors"
 def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module:
     """Return the model ``name`` for images of ``layout``; UserError on options it does not take."""
     model = importlib.import_module(model_module(name)).Model
+    known = [p for p in inspect.signature(model).parameters if p != "layout"]
     try:
         inspect.signature(model).bind(layout, **options)
     except TypeError as error:
-        known = [p for p in inspect.signature(model).parameters if p != "layout"]
         raise UserError(
             f"model_options of {name}: {error}; it takes {', '.join(known) or 'none'}"
         ) from None
     try:
         return cast(nn.Module, model(layout, **options))
-    except ValueError as error:
-        raise UserError(f"model_options of {name}: {error}") from None
+    # What a model makes of an option of a wrong type or size depends on where it meets it.
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise UserError(
+            f"model_options of {name}: it cannot be built with {given or 'its defaults'}: {error}; "
+            f"change {', '.join(known) or 'the model'}"
+        ) from error
 
 
 def input_names(model: nn.Module) -> tuple[str, ...]:
@@ -54,7 +60,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     device = next(model.parameters()).device
     try:
         model.load_state_dict(load_file(path, device=str(device)))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{path} does not fit the model: {error}; train again") from None
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from calobatch.layouts import Layout
-from calobatch.models.keras_weights import start_as_keras
+from calobatch.models.keras_weights import glorot_uniform_, start_as_keras
 
 EPSILON = 1e-6
 
@@ -36,6 +36,16 @@ class Attention(nn.Module):
         attended_BNTD = functional.scaled_dot_product_attention(query, key, value)
         attended: Tensor = self.output(attended_BNTD.transpose(1, 2).flatten(2))
         return attended
+
+    def start_as_keras(self) -> None:
+        """Draw the weights anew, by the shapes that they have in Keras: (E, N, D) and (N, D, E).
+
+        Keras takes all dimensions but the last two for a receptive field, which multiplies both
+        fans (VarianceScaling in its initializers); its queries, keys and values so start small.
+        """
+        inner, width = self.output.in_features, self.output.out_features
+        glorot_uniform_(self.query_key_value.weight, fan_in=inner, fan_out=width**2)
+        glorot_uniform_(self.output.weight, fan_in=inner, fan_out=inner)
 
 
 class Block(nn.Module):
@@ -86,6 +96,9 @@ class Model(nn.Module):
             nn.Linear(256, 2),
         )
         start_as_keras(self)
+        for layer in self.modules():
+            if isinstance(layer, Attention):
+                layer.start_as_keras()
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return logits (B, 2)."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from calobatch.atomic import write_text
+from calobatch.errors import reading
 
 HISTORY_FILE = "history.jsonl"
 
@@ -37,6 +38,9 @@ def write_history(history: Sequence[Epoch], path: Path) -> None:
 
 
 def read_history(path: Path) -> list[Epoch]:
-    """Read what :func:`write_history` wrote."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [Epoch.model_validate_json(line) for line in lines]
+    """Read what :func:`write_history` wrote; a UserError if it is not whole."""
+    with reading(path, "train again"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if not lines:
+            raise ValueError("it has no epochs")
+        return [Epoch.model_validate_json(line) for line in lines]

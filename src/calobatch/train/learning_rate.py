@@ -7,6 +7,9 @@ import math
 
 from calobatch.config.models import Cosine, Plateau, Training
 
+# `min_delta` of Keras' ReduceLROnPlateau: a smaller gain is no progress.
+LEAST_GAIN = 1e-4
+
 
 class LearningRate:
     """The rate as a function of progress (epochs, with fractions) and of validation AUCs."""
@@ -37,7 +40,7 @@ class LearningRate:
         schedule = self.settings.schedule
         if not isinstance(schedule, Plateau):
             return
-        if validation_auc > self.best_auc:
+        if validation_auc > self.best_auc + LEAST_GAIN:
             self.best_auc, self.epochs_without_progress = validation_auc, 0
             return
         self.epochs_without_progress += 1

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from calobatch.atomic import atomic_path
 from calobatch.config.models import SPLITS
+from calobatch.errors import reading
 from calobatch.store import Store
 
 PREDICTIONS_FILE = "predictions.parquet"
@@ -42,8 +43,9 @@ def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> 
 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
-    """Return the predictions of each split, by its name."""
-    table = pq.read_table(path)
+    """Return the predictions of each split, by its name; a UserError if they are not whole."""
+    with reading(path, "train again"):
+        table = pq.read_table(path, columns=["split", "label", "score"])
     split = table["split"].to_numpy()
     label, score = table["label"].to_numpy(), table["score"].to_numpy()
     return {name: Predictions(label[split == name], score[split == name]) for name in SPLITS}

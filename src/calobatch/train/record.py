@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from calobatch.config.models import Training
+from calobatch.errors import reading
 from calobatch.provenance import Provenance
 
 RECORD_FILE = "run.json"
@@ -39,5 +40,7 @@ class RunRecord(BaseModel):
 
 
 def read_record(folder: Path) -> RunRecord:
-    """Read the record of the run in ``folder``."""
-    return RunRecord.model_validate_json((folder / RECORD_FILE).read_text(encoding="utf-8"))
+    """Read the record of the run in ``folder``; a UserError if it is not whole."""
+    path = folder / RECORD_FILE
+    with reading(path, "train again"):
+        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))

@@ -1,0 +1,103 @@
+"""How fast ranks talk: `python -m calobatch.communicator.probe BACKEND auto|cpu`, once a rank.
+
+The small message is a number that all ranks add up, as they do at each step to agree on whether to
+stop. The large one is what gradients are sent as: on GPUs by an optimizer, over NCCL.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from calobatch.communicator.interface import Communicator, connect
+from calobatch.communicator.placement import Placement, placement
+from calobatch.communicator.speed import Speed
+from calobatch.errors import JobError, UserError
+from calobatch.train.device import choose_device
+
+LARGE_BYTES = 32 * 2**20
+SMALL_ROUNDS, LARGE_ROUNDS = 200, 5
+# So much faster than in a training that the network is measured, and not Horovod's waiting.
+CYCLE_MILLISECONDS = "0.1"
+
+
+def main(backend: str, wanted_device: str) -> None:
+    """Measure together with the other ranks; rank 0 prints the outcome."""
+    os.environ.setdefault("HOROVOD_CYCLE_TIME", CYCLE_MILLISECONDS)
+    place = placement()
+    device = choose_device(place, wanted_device)
+    communicator = connect(backend, place, device)
+    speed = measure(communicator, place, device, backend)
+    if place.rank == 0:
+        print(speed.as_line(), flush=True)
+    communicator.close()
+
+
+def measure(
+    communicator: Communicator, place: Placement, device: torch.device, backend: str
+) -> Speed:
+    """Return latency and bandwidth; a JobError if the ranks add up wrongly."""
+    one = np.ones(1)
+    total = communicator.allreduce(one)[0]
+    if total != place.size:
+        raise JobError(f"{place.size} ranks added up to {total}; the communicator is broken")
+    latency = median_seconds(lambda: communicator.allreduce(one), SMALL_ROUNDS)
+    large = median_seconds(large_message(communicator, device), LARGE_ROUNDS)
+    return Speed(
+        ranks=place.size,
+        nodes=place.nodes,
+        backend=backend,
+        device=device.type,
+        interface=place.interface,
+        link_mbit=link_mbit(place.interface),
+        latency_us=round(latency * 1e6, 1),
+        megabytes_per_second=round(LARGE_BYTES / large / 1e6, 1),
+    )
+
+
+def large_message(communicator: Communicator, device: torch.device) -> Callable[[], object]:
+    """Return what sends a large message between the memories that gradients are in."""
+    if device.type == "cpu":
+        array = np.ones(LARGE_BYTES // 8)
+        return lambda: communicator.allreduce(array)
+    model = torch.nn.Linear(LARGE_BYTES // 4, 1, bias=False, device=device)
+    optimizer = communicator.distribute(torch.optim.SGD(model.parameters(), lr=0.0), model)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model.weight.sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        torch.cuda.synchronize(device)
+
+    return step
+
+
+def median_seconds(work: Callable[[], object], rounds: int) -> float:
+    """Return how long ``work`` takes, without the first times."""
+    seconds = []
+    for _ in range(rounds + rounds // 5):
+        begun = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds[-rounds:])
+
+
+def link_mbit(interface: str) -> int:
+    """Return the speed of a network interface as the kernel has it, 0 if it has none."""
+    try:
+        return max(0, int(Path(f"/sys/class/net/{interface}/speed").read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return 0
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except (UserError, JobError) as error:
+        print(f"probe: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

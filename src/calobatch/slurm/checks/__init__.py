@@ -1,0 +1,1 @@
+"""What `calobatch doctor` looks at, one kind of check a file."""

@@ -1,0 +1,135 @@
+"""What is so on a compute node: `python -m calobatch.slurm.checks.node FOLDER GPUS`, in a job.
+
+Runs outside of the images, and leaves the judgement to the login node.
+"""
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from calobatch.config.models import Section
+from calobatch.errors import UserError
+from calobatch.slurm.checks.ask import Answer, ask
+from calobatch.slurm.contain import apptainer_command, handed_in
+from calobatch.slurm.images import CHECKOUT, NAMES, require_image
+from calobatch.slurm.site import Site, read_site
+
+FROM_LOGIN, FROM_NODE = "from_login", "from_node"
+LOCKS: dict[str, Callable[[int, int], None]] = {"flock": fcntl.flock, "lockf": fcntl.lockf}
+SEEN, NOT_SEEN = "seen", "not seen"
+MOUNT_SECONDS, GPU_SECONDS = 60.0, 90.0
+# What Apptainer says when it cannot mount an image, and copies it out file by file.
+UNPACKED = "temporary sandbox"
+SHOW_GPUS = (
+    "import torch; n = torch.cuda.device_count(); [torch.ones(1, device=i) for i in range(n)]; "
+    "print(n, *{torch.cuda.get_device_name(i) for i in range(n)})"
+)
+
+
+class Mount(Section):
+    """How an image was mounted; ``error`` is empty where it was."""
+
+    seconds: float
+    unpacked: bool
+    error: str = ""
+
+
+class NodeFacts(Section):
+    """What was found out on a node. Texts that tell of an error are empty where there was none."""
+
+    host: str
+    token: str
+    write_error: str
+    locks: dict[str, str]
+    apptainer: str
+    apptainer_error: str
+    mounts: dict[str, Mount]
+    gpus: str
+    gpu_error: str
+
+
+def main(folder: Path, gpus: int) -> None:
+    """Print the facts, in one line of JSON."""
+    site = read_site()
+    version = ask(["apptainer", "--version"])
+    images = {} if version.code else {name: mount(name, site) for name in NAMES}
+    seen = show_gpus(site) if gpus and not version.code else Answer(0, "")
+    facts = NodeFacts(
+        host=os.uname().nodename,
+        token=read(folder / FROM_LOGIN),
+        write_error=write(folder / FROM_NODE),
+        locks={kind: try_lock(folder / kind, lock) for kind, lock in LOCKS.items()},
+        apptainer=version.output.strip(),
+        apptainer_error=version.complaint if version.code else "",
+        mounts=images,
+        gpus=seen.output.strip(),
+        gpu_error=seen.complaint if seen.code else "",
+    )
+    print(facts.model_dump_json(), flush=True)
+
+
+def read(path: Path) -> str:
+    """Return a file's text, or nothing."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def write(path: Path) -> str:
+    """Write this node's name; return what kept it from that."""
+    try:
+        path.write_text(os.uname().nodename, encoding="utf-8")
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def try_lock(path: Path, lock: Callable[[int, int], None]) -> str:
+    """Tell whether the lock that the login node holds is seen here."""
+    try:
+        with path.open("r+b") as file:
+            lock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return SEEN
+    except OSError as error:
+        return str(error)
+    return NOT_SEEN
+
+
+def mount(name: str, site: Site) -> Mount:
+    """Start a program that does nothing in an image, and time it."""
+    begun = time.monotonic()
+    try:
+        answer = in_image(name, ["true"], site, MOUNT_SECONDS)
+    except UserError as error:
+        return Mount(seconds=0, unpacked=False, error=str(error))
+    return Mount(
+        seconds=round(time.monotonic() - begun, 2),
+        unpacked=UNPACKED in answer.errors,
+        error=answer.complaint if answer.code else "",
+    )
+
+
+def show_gpus(site: Site) -> Answer:
+    """Let torch count the GPUs and compute on each, in the image."""
+    try:
+        return in_image("train", ["python", "-c", SHOW_GPUS], site, GPU_SECONDS)
+    except UserError as error:
+        return Answer(error.exit_code, "", str(error))
+
+
+def in_image(name: str, command: list[str], site: Site, patience: float) -> Answer:
+    """Run a command as `calobatch contain` does, but with Apptainer's messages."""
+    path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
+    environment = {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}
+    path = require_image(site.images, name, site.variant)
+    call = apptainer_command(path, command, site, environment)
+    return ask([word for word in call if word != "--silent"], patience, environment)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,102 @@
+"""Ranks on two nodes: where they are, and what happens when they cannot meet."""
+
+import json
+import re
+import time
+
+import pytest
+
+STORE = "data/test/packed/electron_photon"
+PACK = (
+    "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
+    f" {STORE}/manifest.json --config scenario=test"
+)
+TRAINING = {
+    "model": "cnn",
+    "epochs": 1,
+    "batch_size": 32,
+    "learning_rate": 1e-3,
+    "ranks": 4,
+}
+SRUN = (
+    "srun --account physics --nodes 2 --ntasks 4 --ntasks-per-node 2 --gres gpu:2"
+    " --kill-on-bad-exit=1 --time 5 calobatch contain train -- "
+)
+PLACE = re.compile(r"rank (\d) of 4 on (\w+), local rank (\d), GPUs (\S+), (\w+), meeting at (\S+)")
+
+
+@pytest.fixture(scope="module")
+def packed(ready):
+    ready.shell(PACK)
+    return ready
+
+
+def train(output, **changes):
+    settings = json.dumps(TRAINING | changes)
+    return (
+        f"calobatch train two_nodes --seed 1 --store {STORE} --output results/{output}"
+        f" --settings '{settings}'"
+    )
+
+
+def failure(testbed, command):
+    """Run a command that must fail within a minute of its start; return what it said."""
+    start = time.monotonic()
+    answer = testbed.shell(command, check=False)
+    # A minute, and what starting four containers takes on a small machine.
+    assert time.monotonic() - start < 60 + 30
+    assert answer.returncode
+    return answer.stdout + answer.stderr
+
+
+def test_every_rank_has_a_place_of_its_own_and_the_gpus_of_its_node(packed):
+    said = packed.shell(SRUN + train("two_nodes")).stderr
+    places = PLACE.findall(said)
+    assert {place[:4] for place in places} == {
+        ("0", "c1", "0", "0,1"),
+        ("1", "c1", "1", "0,1"),
+        ("2", "c2", "0", "0,1"),
+        ("3", "c2", "1", "0,1"),
+    }
+    assert len({place[5] for place in places}) == 1
+    assert "lo" not in {place[4] for place in places}
+    record = json.loads((packed.folder / "results/two_nodes/run.json").read_text())
+    assert (record["ranks"], record["hosts"]) == (4, ["c1", "c2"])
+
+
+def test_torch_distributed_meets_across_nodes_too(packed):
+    packed.shell(SRUN + train("torch", communicator="torch"))
+    assert (packed.folder / "results/torch/predictions.parquet").exists()
+
+
+def test_a_wrong_number_of_ranks_is_named(packed):
+    said = failure(packed, SRUN + train("wrong", ranks=2))
+    assert "two_nodes is set to 2 ranks, but 4 were started" in said
+
+
+def test_a_port_in_use_is_named(packed):
+    """The batch step is on the first node, where rank 0 of its step 0 is to listen."""
+    packed.write(
+        "occupied.sh",
+        "#!/bin/bash\n"
+        "port=$((20000 + SLURM_JOB_ID * 31 % 10000))\n"
+        "python -m http.server $port >/dev/null 2>&1 &\n"
+        f"sleep 2\n{SRUN}{train('occupied')}\n",
+    )
+    options = "--account physics --nodes 2 --ntasks-per-node 2 --gres gpu:2 --output occupied.log"
+    said = failure(
+        packed, f"sbatch --wait {options} occupied.sh; code=$?; cat occupied.log; exit $code"
+    )
+    assert re.search(r"rank 0 cannot listen on port \d+ \(.*in use", said)
+
+
+def test_a_first_node_that_cannot_be_reached_is_named(packed):
+    address = packed.shell("getent hosts c1").stdout.split()[0]
+    packed.node("c2", "exec", "ip", "route", "add", "blackhole", address)
+    try:
+        said = failure(packed, SRUN + train("unreachable"))
+    finally:
+        packed.node("c2", "exec", "ip", "route", "del", "blackhole", address)
+    assert re.search(
+        r"(cannot reach rank 0 at c1:\d+|no network interface leads from c2 to c1)", said
+    )

@@ -1,0 +1,55 @@
+"""What a model is given: images as packed, scalars standardised with the training split."""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from calobatch.train.batches import BatchMaker
+
+CPU = torch.device("cpu")
+
+
+def scalars_of(store, events):
+    image_BCHW, scalars_BS = BatchMaker(store, ("image", "scalars"), CPU).batch(events).inputs
+    assert image_BCHW.shape == (len(events), *store.layout.shape)
+    return scalars_BS.numpy()
+
+
+def test_scalars_of_training_events_have_mean_0_and_deviation_1(packed_jets):
+    scalars_BS = scalars_of(packed_jets, packed_jets.events_of("train"))
+    assert scalars_BS.shape[1] == 2
+    np.testing.assert_allclose(scalars_BS.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(scalars_BS.std(axis=0), 1, atol=1e-5)
+
+
+def test_other_splits_are_scaled_as_the_training_split_is(packed_jets):
+    train, test = packed_jets.events_of("train"), packed_jets.events_of("test")
+    raw_BS = packed_jets.scalars_BS
+    expected = (raw_BS[test] - raw_BS[train].mean(axis=0)) / raw_BS[train].std(axis=0)
+    np.testing.assert_allclose(scalars_of(packed_jets, test), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_scalar_that_never_changes_is_zero(packed_jets):
+    """Its deviation is 0."""
+    m0 = packed_jets.manifest.scalars[1].model_copy(update={"mean": 7.0, "std": 0.0})
+    scalars = (packed_jets.manifest.scalars[0], m0)
+    raw_BS = packed_jets.scalars_BS.copy()
+    raw_BS[:, 1] = 7.0
+    store = dataclasses.replace(
+        packed_jets,
+        manifest=packed_jets.manifest.model_copy(update={"scalars": scalars}),
+        scalars_BS=raw_BS,
+    )
+    scalars_BS = scalars_of(store, store.events_of("test"))
+    assert np.isfinite(scalars_BS).all()
+    assert not scalars_BS[:, 1].any()
+
+
+def test_a_batch_has_the_inputs_that_the_model_names_in_its_order(packed_jets):
+    events = np.array([5, 2, 9])
+    maker = BatchMaker(packed_jets, ("scalars", "image"), CPU)
+    (scalars_BS, image_BCHW), label_B = maker.batch(events)
+    assert scalars_BS.shape == (3, 2)
+    assert torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(events)))
+    assert label_B.tolist() == packed_jets.label[events].tolist()
