@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from calobatch.layouts import Layout
+from calobatch.pack.raw import Block, RawFile
 
 NESTED = pa.list_(pa.list_(pa.list_(pa.float64())))
 
@@ -77,3 +78,13 @@ def joined(layout: Layout, paths: Sequence[Path], parts: Sequence[Events]) -> Ra
     """Return several files with all their events."""
     arrays = (np.concatenate(of_parts) for of_parts in zip(*parts, strict=True))
     return RawFiles(layout, list(paths), *arrays)
+
+
+def read_whole(raw: RawFile, events: int = 1000) -> Block:
+    """Return all events of a raw file, read ``events`` at a time."""
+    blocks = [block for piece in raw.pieces(events) for block in piece.blocks(events)]
+    assert all(len(block.image_BCHW) <= events for block in blocks)
+    return Block(
+        np.concatenate([block.image_BCHW for block in blocks]),
+        np.concatenate([block.scalars_BS for block in blocks]),
+    )

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from calobatch.errors import JobError, StoppedError, UserError
@@ -85,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     pack.add_argument("--settings", type=_json, required=True, metavar="JSON")
     pack.add_argument("--workers", type=int, default=1)
+    pack.add_argument("--pins", type=Path, metavar="FOLDER", help="hold fetched files to these")
+    pack.add_argument("--table", type=Path, default=Path("config/datasets.csv"))
 
     launch = _verb(verbs, "launch", _launch, "start a command as N ranks on this machine")
     launch.add_argument("-n", "--ranks", type=int, required=True)
@@ -192,11 +195,16 @@ def _simulate(options: argparse.Namespace) -> None:
 
 def _pack(options: argparse.Namespace) -> None:
     from calobatch.config.load import validated
+    from calobatch.fetch.table import read_table
     from calobatch.layouts import layout_named
+    from calobatch.pack.identify import expected_files
     from calobatch.pack.pack import pack
     from calobatch.pack.settings import Packing
 
     settings = validated(Packing, options.settings, "--settings")
+    expected = {}
+    if options.pins:
+        expected = expected_files(options.dataset, read_table(options.table), options.pins)
     pack(
         options.dataset,
         layout_named(settings.layout),
@@ -205,6 +213,7 @@ def _pack(options: argparse.Namespace) -> None:
         split=settings.split,
         zero_below=settings.zero_below,
         declared_labels=settings.declared_labels,
+        expected=expected,
         workers=options.workers,
     )
 
@@ -219,12 +228,22 @@ def _launch(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    # Until the training listens itself: importing torch takes seconds, the first meeting more.
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, _stop_outside_of_an_epoch)
     from calobatch.config.load import validated
     from calobatch.config.models import Training
     from calobatch.train.train import train
 
     settings = validated(Training, options.settings, "--settings")
     train(options.task, settings, options.seed, options.store, options.output)
+
+
+def _stop_outside_of_an_epoch(number: int, frame: FrameType | None) -> None:
+    raise StoppedError(
+        f"asked to stop by {signal.Signals(number).name} outside of an epoch; run the same command "
+        "again to go on from the last checkpoint"
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> None:

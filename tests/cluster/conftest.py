@@ -5,6 +5,7 @@ CALOBATCH_REQUIRE_CLUSTER=1 they fail instead.
 """
 
 import os
+import stat
 import subprocess
 
 import pytest
@@ -13,17 +14,25 @@ from tests.checkout import files_of_the_checkout
 from tests.cluster.testbed import CHECKOUT, TESTBED, Testbed
 
 
+def why_not_here(shared):
+    """Return what keeps the testbed from running on this machine, or nothing."""
+    able = subprocess.run([TESTBED / "check_host"], capture_output=True, text=True)
+    closed = [str(f) for f in shared.parents if f.exists() and not f.stat().st_mode & stat.S_IXOTH]
+    if able.returncode:
+        return able.stderr.strip()
+    return f"others may not enter {closed[-1]}; clone to a folder that they may" if closed else ""
+
+
 @pytest.fixture(scope="session")
 def testbed():
     """A running cluster whose shared folder has this checkout, its environment and its images."""
-    able = subprocess.run([TESTBED / "check_host"], capture_output=True, text=True)
-    if able.returncode:
-        reason = able.stderr.strip()
+    shared = (CHECKOUT / ".cache").resolve() / "testbed" / "checkout"
+    if reason := why_not_here(shared):
         if os.environ.get("CALOBATCH_REQUIRE_CLUSTER"):
             pytest.fail(f"the cluster's tests cannot run here: {reason}")
         pytest.skip(reason)
     subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
-    cluster = Testbed((CHECKOUT / ".cache").resolve() / "testbed" / "checkout")
+    cluster = Testbed(shared)
     cluster.bring(files_of_the_checkout())
     wheels = cluster.folder / ".cache" / "wheelhouse"
     wheels.mkdir(parents=True, exist_ok=True)

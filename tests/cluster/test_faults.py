@@ -20,7 +20,7 @@ SCENARIO = """title: Trainings that are disturbed
 datasets:
   electron_photon: {source: simulate, events: 400}
 tasks:
-  electron_photon_cnn: {model: slow_dropout, epochs: 20, batch_size: 8, device: cpu}
+  electron_photon_cnn: {model: slow_dropout, epochs: 30, batch_size: 8, device: cpu}
 seeds: [1, 2, 3]
 """
 RUN = (
@@ -101,9 +101,9 @@ def finish(run):
 
 def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
     """Seed 1 is asked to stop, seed 2 loses a rank, seed 3 (and whoever is slow) gets its
-    walltime's signal, two minutes before the third.
+    walltime's signal, some two minutes before the fourth.
     """
-    run = faults.start(f"{RUN} --set-resources train:runtime=3")
+    run = faults.start(f"{RUN} --set-resources train:runtime=4")
     job, _ = wait_for_epochs(faults, 1, 2)
     faults.shell(f"scancel --signal=USR1 {job}")
     wait_until(lambda: job_of(faults, 1) is None, "seed 1 to leave")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from calobatch.errors import UserError
 from calobatch.layouts import QUARK_GLUON
 from calobatch.pack.raw import open_raw
-from tests.raw_files import random_events, write_parquet
+from tests.raw_files import random_events, read_whole, write_parquet
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +22,12 @@ def by_row_groups(request, events, tmp_path_factory):
     return write_parquet(path, QUARK_GLUON, events, row_group_size=request.param)
 
 
-@pytest.mark.parametrize(
-    ("start", "stop"), [(0, 24), (0, 1), (23, 24), (6, 8), (7, 14), (13, 15), (3, 22)]
-)
-def test_any_slice_is_the_source_bit_for_bit(by_row_groups, events, start, stop):
-    block = open_raw(by_row_groups, QUARK_GLUON).read(start, stop)
+@pytest.mark.parametrize("at_a_time", [1, 2, 5, 7, 8, 23, 24, 1000])
+def test_read_in_blocks_of_any_size_it_is_the_source_bit_for_bit(by_row_groups, events, at_a_time):
+    block = read_whole(open_raw(by_row_groups, QUARK_GLUON), at_a_time)
     image_BCHW = np.ascontiguousarray(block.image_BCHW, np.float32)
-    np.testing.assert_array_equal(
-        image_BCHW.view(np.uint32), events.image_BCHW[start:stop].view(np.uint32)
-    )
-    np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS[start:stop])
+    np.testing.assert_array_equal(image_BCHW.view(np.uint32), events.image_BCHW.view(np.uint32))
+    np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS)
 
 
 def test_labels_are_those_of_all_row_groups(by_row_groups, events):
@@ -55,9 +51,8 @@ def test_floats_and_large_lists_are_read_as_well(tmp_path, events, value_type, k
         return table.set_column(table.schema.get_field_index("X_jets"), "X_jets", image)
 
     path = rewritten(tmp_path / "a.parquet", events, change)
-    np.testing.assert_array_equal(
-        open_raw(path, QUARK_GLUON).read(0, 24).image_BCHW, events.image_BCHW
-    )
+    found = read_whole(open_raw(path, QUARK_GLUON))
+    np.testing.assert_array_equal(found.image_BCHW, events.image_BCHW)
 
 
 def test_the_order_of_columns_and_further_ones_do_not_matter(tmp_path, events):
@@ -66,9 +61,9 @@ def test_the_order_of_columns_and_further_ones_do_not_matter(tmp_path, events):
         return more.select(["y", "run", "m0", "X_jets", "pt"])
 
     path = rewritten(tmp_path / "a.parquet", events, change)
-    block = open_raw(path, QUARK_GLUON).read(5, 9)
-    np.testing.assert_array_equal(block.image_BCHW, events.image_BCHW[5:9])
-    np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS[5:9])
+    block = read_whole(open_raw(path, QUARK_GLUON))
+    np.testing.assert_array_equal(block.image_BCHW, events.image_BCHW)
+    np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS)
 
 
 def test_only_a_file_that_says_so_is_simulated(tmp_path, events, by_row_groups):
@@ -103,8 +98,7 @@ def test_altered_bytes_are_read_or_refused_with_a_message(small_file, data):
         raw = open_raw(altered, QUARK_GLUON)
         raw.labels()
         if raw.events:
-            assert raw.read(0, raw.events).image_BCHW.shape == (raw.events, 3, 125, 125)
-        raw.close()
+            assert read_whole(raw).image_BCHW.shape == (raw.events, 3, 125, 125)
     except UserError as error:
         refusal = str(error)
     assert str(altered) in refusal

@@ -138,3 +138,16 @@ def test_a_request_to_stop_leaves_a_checkpoint_at_a_step_and_the_same_command_go
     assert read_record(stopped).resumed_at_step > 0
     ends = [(folder / "predictions.parquet").read_bytes() for folder in (undisturbed, stopped)]
     assert ends[0] == ends[1]
+
+
+def test_a_request_to_stop_before_the_first_epoch_is_no_failure(crops_store, undisturbed, tmp_path):
+    settings, _ = undisturbed
+    first = subprocess.Popen(
+        command(settings, crops_store, tmp_path), stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: len(children_of(first.pid)) == 2)
+    time.sleep(0.5)  # time to start Python, not to import torch
+    first.send_signal(signal.SIGUSR1)
+    _, message = first.communicate(timeout=60)
+    assert first.returncode == 75
+    assert "asked to stop" in message

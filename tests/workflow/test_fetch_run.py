@@ -21,8 +21,8 @@ MANIFEST = "data/own/packed/electron_photon/manifest.json"
 CHOSEN = ("--profile", "cluster/local", "--config", "scenario=own")
 
 
-def write_crops(path, label):
-    rng = np.random.default_rng(label)
+def write_crops(path, label, seed=0):
+    rng = np.random.default_rng([label, seed])
     image = rng.random((60, 32, 32, 2), dtype=np.float32)
     with h5py.File(path, "w") as file:
         file["X"] = np.where(image < 0.05, image, 0)
@@ -77,3 +77,15 @@ def test_the_wrong_class_is_found_before_anything_is_packed(own_files):
     assert answer.returncode == 1
     assert "declares 0 for all of it" in answer.stdout + answer.stderr
     assert not (own_files.folder / MANIFEST).exists()
+
+
+def test_a_fetched_file_altered_in_place_is_not_packed(own_files):
+    """Snakemake does not run fetch again while the file is there: pack holds it to its pin."""
+    own_files.snakemake(MANIFEST, *CHOSEN)
+    packed = (own_files.folder / MANIFEST).read_bytes()
+    write_crops(own_files.folder / "data/public/electron_photon/photons.hdf5", 0, seed=9)
+    answer = own_files.snakemake(MANIFEST, *CHOSEN, check=False)
+    assert answer.returncode == 1
+    assert "sha256" in answer.stdout + answer.stderr
+    manifest = own_files.folder / MANIFEST
+    assert not manifest.exists() or manifest.read_bytes() == packed

@@ -20,6 +20,7 @@ rule pack:
         settings=lambda wildcards: packing(
             wildcards.dataset, SCENARIO.datasets[wildcards.dataset], PUBLIC_FILES
         ).model_dump_json(),
+        pins=pins,
     shell:
         "{resources.start} calobatch pack {wildcards.dataset} {input} --output {params.folder}"
-        " --settings {params.settings:q} --workers {threads} 2>&1 | tee {log}"
+        " --settings {params.settings:q} --workers {threads} {params.pins} 2>&1 | tee {log}"

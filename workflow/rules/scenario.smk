@@ -66,6 +66,12 @@ def location(wildcards):
     return f"--location {shlex.quote(place)}" if place else ""
 
 
+def pins(wildcards):
+    """The option of pack that holds public files to their pins; where, not what they are."""
+    fetched = SCENARIO.datasets[wildcards.dataset].source == "fetch"
+    return "--pins config/pins" if fetched else ""
+
+
 def store_of_task(wildcards):
     """The packed store that a task trains on."""
     folder = f"{DATA}/packed/{SCENARIO.tasks[wildcards.task].dataset}"

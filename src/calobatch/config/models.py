@@ -17,9 +17,11 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-# Not strict as whole numbers are, because YAML takes 1e-3 for text.
+# Not strict as whole numbers are, because YAML takes 1e-3 for text. Bounds stand before the
+# validator: after it they would be none of the JSON schema's.
 Number = Annotated[float, BeforeValidator(_refuse_bool)]
-Share = Annotated[Number, Field(ge=0, lt=1)]
+NotNegative = Annotated[float, Field(ge=0), BeforeValidator(_refuse_bool)]
+Share = Annotated[float, Field(ge=0, lt=1), BeforeValidator(_refuse_bool)]
 # Strict: `epochs: true` or `epochs: 2.5` is a slip, not a number of epochs.
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
@@ -44,8 +46,8 @@ class Dataset(Section):
 
     layout: str = Field("", description="kind of image; by default the dataset's own name")
     split: Split = Split()
-    zero_below: Number | None = Field(
-        None, ge=0, description="pixels of smaller size become zero; by default the layout's value"
+    zero_below: NotNegative | None = Field(
+        None, description="pixels of smaller size become zero; by default the layout's value"
     )
 
 

@@ -1,19 +1,21 @@
 """Pack a dataset: check everything, decide the split, stream the images into the store."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.checksum import sha256_of
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
+from calobatch.fetch.pins import Expected
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_block, check_labels
-from calobatch.pack.raw import RawFile, open_raw
+from calobatch.pack.identify import identify
+from calobatch.pack.raw import Piece, RawFile, open_raw
 from calobatch.pack.sparsify import Hits, sparsify
 from calobatch.pack.split import TRAIN, assign_splits
 from calobatch.pack.statistics import RunningStatistics, scalar_statistics
@@ -22,16 +24,17 @@ from calobatch.progress import Progress
 from calobatch.store import FORMAT, Manifest, Source
 from calobatch.workers import map_in_order
 
-# One block of jets is 24 MB as float32 and 48 MB as the doubles of a parquet file.
-PIXELS_A_BLOCK = 6_000_000
+# 16 jets, 6 MB as the doubles of a parquet file; 366 crops, 3 MB.
+PIXELS_A_BLOCK = 750_000
+# The hits of a piece of more blocks than this are too much for a worker to hold.
+BLOCKS_A_WORKER = 64
 
 
-class Piece(NamedTuple):
-    """Consecutive events of one raw file, packed by one worker."""
+class Packed(NamedTuple):
+    """A block of events as the store has them."""
 
-    path: Path
-    start: int
-    stop: int
+    hits: Hits
+    scalars_BS: NDArray[np.float64]
 
 
 class Labels(NamedTuple):
@@ -39,8 +42,6 @@ class Labels(NamedTuple):
 
     label: NDArray[np.float64]
     official_test: NDArray[np.bool_]
-    events: tuple[int, ...]
-    simulated: bool
 
 
 def pack(
@@ -51,24 +52,30 @@ def pack(
     *,
     split: Split,
     zero_below: float,
-    declared_labels: dict[str, int] | None = None,
+    declared_labels: Mapping[str, int] | None = None,
+    expected: Mapping[str, Expected] | None = None,
     workers: int = 1,
 ) -> Manifest:
     """Pack raw ``files``, in order, into the store ``folder``; return its manifest.
 
-    ``declared_labels``: the label of all events of a file, by file name, where it is known.
-    Memory does not grow with the images: each worker holds one block. Raises a UserError that
-    names the file if anything is off; then no store is left behind.
+    ``declared_labels``: the label of all events of a file, by file name, where it is known;
+    ``expected``: likewise the size and sha256. Raises a UserError that names the file if anything
+    is off; then no store is left behind.
+
+    Memory does not grow with the images: this process and each worker hold one block, and what
+    the file itself does not divide (a page of parquet, a chunk of HDF5). A public file of 297,980
+    jets takes FIGURES.
     """
     _check_files_differ(files)
-    known = _read_labels(layout, files, declared_labels or {})
+    raws = [open_raw(file, layout) for file in files]
+    identities = [identify(file, (expected or {}).get(file.name)) for file in files]
+    known = _read_labels(layout, raws, declared_labels or {})
     check_balance(known.label, layout, dataset)
     assigned = assign_splits(known.label, known.official_test, split)
     statistics = RunningStatistics(layout)
     with StoreWriter(folder) as writer, Progress(f"pack {dataset}", len(assigned), "events") as bar:
-        pieces = _pieces(layout, files, known.events)
         done = 0
-        for hits, scalars_BS in _packed(pieces, layout, zero_below, workers):
+        for hits, scalars_BS in _packed(raws, layout, zero_below, workers):
             count = len(hits.per_event)
             statistics.add(hits, assigned[done : done + count] == TRAIN)
             writer.add(hits, scalars_BS)
@@ -80,7 +87,7 @@ def pack(
             format=FORMAT,
             dataset=dataset,
             layout=layout.name,
-            simulated=known.simulated,
+            simulated=any(raw.simulated for raw in raws),
             shape=layout.shape,
             classes=layout.classes,
             zero_below=zero_below,
@@ -90,8 +97,8 @@ def pack(
             channels=statistics.channels(),
             scalars=scalar_statistics(layout, scalars_BS[assigned == TRAIN]),
             sources=tuple(
-                Source(file=f.name, bytes=f.stat().st_size, sha256=sha256_of(f), events=n)
-                for f, n in zip(files, known.events, strict=True)
+                Source(file=raw.path.name, bytes=of.bytes, sha256=of.sha256, events=raw.events)
+                for raw, of in zip(raws, identities, strict=True)
             ),
             events_sha256=events_sha256,
         )
@@ -107,22 +114,14 @@ def _check_files_differ(files: Sequence[Path]) -> None:
             raise UserError(f"{name} is listed twice; name each file once")
 
 
-def _read_labels(layout: Layout, files: Sequence[Path], declared: dict[str, int]) -> Labels:
-    labels, official, simulated = [], [], []
-    for path in files:
-        raw = open_raw(path, layout)
+def _read_labels(layout: Layout, raws: Sequence[RawFile], declared: Mapping[str, int]) -> Labels:
+    labels, official = [], []
+    for raw in raws:
         of_file = raw.labels()
-        raw.close()
-        check_labels(of_file, str(path), declared.get(path.name))
+        check_labels(of_file, str(raw.path), declared.get(raw.path.name))
         labels.append(of_file)
-        official.append(np.full(len(of_file), _is_official_test(path, layout)))
-        simulated.append(raw.simulated)
-    return Labels(
-        label=np.concatenate(labels),
-        official_test=np.concatenate(official),
-        events=tuple(len(of_file) for of_file in labels),
-        simulated=any(simulated),
-    )
+        official.append(np.full(len(of_file), _is_official_test(raw.path, layout)))
+    return Labels(label=np.concatenate(labels), official_test=np.concatenate(official))
 
 
 def _is_official_test(path: Path, layout: Layout) -> bool:
@@ -130,38 +129,34 @@ def _is_official_test(path: Path, layout: Layout) -> bool:
     return mark is not None and mark in path.name
 
 
-def _pieces(layout: Layout, files: Sequence[Path], events: Sequence[int]) -> list[Piece]:
-    step = max(PIXELS_A_BLOCK // layout.pixels, 1)
-    return [
-        Piece(path, start, min(start + step, count))
-        for path, count in zip(files, events, strict=True)
-        for start in range(0, count, step)
-    ]
-
-
 def _packed(
-    pieces: Sequence[Piece], layout: Layout, zero_below: float, workers: int
-) -> Iterator[tuple[Hits, NDArray[np.float64]]]:
-    """Yield the hits and scalars of each piece, in order."""
-    try:
-        pack_piece = partial(_pack_piece, layout=layout, zero_below=zero_below)
-        yield from map_in_order(pack_piece, pieces, workers)
-    finally:
-        _kept_open.cache_clear()
+    raws: Iterable[RawFile], layout: Layout, zero_below: float, workers: int
+) -> Iterator[Packed]:
+    """Yield all blocks, in order; they are the same whatever the number of workers."""
+    events = max(PIXELS_A_BLOCK // layout.pixels, 1)
+    pack_piece = partial(_pack_piece, events=events, zero_below=zero_below)
+    pieces = (piece for raw in raws for piece in raw.pieces(events))
+    long = BLOCKS_A_WORKER * events
+    for is_long, run in groupby(pieces, lambda piece: piece.stop - piece.start > long):
+        if is_long:
+            for piece in run:
+                yield from pack_piece(piece)
+        else:
+            for packed in map_in_order(partial(_listed, pack_piece), run, workers):
+                yield from packed
 
 
-def _pack_piece(
-    piece: Piece, layout: Layout, zero_below: float
-) -> tuple[Hits, NDArray[np.float64]]:
-    block = _kept_open(piece.path, layout).read(piece.start, piece.stop)
-    check_block(block, piece.start, str(piece.path))
-    return sparsify(block.image_BCHW, zero_below), block.scalars_BS
+def _pack_piece(piece: Piece, events: int, zero_below: float) -> Iterator[Packed]:
+    first = piece.start
+    for block in piece.blocks(events):
+        check_block(block, first, str(piece.path))
+        first += len(block.image_BCHW)
+        yield Packed(sparsify(block.image_BCHW, zero_below), block.scalars_BS)
 
 
-@lru_cache(maxsize=1)
-def _kept_open(path: Path, layout: Layout) -> RawFile:
-    """Open a file once for all its pieces: the index of 300,000 row groups takes seconds."""
-    return open_raw(path, layout)
+def _listed(pack_piece: Callable[[Piece], Iterator[Packed]], piece: Piece) -> list[Packed]:
+    """Pack a piece whole: a generator cannot be sent to another process."""
+    return list(pack_piece(piece))
 
 
 def _counts(

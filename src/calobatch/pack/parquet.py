@@ -1,5 +1,7 @@
 """Raw parquet files: images as lists of lists of lists, one row group a jet."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,17 @@ from numpy.typing import NDArray
 
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
+from calobatch.pack.footer import Footer, decoded
 from calobatch.pack.raw import Block
 
 MEND = "leave the events concerned out of the file, or fetch it again"
 NESTED_IMAGE = pa.list_(pa.list_(pa.list_(pa.float64())))
+# A column of a large row group is read through a buffer, not as a whole.
+BYTES_A_READ = 256 * 1024
+# pyarrow decodes 3.7 kB of footer for each.
+GROUPS_A_READ = 1024
+# What a damaged structure leads to, here and in pyarrow.
+DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RecursionError)
 
 
 class ParquetFile:
@@ -21,22 +30,19 @@ class ParquetFile:
     def __init__(self, path: Path, layout: Layout) -> None:
         self.path, self.layout = path, layout
         try:
-            # Memory-mapped and without pre-buffering: a row group is read when it is asked for.
-            self.file = pq.ParquetFile(path, memory_map=True, pre_buffer=False)
-        except (OSError, pa.ArrowInvalid) as error:
+            self.footer = Footer(path)
+            empty = _opened(path, self.footer.cut(0, 0))
+            schema, metadata = empty.schema_arrow, empty.metadata.metadata
+        except DAMAGE as error:
             raise UserError(
-                f"{path} is not a whole parquet file ({error}); delete it and fetch it again"
+                f"{path} is not a whole parquet file ({_one_line(error)}); delete it and fetch it "
+                "again"
             ) from None
-        metadata = self.file.metadata
-        self.simulated = b"simulation" in (metadata.metadata or {})
-        self.events = metadata.num_rows
-        # Row number at which each row group starts, and one past the last.
-        sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-        self.group_start = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        self._check_structure()
+        self.simulated = b"simulation" in (metadata or {})
+        self.events = int(self.footer.start[-1])
+        self._check_structure(schema)
 
-    def _check_structure(self) -> None:
-        schema = self.file.schema_arrow
+    def _check_structure(self, schema: pa.Schema) -> None:
         numbers = [self.layout.label_key, *(scalar.name for scalar in self.layout.scalars)]
         missing = {self.layout.image_key, *numbers} - set(schema.names)
         if missing:
@@ -60,36 +66,66 @@ class ParquetFile:
 
     def labels(self) -> NDArray[np.floating]:
         """Return all labels, unchecked, (events)."""
-        try:
-            table = self.file.read(columns=[self.layout.label_key])
-        except (OSError, pa.ArrowInvalid) as error:
-            raise self._damaged(error) from None
-        return self._numbers(table, self.layout.label_key)
+        name = self.layout.label_key
+        parts = [piece.numbers(name) for piece in self.pieces(self.events)]
+        return np.concatenate([np.zeros(0), *parts])
 
-    def read(self, start: int, stop: int) -> Block:
-        """Return the events ``start`` to ``stop``."""
-        first = int(np.searchsorted(self.group_start, start, side="right")) - 1
-        last = int(np.searchsorted(self.group_start, stop, side="left"))
-        names = [scalar.name for scalar in self.layout.scalars]
-        try:
-            table = self.file.read_row_groups(
-                range(first, last), columns=[self.layout.image_key, *names], use_threads=False
-            )
-        except (OSError, pa.ArrowInvalid) as error:
-            raise self._damaged(error) from None
-        table = table.slice(start - int(self.group_start[first]), stop - start)
-        scalars = [self._numbers(table, name) for name in names]
-        return Block(
-            image_BCHW=self._images(table.column(self.layout.image_key)),
-            scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((stop - start, 0)),
+    def pieces(self, events: int) -> Iterator["ParquetPiece"]:
+        """Yield all events in order: as many row groups as have ``events`` together, or one."""
+        first = 0
+        while first < self.footer.groups:
+            most = self.footer.start[first] + events
+            last = int(np.searchsorted(self.footer.start, most, side="right")) - 1
+            last = min(max(last, first + 1), first + GROUPS_A_READ)
+            yield self._piece(first, last)
+            first = last
+
+    def _piece(self, first: int, last: int) -> "ParquetPiece":
+        start, stop = self.footer.start[first], self.footer.start[last]
+        return ParquetPiece(
+            self.path, self.layout, int(start), int(stop), self.footer.cut(first, last)
         )
 
-    def _images(self, column: pa.ChunkedArray) -> NDArray[np.floating]:
-        """Flatten the nested lists without copying a pixel at a time; check every list length."""
-        images = [self._image_chunk(chunk) for chunk in column.chunks if len(chunk)]
-        return np.concatenate(images)
 
-    def _image_chunk(self, lists: pa.Array) -> NDArray[np.floating]:
+@dataclass(frozen=True)
+class ParquetPiece:
+    """Consecutive row groups, with a footer that has no others."""
+
+    path: Path
+    layout: Layout
+    start: int
+    stop: int
+    footer: bytes
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return a column of numbers, (events)."""
+        parts = [self._numbers(batch, name) for batch in self._batches([name], 65_536)]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def blocks(self, events: int) -> Iterator[Block]:
+        """Yield all its events in order, at most ``events`` at a time, each decoded once."""
+        names = [scalar.name for scalar in self.layout.scalars]
+        for batch in self._batches([self.layout.image_key, *names], events):
+            scalars = [self._numbers(batch, name) for name in names]
+            yield Block(
+                image_BCHW=self._images(batch.column(self.layout.image_key)),
+                scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((len(batch), 0)),
+            )
+
+    def _batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        found = 0
+        try:
+            file = _opened(self.path, self.footer)
+            for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+                found += len(batch)
+                yield batch
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(_one_line(error)) from None
+        if found != self.stop - self.start:
+            raise self._damaged(f"{found} events where its footer has {self.stop - self.start}")
+
+    def _images(self, lists: pa.Array) -> NDArray[np.floating]:
+        """Flatten the nested lists without touching a pixel; check every list length."""
         events = len(lists)
         for length in self.layout.shape:
             self._refuse_nulls(lists, self.layout.image_key)
@@ -104,23 +140,28 @@ class ParquetFile:
         values: NDArray[np.floating] = lists.to_numpy()
         return values.reshape(events, *self.layout.shape)
 
-    def _numbers(self, table: pa.Table, name: str) -> NDArray[np.float64]:
-        column = table.column(name)
+    def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
+        column = batch.column(name)
         self._refuse_nulls(column, name)
         values: NDArray[np.float64] = column.to_numpy().astype(np.float64)
         return values
 
-    def _refuse_nulls(self, values: pa.Array | pa.ChunkedArray, name: str) -> None:
+    def _refuse_nulls(self, values: pa.Array, name: str) -> None:
         if values.null_count:
             raise UserError(f"{self.path}: {name} has {values.null_count} nulls; {MEND}")
 
-    def _damaged(self, error: Exception) -> UserError:
-        reason = " ".join(str(error).split())
+    def _damaged(self, reason: str) -> UserError:
         return UserError(f"{self.path} is damaged ({reason}); delete it and fetch it again")
 
-    def close(self) -> None:
-        """Release the file."""
-        self.file.close()
+
+def _opened(path: Path, footer: bytes) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        path, metadata=decoded(footer), pre_buffer=False, buffer_size=BYTES_A_READ
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _is_nested_image(kind: pa.DataType) -> bool:

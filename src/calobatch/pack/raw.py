@@ -1,5 +1,6 @@
 """Raw files of either format behind one interface: count, labels, and dense blocks in order."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -17,24 +18,44 @@ class Block(NamedTuple):
     scalars_BS: NDArray[np.float64]
 
 
-class RawFile(Protocol):
-    """A raw file that was opened and whose structure was checked."""
+class Piece(Protocol):
+    """Consecutive events that a file keeps together, so that one process reads them.
 
+    A small thing that is sent to another process; it opens the file there.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def start(self) -> int:
+        """The number of its first event in the file."""
+
+    @property
+    def stop(self) -> int:
+        """One past the number of its last event."""
+
+    def blocks(self, events: int) -> Iterator[Block]:
+        """Yield all its events in order, at most ``events`` at a time, each decoded once."""
+
+
+class RawFile(Protocol):
+    """A raw file whose structure was checked; it is not kept open."""
+
+    path: Path
     events: int
     simulated: bool
 
     def labels(self) -> NDArray[np.floating]:
         """Return all labels, unchecked, (events)."""
 
-    def read(self, start: int, stop: int) -> Block:
-        """Return the events ``start`` to ``stop``."""
-
-    def close(self) -> None:
-        """Release the file."""
+    def pieces(self, events: int) -> Iterator[Piece]:
+        """Yield all events in order, in pieces of at most ``events`` where the file allows it."""
 
 
 def open_raw(path: Path, layout: Layout) -> RawFile:
-    """Open a raw file and check its structure against the layout; UserError says what is off."""
+    """Check the structure of a raw file against the layout; UserError says what is off."""
     # The two readers are imported here so that each costs only where it is used.
     if not path.is_file():
         raise UserError(f"{path} does not exist; fetch or simulate it first")

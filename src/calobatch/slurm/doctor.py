@@ -97,5 +97,5 @@ def summary(findings: Sequence[Finding]) -> str:
     if count[Mark.FAILED]:
         return f"doctor: {counted}; mend what FAILED, jobs would fail too"
     if count[Mark.WARNING]:
-        return f"doctor: {counted}; jobs can be submitted, mind the warnings"
+        return f"doctor: {counted}; nothing failed, mind the warnings"
     return f"doctor: {counted}; jobs can be submitted"

@@ -16,7 +16,7 @@ from calobatch.slurm.checks.partitions import (
     partition_named,
     read_partitions,
 )
-from calobatch.slurm.checks.request import PROFILE, attempts_of, job_options
+from calobatch.slurm.checks.request import PROFILE, job_options, minutes_of
 from calobatch.slurm.site import SITE_FILE
 
 
@@ -74,7 +74,7 @@ def needs(case: Case, attempt: int = 0) -> list[Need]:
             "MB of memory",
             request.memory_per_node(attempt),
             lambda node: node.memory,
-            f"cpus_per_rank there, or mem_mb_per_cpu in {PROFILE},",
+            "mb_per_node",
         ),
     ]
 
@@ -104,7 +104,7 @@ def nodes_fit(case: Case) -> Finding:
             return warning(
                 f"{result}; but too few for try {attempt + 1} of a job, which asks for "
                 f"{case.request.memory_per_node(attempt)} MB a node",
-                f"let mem_mb_per_cpu grow less in {PROFILE}",
+                f"set mb_per_node in {SITE_FILE}, which no job outgrows",
             )
     return ok(result)
 
@@ -128,28 +128,27 @@ def _too_small(case: Case, partition: Partition) -> Finding:
 def time_limit(case: Case) -> Finding:
     """Compare the time that jobs ask for with what their partitions allow."""
     asked = (
-        (partition_of_jobs(case), attempts_of("any other")),
-        (partition_of_trainings(case), case.request.attempts),
+        (partition_of_jobs(case), minutes_of("any other")),
+        (partition_of_trainings(case), [each.minutes for each in case.request.attempts]),
     )
-    for partition, attempts in asked:
-        if attempts[0].minutes > partition.minutes:
+    for partition, minutes in asked:
+        if minutes[0] > partition.minutes:
             return failed(
-                f"jobs ask for {attempts[0].minutes} minutes, {partition.name} allows "
+                f"jobs ask for {minutes[0]} minutes, {partition.name} allows "
                 f"{partition.minutes:.0f}",
                 f"lower runtime in {PROFILE}: a training goes on where it was cut off",
             )
-        if attempts[-1].minutes > partition.minutes:
+        if minutes[-1] > partition.minutes:
             return warning(
-                f"retries ask for up to {attempts[-1].minutes} minutes, {partition.name} allows "
+                f"retries ask for up to {minutes[-1]} minutes, {partition.name} allows "
                 f"{partition.minutes:.0f}",
-                f"let runtime grow less in {PROFILE}, such as min({partition.minutes:.0f}, "
-                f"{attempts[0].minutes} * attempt)",
+                f"let runtime grow less in {PROFILE}: min({partition.minutes:.0f}, "
+                f"{minutes[0]} * attempt)",
             )
     return ok(
         "; ".join(
-            f"{attempts[0].minutes} to {attempts[-1].minutes} of {partition.minutes:.0f} minutes "
-            f"in {partition.name}"
-            for partition, attempts in asked
+            f"{minutes[0]} to {minutes[-1]} of {partition.minutes:.0f} minutes in {partition.name}"
+            for partition, minutes in asked
         )
     )
 

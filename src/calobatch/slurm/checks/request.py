@@ -9,10 +9,12 @@ import yaml
 
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
-from calobatch.slurm.geometry import Geometry, geometry, resources
+from calobatch.slurm.geometry import Geometry, geometry, memory, resources
 from calobatch.slurm.site import Site
 
 PROFILE = Path("cluster/slurm/config.yaml")
+# MB for each core of a training at its first try, as in workflow/rules/cluster.smk.
+TRAINING_MB = 4000
 
 
 class Attempt(NamedTuple):
@@ -56,30 +58,28 @@ def largest_request(scenario: Scenario, site: Site, profile: Path = PROFILE) -> 
         name: geometry(task.ranks, task.device, site) for name, task in scenario.tasks.items()
     }
     name = max(shapes, key=lambda n: (shapes[n].nodes * shapes[n].gpus_per_node, shapes[n].ranks))
-    task = scenario.tasks[name]
-    return Request(
-        name,
-        task.device,
-        task.communicator,
-        shapes[name],
-        site.cpus_per_rank,
-        attempts_of("train", profile),
+    task, shape = scenario.tasks[name], shapes[name]
+    cores = shape.ranks_per_node * site.cpus_per_rank
+    attempts = tuple(
+        Attempt(minutes, memory(TRAINING_MB, attempt, cores, site))
+        for attempt, minutes in enumerate(minutes_of("train", profile), start=1)
     )
+    return Request(name, task.device, task.communicator, shape, site.cpus_per_rank, attempts)
 
 
-def attempts_of(rule: str, profile: Path = PROFILE) -> tuple[Attempt, ...]:
-    """Return what each try of a rule's job asks for, by Snakemake's profile."""
-    content = yaml.safe_load(profile.read_text(encoding="utf-8"))
+def minutes_of(rule: str, profile: Path = PROFILE) -> tuple[int, ...]:
+    """Return the minutes that each try of a rule's job asks for, by Snakemake's profile."""
     try:
+        content = yaml.safe_load(profile.read_text(encoding="utf-8"))
         asked = content["default-resources"] | content.get("set-resources", {}).get(rule, {})
-        return tuple(
-            Attempt(_value(asked["runtime"], attempt), _value(asked["mem_mb_per_cpu"], attempt))
-            for attempt in range(1, content.get("retries", 0) + 2)
-        )
+        tries = range(1, content.get("retries", 0) + 2)
+        return tuple(_value(asked["runtime"], attempt) for attempt in tries)
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read {profile}: {error}; take it from git again") from None
     except (KeyError, TypeError, NameError, SyntaxError, ValueError) as error:
         raise UserError(
-            f"cannot tell runtime and mem_mb_per_cpu of {rule} from {profile} ({error!r}); write "
-            "them as minutes and MB, such as 60 * attempt"
+            f"{profile} does not tell the runtime of {rule} ({error!r}); "
+            "write it in minutes, such as 60 * attempt"
         ) from None
 
 

@@ -1,0 +1,349 @@
+"""The preflight against stand-ins for SLURM's and Apptainer's programs, good and broken.
+
+What would run on a compute node runs here, started by a stand-in for srun.
+"""
+
+import inspect
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from calobatch.communicator.speed import Speed
+from calobatch.config.load import load_scenario
+from calobatch.slurm.checks import compute_node, ranks, request, trial
+from calobatch.slurm.checks.case import Case
+from calobatch.slurm.checks.finding import Mark
+from calobatch.slurm.checks.partitions import read_gpus, read_minutes, read_partitions
+from calobatch.slurm.doctor import CHECKS, doctor, examine
+from calobatch.slurm.images import NAMES, image_path
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = """account: physics
+cpus_per_node: 4
+mb_per_node: 8000
+"""
+SPEED = Speed(2, 2, "horovod", "cpu", "eth0", 10000, 400.0, 900.0)
+NODES = "normal*|up|1-00:00:00|c1|4|8000|idle|gpu:2\nnormal*|up|1-00:00:00|c2|4|8000|idle|gpu:2"
+START = 'while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"'
+GOOD = {
+    "scontrol": "echo 'Slurmctld(primary) at login is UP'",
+    "sinfo": f"[ $1 = --version ] && echo slurm 26.05.5 || printf '{NODES}\\n'",
+    "sacct": "echo 1",
+    "sacctmgr": "echo physics",
+    "sbatch": "echo 'sbatch: Job 7 to start at 2026-11-24T14:00:00 using 2 processors on nodes c1'",
+    "srun": START,
+    "squeue": "true",
+    "scancel": "echo $* >> scancelled",
+    "lfs": "exit 1",
+    "quota": "exit 1",
+    "apptainer": f"""case "$*" in
+        --version) echo apptainer version 1.4.5;;
+        *communicator.probe*) echo '{SPEED.as_line()}';;
+        esac""",
+}
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Return what replaces a program by a shell script; at first all is well."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+
+    def replace(name, script):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+
+    for name, script in GOOD.items():
+        replace(name, script)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return replace
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, programs):
+    """A folder with a site file, a profile and images."""
+    folder = tmp_path / "project"
+    (folder / "cluster/slurm").mkdir(parents=True)
+    (folder / "cluster/slurm/site.yaml").write_text(SITE)
+    shutil.copy(ROOT / "cluster/slurm/config.yaml", folder / "cluster/slurm")
+    shutil.copytree(ROOT / "config", folder / "config")
+    images = folder / "containers/images"
+    images.mkdir(parents=True)
+    for name in NAMES:
+        image_path(images, name, "cpu").touch()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def findings(patience=60.0):
+    with ExitStack() as leftovers:
+        case = Case(load_scenario("quickstart"), patience, leftovers)
+        found = list(examine(case, CHECKS))
+    return {check.name: finding for check, finding in zip(CHECKS, found, strict=True)}
+
+
+def leftovers(folder):
+    return list(folder.glob(".calobatch-doctor-*"))
+
+
+def test_where_all_is_well_nothing_is_to_mend_and_nothing_is_left(project, capsys):
+    assert doctor(load_scenario("quickstart"), 60.0)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed[:-2]] == [
+        "skipped" if check.name in ("quota", "GPUs in image") else "ok" for check in CHECKS
+    ]
+    assert printed[-1] == f"doctor: {len(CHECKS) - 2} ok, 2 skipped; jobs can be submitted"
+    assert not leftovers(project)
+    assert not (project / "scancelled").exists()
+
+
+SLOW = Speed(2, 2, "horovod", "cpu", "eth0", 1000, 900.0, 110.0)
+LOOP = Speed(2, 2, "horovod", "cpu", "lo", 0, 400.0, 900.0)
+BROKEN = [
+    ("scontrol", "echo 'Slurmctld(primary) at login is DOWN'; exit 1", "SLURM", "FAILED", "DOWN"),
+    ("scontrol", "exit 127", "SLURM", "FAILED", "exit code 127"),
+    ("sacct", "echo 'accounting storage is disabled' >&2; exit 1", "accounting", "FAILED", "disab"),
+    ("sacctmgr", "echo chemistry", "account", "FAILED", "there are: chemistry"),
+    ("sinfo", "exit 0", "partitions", "FAILED", "no default partition"),
+    ("sinfo", f"printf '{NODES.replace('|up', '|down')}\\n'", "partitions", "FAILED", "closed"),
+    ("sinfo", f"printf '{NODES.replace('|4|', '|1|')}\\n'", "nodes", "FAILED", "2 cores .* 1, 1"),
+    ("sinfo", f"printf '{NODES.replace('8000', '6000')}\\n'", "nodes", "FAILED", "8000 MB"),
+    ("sinfo", f"printf '{NODES.replace('idle', 'down*')}\\n'", "nodes", "warning", r"c1 down\*"),
+    ("sinfo", f"printf '{NODES.replace('1-00', '00')}\\n'", "time limit", "FAILED", "allows 0"),
+    ("sinfo", f"printf '{NODES.replace('1-00', '08')}\\n'", "time limit", "warning", "1440"),
+    ("sbatch", "echo 'allocation failure: Invalid qos' >&2; exit 1", "sbatch", "FAILED", "qos"),
+    ("srun", "exit 97", "compute node", "FAILED", "there is no folder"),
+    ("srun", "exit 98", "compute node", "FAILED", "there is no .*python"),
+    ("srun", "echo 'srun: error: no way' >&2; exit 1", "compute node", "FAILED", "no way"),
+    ("quota", "echo '/home 12G* 10G'", "quota", "warning", "above its limit"),
+    ("apptainer", "echo no setuid >&2; exit 1", "Apptainer", "FAILED", "no setuid"),
+    (
+        "apptainer",
+        "[ $1 = --version ] || { echo 'FATAL: no squashfuse found' >&2; exit 255; }",
+        "image mount",
+        "FAILED",
+        "no squashfuse",
+    ),
+    (
+        "apptainer",
+        f"echo 'INFO: Converting SIF file to temporary sandbox' >&2; echo '{SPEED.as_line()}'",
+        "image mount",
+        "warning",
+        "unpacked at each start",
+    ),
+    ("apptainer", f"echo '{SLOW.as_line()}'", "ranks", "warning", "110 MB/s .* slow"),
+    ("apptainer", f"echo '{LOOP.as_line()}'", "ranks", "warning", "leads to no other node"),
+    (
+        "apptainer",
+        'case "$*" in *probe*) echo rank 1 cannot reach rank 0 >&2; exit 1;; esac',
+        "ranks",
+        "FAILED",
+        "cannot reach rank 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "script", "check", "mark", "tells"), BROKEN)
+def test_what_is_broken_is_found_by_its_check_with_a_mend(
+    project, programs, program, script, check, mark, tells
+):
+    programs(program, script)
+    found = findings()
+    assert found[check].mark == mark
+    assert re.search(tells, found[check].result)
+    assert found[check].mend
+    earlier = list(found)[: list(found).index(check)]
+    assert not [name for name in earlier if found[name].mark is Mark.FAILED]
+    assert not leftovers(project)
+
+
+def test_a_file_of_the_users_that_is_wrong_is_named_with_its_mend(project):
+    site = project / "cluster/slurm/site.yaml"
+    site.write_text(SITE + "partition: gpu_long\n")
+    assert "'gpu_long'" in findings()["partitions"].result
+    site.write_text("account: physics\n")
+    assert "cpus_per_node" in findings()["site file"].result
+    site.unlink()
+    assert findings()["site file"].mend.startswith("copy cluster/slurm/site.example.yaml")
+
+
+def test_an_image_of_another_environment_is_not_taken(project):
+    image = image_path(project / "containers/images", "train", "cpu")
+    image.rename(image.with_name("train-cpu-000000000000.sif"))
+    found = findings()
+    assert "of another environment" in found["images"].result
+    assert found["images"].mend == "run `make images`"
+    assert found["ranks"].result == "because of images (FAILED)"
+
+
+def test_a_profile_that_cannot_be_read_is_named(project):
+    profile = project / "cluster/slurm/config.yaml"
+    profile.write_text("default-resources: {runtime: 6h}\n")
+    assert "does not tell the runtime of train" in findings()["largest training"].result
+
+
+def test_without_slurm_all_that_needs_it_is_skipped_and_says_why(project, programs, capsys):
+    programs("scontrol", "exit 1")
+    assert not doctor(load_scenario("quickstart"), 60.0)
+    skipped = [line for line in capsys.readouterr().out.splitlines() if "because of" in line]
+    assert len(skipped) > 10
+    assert all(line.endswith("because of SLURM (FAILED)") for line in skipped)
+
+
+def test_gpus_are_asked_for_and_must_be_seen_in_the_image(project, programs, monkeypatch):
+    (project / "cluster/slurm/site.yaml").write_text(SITE + "gpus_per_node: 2\nvariant: cuda\n")
+    for name in NAMES:
+        image_path(project / "containers/images", name, "cuda").touch()
+    (project / "config/quickstart.yaml").write_text(
+        (project / "config/quickstart.yaml").read_text().replace("device: cpu", "device: auto")
+    )
+    programs("srun", f"echo $* >> asked; export CUDA_VISIBLE_DEVICES=0; {START}")
+    sees = f"case \"$*\" in *--nv*device_count*) echo 1 H100;; *) echo '{SPEED.as_line()}';; esac"
+    programs("apptainer", sees)
+    assert "computes on 1 H100" in findings()["GPUs in image"].result
+    assert "--gres=gpu:1" in (project / "asked").read_text()
+    programs("apptainer", sees.replace("1 H100", "0"))
+    assert findings()["GPUs in image"].mark is Mark.FAILED
+
+
+PENDING = "[ -s scancelled ] || echo 'PENDING|Priority'"
+
+
+def test_a_job_that_does_not_start_is_cancelled_and_a_warning_with_its_reason(project, programs):
+    programs("srun", "exec sleep 60")
+    programs("squeue", PENDING)
+    begun = time.monotonic()
+    found = findings(patience=0.5)
+    assert time.monotonic() - begun < 20
+    assert found["compute node"].mark is Mark.WARNING
+    assert "Priority" in found["compute node"].result
+    assert found["shared folder"].mark is Mark.SKIPPED
+    assert "--name=calobatch-doctor-" in (project / "scancelled").read_text()
+    assert not leftovers(project)
+
+
+def test_a_job_that_never_ends_is_cancelled(project, programs, monkeypatch):
+    monkeypatch.setattr(compute_node, "JOB_SECONDS", 0.5)
+    programs("srun", "exec sleep 60")
+    programs("squeue", "echo 'RUNNING|None'")
+    assert "had not ended" in findings()["compute node"].result
+    assert (project / "scancelled").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_leaves_neither_job_nor_file(project, programs, number):
+    programs("srun", "echo $$ > pid; exec sleep 60")
+    programs("squeue", PENDING)
+    process = subprocess.Popen([sys.executable, "-m", "calobatch.cli", "doctor"], text=True)
+    pid = project / "pid"
+    deadline = time.monotonic() + 60
+    while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == 130
+    assert not leftovers(project)
+    assert (project / "scancelled").exists()
+    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+
+
+def test_locks_that_a_node_does_not_see_are_a_warning():
+    node = SimpleNamespace(host="c1", locks={"flock": "not seen", "lockf": "seen"})
+    finding = compute_node.file_locks(SimpleNamespace(node=node))
+    assert finding.mark is Mark.WARNING
+    assert "(flock: not seen)" in finding.result
+
+
+def test_another_folder_of_the_same_name_is_noticed(project):
+    node = SimpleNamespace(host="c1", token="another", write_error="")
+    case = SimpleNamespace(node=node, trial_folder=project / "trial")
+    assert "another folder" in compute_node.shared_folder(case).result
+
+
+def test_checks_come_after_those_they_need():
+    seen = set()
+    for check in CHECKS:
+        assert set(check.needs) <= seen, check.name
+        seen.add(check.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("1-00:00:00", 1440),
+        ("2-12:30:00", 3630),
+        ("12:00:00", 720),
+        ("30:00", 30),
+        ("0:30", 0.5),
+        ("infinite", math.inf),
+        ("n/a", math.inf),
+    ],
+)
+def test_time_limits_as_sinfo_writes_them(text, minutes):
+    assert read_minutes(text) == minutes
+
+
+@pytest.mark.parametrize(
+    ("text", "gpus"),
+    [
+        ("(null)", {}),
+        ("gpu:4", {"": 4}),
+        ("gpu:2(S:0)", {"": 2}),
+        ("gpu:2080ti:4(S:0-1)", {"2080ti": 4}),
+        ("gpu:a100:3,gpu:a100_1g.5gb:7,shard:8", {"a100": 3, "a100_1g.5gb": 7}),
+    ],
+)
+def test_gpus_as_sinfo_writes_them(text, gpus):
+    assert read_gpus(text) == gpus
+
+
+def test_partitions_hold_their_nodes_and_know_which_is_the_default():
+    found = read_partitions(f"{NODES}\nlow|inact|infinite|c1|4|8000+|drain~|(null)\n")
+    assert [(p.name, p.default, p.up, len(p.nodes)) for p in found.values()] == [
+        ("normal", True, True, 2),
+        ("low", False, False, 1),
+    ]
+    assert not found["low"].nodes[0].in_use
+
+
+@pytest.mark.parametrize(
+    ("in_use", "gpus", "shape"), [(2, 2, (2, 1, 1)), (1, 2, (1, 2, 2)), (0, 1, (1, 2, 0))]
+)
+def test_two_ranks_are_on_two_nodes_where_there_are(monkeypatch, in_use, gpus, shape):
+    nodes = [SimpleNamespace(in_use=number < in_use) for number in range(3)]
+    monkeypatch.setattr(ranks, "fitting", lambda case: nodes)
+    case = SimpleNamespace(
+        request=SimpleNamespace(shape=SimpleNamespace(gpus_per_node=2)),
+        site=SimpleNamespace(gpus_per_node=gpus),
+    )
+    assert ranks.shape_of_two(case) == shape
+
+
+def test_within_a_job_the_trials_are_jobs_of_their_own():
+    kept = trial.outside_of_jobs({"SLURM_JOB_ID": "1", "SLURM_CONF": "/etc", "PATH": "/bin"})
+    assert kept == {"SLURM_CONF": "/etc", "PATH": "/bin"}
+
+
+def test_times_and_memory_are_those_of_the_workflow():
+    assert request.minutes_of("train", ROOT / request.PROFILE)[:2] == (360, 720)
+    assert request.minutes_of("pack", ROOT / request.PROFILE)[:2] == (60, 120)
+    rules = (ROOT / "workflow/rules/cluster.smk").read_text()
+    assert f"geometry.memory({request.TRAINING_MB}, " in rules
+
+
+def test_nothing_heavy_is_imported_on_the_login_node():
+    code = inspect.cleandoc("""
+        import sys
+        import calobatch.slurm.doctor, calobatch.slurm.checks.node
+        sys.exit(", ".join({"torch", "numpy"} & set(sys.modules)) or 0)
+    """)
+    subprocess.run([sys.executable, "-c", code], check=True)
