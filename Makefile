@@ -121,8 +121,9 @@ format: setup
 	ruff format
 	snakefmt --line-length 100 Snakefile workflow
 
+# The faults on the cluster take ten minutes more: make cluster-test has them.
 test: lint
-	pytest
+	pytest --ignore tests/cluster/test_faults.py
 
 schema: setup
 	calobatch schema > workflow/schemas/scenario.schema.json

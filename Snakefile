@@ -11,6 +11,11 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+# Where the images lie. Snakemake does not use it: its own way would put srun inside an image, so
+# jobs are started in theirs by `calobatch contain` (workflow/rules/cluster.smk).
+container: "containers/images"
+
+
 include: "workflow/rules/scenario.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/fetch.smk"

@@ -16,6 +16,7 @@ RUN = f"snakemake --profile slurm {QUICK} --config scenario=test"
 @pytest.fixture(scope="module")
 def finished_on_cluster(ready):
     """The testbed after a run, and what snakemake said."""
+    ready.shell("rm -rf data/test results/test mlflow.db mlruns")
     answer = ready.shell(RUN)
     return ready, answer.stdout + answer.stderr
 

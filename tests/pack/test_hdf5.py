@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -21,6 +23,29 @@ def test_read_in_blocks_of_any_size_it_is_the_source_bit_for_bit(crops, at_a_tim
     block = read_whole(open_raw(crops.paths[0], ELECTRON_PHOTON), at_a_time)
     assert_same_bits(block.image_BCHW, crops.image_BCHW[:70])
     assert block.scalars_BS.shape == (70, 0)
+
+
+@pytest.mark.parametrize(("events", "step"), [(1, 30), (30, 30), (59, 30), (60, 60), (99, 90)])
+def test_pieces_begin_where_chunks_do(crops, events, step):
+    pieces = list(open_raw(crops.paths[0], ELECTRON_PHOTON).pieces(events))
+    assert [piece.start for piece in pieces] == list(range(0, 70, step))
+    assert [piece.stop for piece in pieces] == [*range(step, 70, step), 70]
+
+
+@pytest.mark.parametrize("chunks", [(1500, 32, 32, 2), (1500, 16, 16, 1)])
+def test_a_chunk_that_is_larger_than_a_block_is_decoded_once(tmp_path, chunks):
+    """HDF5 reads a chunk from the file each time that it decodes it."""
+    events = random_events(ELECTRON_PHOTON, [0, 1] * 1500, seed=0)
+    path = write_hdf5(tmp_path / "a.hdf5", ELECTRON_PHOTON, events, chunks=chunks)
+    raw = open_raw(path, ELECTRON_PHOTON)
+    before = bytes_read_by_this_process()
+    found = read_whole(raw, 250)
+    assert bytes_read_by_this_process() - before < 1.5 * path.stat().st_size
+    assert_same_bits(found.image_BCHW, events.image_BCHW)
+
+
+def bytes_read_by_this_process():
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 def test_channel_last_jets_come_with_their_scalars(jets_hdf5):

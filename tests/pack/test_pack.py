@@ -1,12 +1,13 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from calobatch.checksum import sha256_of
 from calobatch.config.models import SPLITS, Split
-from calobatch.layouts import ELECTRON_PHOTON
+from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
-from tests.raw_files import Events, write_hdf5
+from tests.raw_files import Events, random_events, write_hdf5, write_parquet
 
 SPLIT = Split(validation=0.3, test=0.3)
 
@@ -90,6 +91,43 @@ def test_the_number_of_workers_and_the_block_size_do_not_change_the_store(
     assert manifests[0] == manifests[1]
     for one, other in zip(reference.manifest.channels, in_blocks.manifest.channels, strict=True):
         assert one.mean == pytest.approx(other.mean, rel=1e-12)
+
+
+def packed_jets_of(events, row_group_size, folder, **changes):
+    """Pack jets in row groups of a size; return the store's events, and the bytes decoded."""
+    path = write_parquet(folder / "a.parquet", QUARK_GLUON, events, row_group_size)
+    settings = {"split": SPLIT, "zero_below": 0.0} | changes
+    before = pa.default_memory_pool().total_bytes_allocated()
+    pack("data", QUARK_GLUON, [path], folder / "store", **settings)
+    allocated = pa.default_memory_pool().total_bytes_allocated() - before
+    return (folder / "store" / "events.arrow").read_bytes(), allocated
+
+
+def test_large_row_groups_give_the_same_store_and_are_decoded_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("calobatch.pack.pack.PIXELS_A_BLOCK", 8 * QUARK_GLUON.pixels)
+    events = random_events(QUARK_GLUON, [0, 1] * 60, seed=6)
+    found = {}
+    for size in (1, 50, 120):
+        (tmp_path / str(size)).mkdir()
+        found[size] = packed_jets_of(events, size, tmp_path / str(size))
+    assert found[1][0] == found[50][0] == found[120][0]
+    assert max(found[50][1], found[120][1]) < 2 * found[1][1]
+
+
+@pytest.mark.parametrize("blocks_a_worker", [0, 4])
+def test_who_packs_a_large_row_group_does_not_change_the_store(
+    blocks_a_worker, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("calobatch.pack.pack.PIXELS_A_BLOCK", 8 * QUARK_GLUON.pixels)
+    monkeypatch.setattr("calobatch.pack.pack.BLOCKS_A_WORKER", blocks_a_worker)
+    events = random_events(QUARK_GLUON, [0, 1] * 30, seed=6)
+    manifests = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        packed_jets_of(events, 25, folder, workers=workers)
+        manifests.append((folder / "store" / "manifest.json").read_bytes())
+    assert manifests[0] == manifests[1]
 
 
 def test_images_without_a_single_hit_are_packed(tmp_path):

@@ -1,10 +1,12 @@
 """pack as a real process: its memory, and what a killed one leaves."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -19,6 +21,19 @@ from tests.raw_files import random_events, write_parquet
 FINAL_NAMES = ("events.arrow", "manifest.json")
 CLI = [sys.executable, "-m", "calobatch.cli"]
 
+SMALL_JETS = replace(QUARK_GLUON, height=4, width=4)
+PACK_SMALL_JETS = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from calobatch.config.models import Split
+from calobatch.layouts import QUARK_GLUON
+from calobatch.pack.pack import pack
+
+path, folder = map(Path, sys.argv[1:])
+layout = replace(QUARK_GLUON, height=4, width=4)
+pack("data", layout, [path], folder, split=Split(), zero_below=0.0, workers=2)
+"""
 SETTINGS = '{"layout": "%s", "split": {}, "zero_below": 0}'
 
 
@@ -45,25 +60,50 @@ def big_jets(path, repeats):
     return path
 
 
-def start_pack(layout, path, folder):
-    command = [*CLI, "pack", "data", path, "--output", folder]
+def many_row_groups(path, layout, doublings):
+    """Write 128 jets, and a footer that names the row group of each so many times over."""
+    write_parquet(path, layout, random_events(layout, [0, 1] * 64, 0))
+    footer = pq.read_metadata(path)
+    for _ in range(doublings):
+        footer.append_row_groups(footer)
+    content = path.read_bytes()
+    data = content[: -8 - int.from_bytes(content[-8:-4], "little")]
+    footer.write_metadata_file(path)
+    path.write_bytes(data + path.read_bytes()[4:])
+    return path
+
+
+def start_pack(layout, path, folder, workers=1):
+    command = [*CLI, "pack", "data", path, "--output", folder, "--workers", str(workers)]
     command += ["--settings", SETTINGS % layout.name]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def peak_of_anonymous_memory(process):
-    """Return the largest memory of a process in MB, without the pages of mapped files."""
+def peak_of_memory(process):
+    """Return the largest memory of a process and its children in MB, shared pages counted once."""
     peak = 0
     while process.poll() is None:
-        try:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            break
-        if "RssAnon:" in status:
-            peak = max(peak, int(status.split("RssAnon:")[1].split()[0]) / 1000)
-        time.sleep(0.005)
+        peak = max(peak, sum(map(memory, family(process.pid))))
+        time.sleep(0.01)
     assert process.wait() == 0, process.stderr.read()
     return peak
+
+
+def family(pid):
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+        children = [int(child) for task in tasks for child in task.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [pid, *(descendant for child in children for descendant in family(child))]
+
+
+def memory(pid):
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(rollup.partition("\nPss:")[2].split(maxsplit=1)[0]) / 1000 if rollup else 0
 
 
 @pytest.mark.parametrize(
@@ -76,8 +116,24 @@ def test_memory_does_not_grow_with_the_images(layout, write, suffix, tmp_path):
     for repeats in (1, 8):
         path = write(tmp_path / f"{repeats}{suffix}", repeats)
         with start_pack(layout, path, tmp_path / f"store{repeats}") as process:
-            peaks.append(peak_of_anonymous_memory(process))
+            peaks.append(peak_of_memory(process))
     assert peaks[1] < peaks[0] + 60, peaks
+
+
+def test_two_workers_pack_jets_in_400_MB(tmp_path):
+    path = big_jets(tmp_path / "jets.parquet", 5)
+    with start_pack(QUARK_GLUON, path, tmp_path / "store", workers=2) as process:
+        assert peak_of_memory(process) < 400
+
+
+def test_two_workers_pack_32768_row_groups_in_350_MB(tmp_path):
+    """pyarrow takes 3.7 kB of each process for each: 120 MB, three times."""
+    path = many_row_groups(tmp_path / "jets.parquet", SMALL_JETS, doublings=8)
+    command = [sys.executable, "-c", PACK_SMALL_JETS, path, tmp_path / "store"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert peak_of_memory(process) < 350
+    manifest = json.loads((tmp_path / "store" / "manifest.json").read_text())
+    assert manifest["sources"][0]["events"] == 32_768
 
 
 def test_a_killed_pack_leaves_no_final_name_and_the_next_one_succeeds(tmp_path):

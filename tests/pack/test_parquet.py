@@ -30,6 +30,17 @@ def test_read_in_blocks_of_any_size_it_is_the_source_bit_for_bit(by_row_groups, 
     np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS)
 
 
+@pytest.mark.parametrize(
+    ("row_group_size", "events_a_piece", "starts"),
+    [(1, 10, [0, 10, 20]), (7, 15, [0, 14]), (7, 3, [0, 7, 14, 21]), (1000, 5, [0])],
+)
+def test_pieces_begin_where_row_groups_do(tmp_path, events, row_group_size, events_a_piece, starts):
+    path = write_parquet(tmp_path / "a.parquet", QUARK_GLUON, events, row_group_size)
+    pieces = list(open_raw(path, QUARK_GLUON).pieces(events_a_piece))
+    assert [piece.start for piece in pieces] == starts
+    assert [piece.stop for piece in pieces] == [*starts[1:], 24]
+
+
 def test_labels_are_those_of_all_row_groups(by_row_groups, events):
     raw = open_raw(by_row_groups, QUARK_GLUON)
     assert raw.events == 24

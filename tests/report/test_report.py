@@ -152,6 +152,16 @@ def as_if_from_cms(results, folder):
     return results._replace(runs=runs, stores=stores)
 
 
+def test_a_night_between_two_parts_of_a_training_is_not_time_that_it_took(results, html, tmp_path):
+    runs = [tmp_path / run.parent.name / run.name for run in results.runs]
+    for source, target in zip(results.runs, runs, strict=True):
+        shutil.copytree(source, target)
+        record = read_record(target)
+        resumed = record.model_copy(update={"started": record.started - 86_400})
+        (target / "run.json").write_text(resumed.model_dump_json())
+    assert results._replace(runs=runs).page(tmp_path / "resumed.html") == html
+
+
 def test_a_run_of_another_scenario_is_refused(results, scenario, tmp_path):
     other = scenario.model_copy(update={"tasks": {"jets": scenario.tasks["jets"]}})
     with pytest.raises(UserError, match=r"crops.*no task of scenario small"):

@@ -1,0 +1,75 @@
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calobatch.pack import thrift
+from calobatch.pack.thrift import Field
+
+
+@given(st.integers(0, 2**63 - 1), st.binary())
+def test_an_integer_is_read_as_it_was_written(value, after):
+    data = thrift.integer(value) + after
+    assert thrift.read_integer(data, 0) == (value, len(data) - len(after))
+
+
+@pytest.mark.parametrize(("data", "value"), [("00", 0), ("01", -1), ("02", 1), ("d704", -300)])
+def test_integers_are_zigzag(data, value):
+    assert thrift.read_integer(bytes.fromhex(data), 0)[0] == value
+
+
+@given(st.integers(0, 2**31), st.integers(1, 12), st.binary())
+def test_the_header_of_a_list_is_read_as_it_was_written(length, kind, after):
+    data = thrift.list_header(length, kind) + after
+    assert thrift.read_list(data, 0) == (length, kind, len(data) - len(after))
+
+
+# Each value as the specification of the compact protocol writes it.
+VALUES = {
+    "byte": (thrift.BYTE, "ff"),
+    "i16": (thrift.I16, "ffff03"),
+    "i32": (thrift.I32, "02"),
+    "i64": (thrift.I64, "ffffffffffffffffff01"),
+    "double": (thrift.DOUBLE, "00" * 8),
+    "text": (thrift.BINARY, "03616263"),
+    "long_text": (thrift.BINARY, "8001" + "61" * 128),
+    "no_text": (thrift.BINARY, "00"),
+    "no_struct": (thrift.STRUCT, "00"),
+    "flags": (thrift.STRUCT, "1112" + "00"),
+    "far_fields": (thrift.STRUCT, "05c80102" + "0564" + "02" + "00"),
+    "nested": (thrift.STRUCT, "1c" + "15021801aa00" + "1502" + "00"),
+    "list_of_bools": (thrift.LIST, "31" + "010201"),
+    "list_of_lists": (thrift.LIST, "29" + "150e" + "2801410142"),
+    "long_list": (thrift.LIST, "f511" + "02" * 17),
+    "set": (thrift.SET, "23" + "0102"),
+}
+
+
+@pytest.mark.parametrize(("kind", "data"), VALUES.values(), ids=VALUES)
+def test_a_value_ends_where_the_specification_has_it(kind, data):
+    value = bytes.fromhex(data)
+    assert thrift.end_of(value + b"\x15\x15", Field(1, kind, 0)) == len(value)
+
+
+def test_a_flag_is_in_the_header_of_its_field():
+    assert thrift.end_of(b"\x11\x00", Field(1, thrift.TRUE, 1)) == 1
+
+
+def test_fields_are_numbered_from_the_one_before_or_anew():
+    data = bytes.fromhex("150205c8010200")
+    assert thrift.next_field(data, 0, 7) == Field(8, thrift.I32, 1)
+    assert thrift.next_field(data, 2, 8) == Field(100, thrift.I32, 5)
+    assert thrift.next_field(data, 6, 100).kind == thrift.STOP
+
+
+@pytest.mark.parametrize("kind", [0, 11, 13, 14, 15])
+def test_types_that_parquet_has_not_are_refused(kind):
+    with pytest.raises(ValueError, match=f"a field of type {kind}"):
+        thrift.end_of(b"\0" * 20, Field(1, kind, 0))
+
+
+@given(st.binary(max_size=40), st.sampled_from([thrift.STRUCT, thrift.LIST]))
+def test_any_bytes_end_or_are_refused(data, kind):
+    with suppress(IndexError, ValueError):
+        assert thrift.end_of(data, Field(1, kind, 0)) > 0
