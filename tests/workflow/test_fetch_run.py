@@ -1,6 +1,7 @@
 """fetch and pack as rules, on small files in the public layout that a user already has."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -89,3 +90,10 @@ def test_a_fetched_file_altered_in_place_is_not_packed(own_files):
     assert "sha256" in answer.stdout + answer.stderr
     manifest = own_files.folder / MANIFEST
     assert not manifest.exists() or manifest.read_bytes() == packed
+
+
+def test_a_pin_that_comes_or_goes_packs_nothing_again(own_files):
+    own_files.snakemake(MANIFEST, *CHOSEN)
+    shutil.rmtree(own_files.folder / "config/pins")
+    answer = own_files.snakemake(MANIFEST, "--dry-run", *CHOSEN)
+    assert "Nothing to be done" in answer.stdout + answer.stderr

@@ -141,8 +141,8 @@ class Hdf5Piece:
 def _with_room_for_a_chunk(file: h5py.File, key: str) -> h5py.Dataset:
     """Open an array so that a chunk, read in slices, is decoded once.
 
-    HDF5 keeps a chunk only where it fits in the cache, which is 1 MB (8 MB from HDF5 2) unless asked
-    otherwise.
+    HDF5 keeps a chunk only where it fits in the cache, which is 1 MB (8 MB from HDF5 2) unless
+    asked otherwise.
     """
     array = file[key]
     if not array.chunks:
