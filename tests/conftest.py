@@ -1,5 +1,7 @@
 """Raw files of seeded random events, stores packed from them, and a run of the whole DAG."""
 
+import signal
+
 import pytest
 
 from calobatch.config.models import Split
@@ -8,6 +10,9 @@ from calobatch.pack.pack import pack
 from calobatch.store import Store, open_store
 from tests.checkout import Workflow
 from tests.raw_files import RawFiles, joined, random_events, write_hdf5, write_parquet
+
+# A shell that starts the tests in the background has them ignore an interrupt, and what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
