@@ -294,7 +294,7 @@ def _contain(options: argparse.Namespace) -> None:
 def _requeue(options: argparse.Namespace) -> None:
     from calobatch.slurm.requeue import requeue
 
-    requeue([word for word in options.command if word != "--"])
+    requeue(_command(options))
 
 
 def _submit(options: argparse.Namespace) -> None:

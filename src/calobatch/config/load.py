@@ -30,8 +30,8 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     separated by spaces. Raises a UserError that names the key and the mend.
     """
     path = _scenario_path(name, folder)
-    content = _read_yaml(path)
-    known = _read_yaml(folder / "tasks.yaml")
+    content = read_yaml(path)
+    known = read_yaml(folder / "tasks.yaml")
     # A key of a task is changed last, in the whole task: a part of a section leaves the others.
     of_tasks = [override for override in overrides.split() if TASK_KEY.match(override)]
     for override in overrides.split():
@@ -100,7 +100,8 @@ def _scenario_path(name: str, folder: Path) -> Path:
     return path
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the keys and values of a YAML file; a UserError if it cannot be read or has none."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -29,8 +29,7 @@ def contain(image: str, command: Sequence[str]) -> None:
             "file), or ask the site for it"
         )
     path = require_image(site.images, image, site.variant)
-    path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
-    environment = {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}
+    environment = environment_of_apptainer(site)
     # Snakemake, which started this, ignores these signals; the command must not.
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
@@ -38,6 +37,12 @@ def contain(image: str, command: Sequence[str]) -> None:
     sys.stderr.flush()
     call = apptainer_command(path, command, site, environment)
     os.execvpe(call[0], call, environment)  # noqa: S606
+
+
+def environment_of_apptainer(site: Site) -> dict[str, str]:
+    """Return this process's environment, with what is handed in and the mount that stays."""
+    path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
+    return {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}
 
 
 def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:

@@ -61,9 +61,14 @@ def resources(shape: Geometry, site: Site) -> dict[str, int | str]:
     if shape.gpus_per_node:
         kind = f"gpu:{site.gpu_type}" if site.gpu_type else "gpu"
         asked["gres"] = f"{kind}:{shape.gpus_per_node}"
-    if partition := (shape.gpus_per_node and site.gpu_partition) or site.partition:
+    if partition := partition_of(shape, site):
         asked["slurm_partition"] = partition
     return asked
+
+
+def partition_of(shape: Geometry, site: Site) -> str:
+    """Return the partition that a training of this shape goes to; empty: SLURM's default."""
+    return (site.gpu_partition if shape.gpus_per_node else "") or site.partition
 
 
 def memory(base: int, attempt: int, cores_per_node: int, site: Site) -> int:

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field
 
-from calobatch.config.load import validated
+from calobatch.config.load import read_yaml, validated
 from calobatch.config.models import Section
 from calobatch.errors import UserError
 
@@ -43,10 +42,4 @@ def read_site(path: Path = SITE_FILE) -> Site:
         raise UserError(
             f"there is no {path}, which describes your cluster; copy {EXAMPLE} there and edit it"
         )
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path}: {error}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected keys and values as in {EXAMPLE}")
-    return validated(Site, content, str(path))
+    return validated(Site, read_yaml(path), str(path))

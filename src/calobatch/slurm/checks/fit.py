@@ -17,6 +17,7 @@ from calobatch.slurm.checks.partitions import (
     read_partitions,
 )
 from calobatch.slurm.checks.request import PROFILE, job_options, minutes_of
+from calobatch.slurm.geometry import partition_of
 from calobatch.slurm.site import SITE_FILE
 
 
@@ -46,8 +47,7 @@ def partition_of_jobs(case: Case) -> Partition:
 
 def partition_of_trainings(case: Case) -> Partition:
     """Return the partition that the request goes to."""
-    site, on_gpus = case.site, case.request.shape.gpus_per_node
-    return partition_named(case.partitions, (on_gpus and site.gpu_partition) or site.partition)
+    return partition_named(case.partitions, partition_of(case.request.shape, case.site))
 
 
 class Need(NamedTuple):

@@ -13,8 +13,8 @@ from pathlib import Path
 from calobatch.config.models import Section
 from calobatch.errors import UserError
 from calobatch.slurm.checks.ask import Answer, ask
-from calobatch.slurm.contain import apptainer_command, handed_in
-from calobatch.slurm.images import CHECKOUT, NAMES, require_image
+from calobatch.slurm.contain import apptainer_command, environment_of_apptainer
+from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.site import Site, read_site
 
 FROM_LOGIN, FROM_NODE = "from_login", "from_node"
@@ -124,8 +124,7 @@ def show_gpus(site: Site) -> Answer:
 
 def in_image(name: str, command: list[str], site: Site, patience: float) -> Answer:
     """Run a command as `calobatch contain` does, but with Apptainer's messages."""
-    path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
-    environment = {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}
+    environment = environment_of_apptainer(site)
     path = require_image(site.images, name, site.variant)
     call = apptainer_command(path, command, site, environment)
     return ask([word for word in call if word != "--silent"], patience, environment)
