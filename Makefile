@@ -121,9 +121,8 @@ format: setup
 	ruff format
 	snakefmt --line-length 100 Snakefile workflow
 
-# The faults on the cluster take ten minutes more: make cluster-test has them.
 test: lint
-	pytest --ignore tests/cluster/test_faults.py
+	pytest
 
 schema: setup
 	calobatch schema > workflow/schemas/scenario.schema.json

@@ -26,6 +26,8 @@ seeds: [1, 2, 3]
 RUN = (
     "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
     " --until train --config scenario=faults"
+    # Of the memory that trainings ask for one would fill a node: all three run at once.
+    " --set-resources train:mem_mb_per_cpu=1500"
 )
 PATIENCE_SECONDS = 300
 
@@ -103,7 +105,7 @@ def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
     """Seed 1 is asked to stop, seed 2 loses a rank, seed 3 (and whoever is slow) gets its
     walltime's signal, some two minutes before the fourth.
     """
-    run = faults.start(f"{RUN} --set-resources train:runtime=4")
+    run = faults.start(f"{RUN} train:runtime=4")
     job, _ = wait_for_epochs(faults, 1, 2)
     faults.shell(f"scancel --signal=USR1 {job}")
     wait_until(lambda: job_of(faults, 1) is None, "seed 1 to leave")
@@ -120,7 +122,7 @@ def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
 
 def test_preemption_a_node_that_is_gone_and_a_head_that_is_gone(faults, undisturbed):
     faults.write("cluster/slurm/site.yaml", SITE + "partition: low\n")
-    one = f"{RUN} 'set=seeds=[1]'"
+    one = RUN.replace("scenario=faults", "scenario=faults 'set=seeds=[1]'")
     run = faults.start(one)
 
     wait_for_epochs(faults, 1, 2)
