@@ -8,18 +8,20 @@ import torch
 
 from calobatch.communicator.interface import connect
 from calobatch.communicator.placement import placement
+from calobatch.train.gradients import Gradients
 
 
-def averaged_step(communicator):
+def step_together(communicator, compress):
     """Take one step of plain descent with a gradient that differs by rank."""
     model = torch.nn.Linear(2, 1, bias=False)
     torch.nn.init.constant_(model.weight, float(communicator.rank))
     communicator.broadcast_tensors(model.state_dict().values())
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    optimizer = communicator.distribute(optimizer, model)
-    optimizer.zero_grad()
+    gradients = Gradients(model)
+    gradients.clear()
     x = torch.tensor([[1.0, 2.0]]) * (communicator.rank + 1)
     model(x).sum().backward()
+    gradients.add_up(communicator, compress=compress)
     optimizer.step()
     return model.weight.detach().numpy().ravel().tolist()
 
@@ -35,7 +37,8 @@ def main():
         "broadcast": communicator.broadcast({"from": 0} if rank == 0 else None),
         "sum": communicator.allreduce(np.array([1.0, rank])).tolist(),
         "gathered": communicator.allgather("x" * rank),
-        "weight": averaged_step(communicator),
+        "weight": step_together(communicator, compress=False),
+        "weight_of_compressed": step_together(communicator, compress=True),
     }
     everybody = communicator.allgather(seen)
     if rank == 0:

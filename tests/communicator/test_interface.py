@@ -34,9 +34,9 @@ def test_every_rank_sees_what_was_sent(backend, ranks):
         assert seen["broadcast"] == {"from": 0}
         assert seen["sum"] == [ranks, sum(range(ranks))]
         assert seen["gathered"] == ["x" * rank for rank in range(ranks)]
-        # Rank 0's weights (zeros) minus the gradient (1, 2) * (rank + 1), averaged over ranks.
-        mean = sum(range(1, ranks + 1)) / ranks
-        assert seen["weight"] == pytest.approx([-mean, -2 * mean])
+        # Rank 0's weights (zeros) minus the gradient (1, 2) * (rank + 1), added up over ranks.
+        total = sum(range(1, ranks + 1))
+        assert seen["weight"] == seen["weight_of_compressed"] == [-total, -2 * total]
 
 
 @pytest.mark.parametrize("backend", ["horovod", "torch", "single"])

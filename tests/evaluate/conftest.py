@@ -13,6 +13,7 @@ from calobatch.config.models import SPLITS, Training
 from calobatch.provenance import Provenance
 from calobatch.train.history import Epoch, write_history
 from calobatch.train.record import RunRecord
+from calobatch.train.throughput import Throughput
 
 EVENTS = {"train": 700, "validation": 100, "test": 200}
 
@@ -47,6 +48,9 @@ def _history(epochs: int) -> list[Epoch]:
             validation_accuracy=0.6,
             learning_rate=1e-3,
             seconds=1.0,
+            data_seconds=0.1,
+            compute_seconds=0.7,
+            communication_seconds=0.2,
             events_per_second=700.0,
         )
         for number in range(1, epochs + 1)
@@ -75,6 +79,16 @@ def _record(epochs: int, simulated: bool) -> RunRecord:
         resumed_after_epoch=0,
         resumed_at_step=0,
         events_per_second=700.0,
+        throughput=Throughput(
+            rank_events_per_second=(430.0, 450.0),
+            data_seconds=0.1 * epochs,
+            compute_seconds=0.7 * epochs,
+            communication_seconds=0.2 * epochs,
+            peak_memory_mb=500.0,
+            gpu_peak_memory_mb=None,
+            gpu_utilisation=None,
+            gpu_energy_joules=None,
+        ),
         provenance=Provenance(
             git_commit="", git_dirty=False, python="3.11", packages={}, host="host"
         ),

@@ -323,9 +323,9 @@ def test_two_ranks_are_on_two_nodes_where_there_are(monkeypatch, in_use, gpus, s
     monkeypatch.setattr(ranks, "fitting", lambda case: nodes)
     case = SimpleNamespace(
         request=SimpleNamespace(shape=SimpleNamespace(gpus_per_node=2)),
-        site=SimpleNamespace(gpus_per_node=gpus),
+        site=SimpleNamespace(gpus_per_node=gpus, cpus_per_rank=4),
     )
-    assert ranks.shape_of_two(case) == shape
+    assert ranks.shape_of_two(case) == (*shape, 4)
 
 
 def test_within_a_job_the_trials_are_jobs_of_their_own():

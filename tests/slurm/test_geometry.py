@@ -83,7 +83,7 @@ def test_sbatch_asks_for_this_very_shape(ranks, device, gpus, cpus):
 def test_srun_starts_what_sbatch_asked_for(ranks, device, gpus, cpus):
     there = site(gpus, cpus)
     shape = geometry(ranks, device, there)
-    command = launcher(shape, there)
+    command = launcher(shape)
     if ranks == 1:
         assert command == ""
         return
@@ -110,6 +110,18 @@ def test_trainings_go_to_the_partition_of_their_device():
 def test_a_rank_larger_than_a_node_is_refused():
     with pytest.raises(UserError, match="correct cpus_per_rank or cpus_per_node"):
         geometry(2, "cpu", site(0, 4, cpus_per_rank=8))
+
+
+def test_a_rank_has_the_cores_of_the_site_or_its_threads_if_those_are_more():
+    there = site(0, 16, cpus_per_rank=2)
+    shapes = {threads: geometry(8, "cpu", there, threads) for threads in (1, 2, 4)}
+    assert {n: (s.nodes, s.cpus_per_rank) for n, s in shapes.items()} == {
+        1: (1, 2),
+        2: (1, 2),
+        4: (2, 4),
+    }
+    assert option(sbatch(resources(shapes[4], there)), "cpus-per-task") == "4"
+    assert option(launcher(shapes[4]), "cpus-per-task") == "4"
 
 
 def test_memory_grows_with_the_attempt_and_never_beyond_a_node():

@@ -16,6 +16,9 @@ def epoch(number, auc):
         validation_accuracy=0.5,
         learning_rate=1e-3,
         seconds=2.0,
+        data_seconds=0.1,
+        compute_seconds=1.5,
+        communication_seconds=0.4,
         events_per_second=100.0,
     )
 

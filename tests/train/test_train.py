@@ -117,3 +117,48 @@ def test_either_precision_learns(crops_store, quick, tmp_path, precision):
     train("task", quick(epochs=8, precision=precision), 1, crops_store, tmp_path)
     test = read_predictions(tmp_path / "predictions.parquet")["test"]
     assert roc_auc_score(test.label, test.score) > 0.8
+
+
+def test_a_batch_in_parts_gives_the_same_model(crops_store, quick, tmp_path):
+    scores = []
+    for passes in (1, 3):
+        train("task", quick(passes_per_step=passes), 1, crops_store, tmp_path / str(passes))
+        predictions = read_predictions(tmp_path / str(passes) / "predictions.parquet")
+        scores.append(predictions["test"].score)
+    np.testing.assert_allclose(*scores, atol=1e-4)
+
+
+def test_images_that_lie_channels_last_give_the_same_model(crops_store, quick, tmp_path):
+    scores = []
+    for last in (False, True):
+        train("task", quick(channels_last=last), 1, crops_store, tmp_path / str(last))
+        predictions = read_predictions(tmp_path / str(last) / "predictions.parquet")
+        scores.append(predictions["test"].score)
+    np.testing.assert_allclose(*scores, atol=1e-4)
+
+
+def test_augmentation_is_for_training_only_and_reproducible(crops_store, quick, tmp_path):
+    moved = quick(augmentation={"flip_eta": True, "flip_phi": True, "shift": 1})
+    for name, settings in (("plain", quick()), ("moved", moved), ("again", moved)):
+        train("task", settings, 1, crops_store, tmp_path / name)
+    plain, first, again = (
+        (tmp_path / name / "predictions.parquet").read_bytes()
+        for name in ("plain", "moved", "again")
+    )
+    assert first == again
+    assert first != plain
+
+
+def test_the_time_of_the_steps_is_accounted_for(crops_store, quick, tmp_path):
+    train("task", quick(), 1, crops_store, tmp_path)
+    speed = read_record(tmp_path).throughput
+    history = read_history(tmp_path / "history.jsonl")
+    accounted = speed.data_seconds + speed.compute_seconds + speed.communication_seconds
+    assert accounted == pytest.approx(
+        sum(e.data_seconds + e.compute_seconds + e.communication_seconds for e in history)
+    )
+    assert 0.5 * sum(epoch.seconds for epoch in history) < accounted
+    assert accounted <= sum(epoch.seconds for epoch in history)
+    assert len(speed.rank_events_per_second) == 1
+    assert 50 < speed.peak_memory_mb < 20_000
+    assert speed.gpu_energy_joules is None

@@ -13,7 +13,7 @@ try:
     # Until there is a site file, dry runs show the cluster of the example.
     SITE = read_site(SITE_FILE if SITE_FILE.exists() else EXAMPLE)
     SHAPES = {
-        task: geometry.geometry(settings.ranks, settings.device, SITE)
+        task: geometry.geometry(settings.ranks, settings.device, SITE, settings.threads)
         for task, settings in SCENARIO.tasks.items()
     }
 except UserError as error:
@@ -50,7 +50,7 @@ def ranks_started(wildcards):
     """The resource that starts the ranks of a training, here or on a cluster."""
     if not on_cluster():
         return f"calobatch launch -n {SCENARIO.tasks[wildcards.task].ranks}"
-    srun = geometry.launcher(SHAPES[wildcards.task], SITE)
+    srun = geometry.launcher(SHAPES[wildcards.task])
     return f"calobatch requeue -- {srun} calobatch contain train --"
 
 
@@ -73,7 +73,7 @@ def memory(base):
 
 def memory_of_training(wildcards, attempt):
     """MB for each core of a training, likewise."""
-    cores_per_node = SHAPES[wildcards.task].ranks_per_node * SITE.cpus_per_rank
+    cores_per_node = SHAPES[wildcards.task].cpus_per_node
     return geometry.memory(4000, attempt, cores_per_node, SITE) if on_cluster() else None
 
 

@@ -83,9 +83,10 @@ def model_sha256(wildcards):
     return sha256_of(model_source(SCENARIO.tasks[wildcards.task].model))
 
 
-def ranks(wildcards):
-    """The number of ranks of a task."""
-    return SCENARIO.tasks[wildcards.task].ranks
+def cores_of_training(wildcards):
+    """The cores of a task's ranks together."""
+    task = SCENARIO.tasks[wildcards.task]
+    return task.ranks * task.threads
 
 
 def missing_store(uri):

@@ -11,7 +11,7 @@ rule train:
         f"{LOGS}/train/{{task}}/seed{{seed}}.log",
     benchmark:
         f"{LOGS}/train/{{task}}/seed{{seed}}.tsv"
-    threads: ranks
+    threads: cores_of_training
     resources:
         start=ranks_started,
         mem_mb_per_cpu=memory_of_training,

@@ -26,6 +26,8 @@ from calobatch.train.record import RECORD_FILE
 
 EXPERIMENT = "calobatch"
 METRICS_A_CALL = 1000
+# Of the throughput, where there is a meter for it.
+MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_joules"}
 KEY, FINGERPRINT, STATE = "calobatch.key", "calobatch.fingerprint", "calobatch.state"
 CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 
@@ -191,7 +193,8 @@ def _provenance(run: RunFolder) -> dict[str, str]:
 
 def _epoch_metrics(run: RunFolder) -> list[Metric]:
     names = ("train_loss", "validation_loss", "validation_auc", "validation_accuracy",
-             "learning_rate", "events_per_second", "seconds")  # fmt: skip
+             "learning_rate", "events_per_second", "seconds", "data_seconds", "compute_seconds",
+             "communication_seconds")  # fmt: skip
     return [
         Metric(f"epoch_{name}", float(getattr(epoch, name)), round(epoch.time * 1000), epoch.epoch)
         for epoch in run.history
@@ -208,6 +211,12 @@ def _final_metrics(run: RunFolder) -> list[Metric]:
         # Not the span of the run, which lasts over a night if it was stopped and went on.
         "training_seconds": sum(epoch.seconds for epoch in run.history),
     }
+    speed = run.record.throughput
+    values |= {f"{phase}_share": share for phase, share in speed.shares.items()}
+    values["slowest_rank_events_per_second"] = min(speed.rank_events_per_second)
+    for name, used in speed.model_dump(include=MEASURES_OF_USE).items():
+        if used is not None:
+            values[name] = used
     for split, measured in run.metrics.splits.items():
         for name, value in measured.model_dump(exclude={"confusion"}).items():
             if value is not None:

@@ -15,8 +15,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError, UserError
@@ -74,16 +73,9 @@ class HorovodCommunicator:
         for tensor in tensors:
             hvd.broadcast_(tensor, root_rank=0)
 
-    def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
-        """Return an optimizer that averages gradients, all of them in one group.
-
-        Left to itself Horovod joins what happens to be ready; with three ranks and more the order
-        of sums, and so the result, would differ from run to run.
-        """
-        distributed: Optimizer = hvd.DistributedOptimizer(
-            optimizer, named_parameters=model.named_parameters(), op=hvd.Average, num_groups=1
-        )
-        return distributed
+    def sum_tensor(self, tensor: Tensor) -> None:
+        """Overwrite ``tensor`` with its sum over ranks, in place."""
+        hvd.allreduce_(tensor, op=hvd.Sum, name="sum_tensor")
 
     def close(self) -> None:
         """Leave Horovod; the ranks part together."""

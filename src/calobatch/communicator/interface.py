@@ -6,8 +6,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from calobatch.communicator.placement import Placement
 from calobatch.errors import UserError
@@ -33,8 +32,8 @@ class Communicator(Protocol):
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite ``tensors`` with rank 0's, in place."""
 
-    def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
-        """Return an optimizer whose step uses gradients averaged over all ranks."""
+    def sum_tensor(self, tensor: Tensor) -> None:
+        """Overwrite ``tensor`` with its sum over ranks, in place, from where it lies."""
 
     def close(self) -> None:
         """Leave; no method may be called afterwards."""

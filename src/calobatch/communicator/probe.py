@@ -1,7 +1,7 @@
 """How fast ranks talk: `python -m calobatch.communicator.probe BACKEND auto|cpu`, once a rank.
 
-The small message is a number that all ranks add up, as they do at each step to agree on whether to
-stop. The large one is what gradients are sent as: on GPUs by an optimizer, over NCCL.
+The small message is a number that all ranks add up, as they do to agree on whether to stop. The
+large one is sent as gradients are: on GPUs over NCCL.
 """
 
 import os
@@ -63,19 +63,14 @@ def measure(
 
 def large_message(communicator: Communicator, device: torch.device) -> Callable[[], object]:
     """Return what sends a large message between the memories that gradients are in."""
-    if device.type == "cpu":
-        array = np.ones(LARGE_BYTES // 8)
-        return lambda: communicator.allreduce(array)
-    model = torch.nn.Linear(LARGE_BYTES // 4, 1, bias=False, device=device)
-    optimizer = communicator.distribute(torch.optim.SGD(model.parameters(), lr=0.0), model)
+    gradients = torch.zeros(LARGE_BYTES // 4, device=device)
 
-    def step() -> None:
-        optimizer.zero_grad()
-        model.weight.sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        torch.cuda.synchronize(device)
+    def send() -> None:
+        communicator.sum_tensor(gradients)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
 
-    return step
+    return send
 
 
 def median_seconds(work: Callable[[], object], rounds: int) -> float:

@@ -5,8 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 Value = TypeVar("Value")
 
@@ -32,9 +31,8 @@ class SingleCommunicator:
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
         """Leave ``tensors`` as they are."""
 
-    def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
-        """Return ``optimizer``."""
-        return optimizer
+    def sum_tensor(self, tensor: Tensor) -> None:
+        """Leave ``tensor`` as it is."""
 
     def close(self) -> None:
         """Do nothing."""

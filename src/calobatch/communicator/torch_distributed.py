@@ -9,9 +9,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
-from torch.optim import Optimizer
 
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError
@@ -65,21 +64,9 @@ class TorchCommunicator:
         for tensor in tensors:
             dist.broadcast(tensor, src=0)
 
-    def distribute(self, optimizer: Optimizer, model: nn.Module) -> Optimizer:
-        """Return ``optimizer``, which from now on averages gradients before each step."""
-        parameters = [p for p in model.parameters() if p.requires_grad]
-
-        def average(*_: object) -> None:
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            flat = torch.cat([gradient.flatten() for gradient in gradients])
-            dist.all_reduce(flat)
-            flat /= self.size
-            pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
-            for gradient, piece in zip(gradients, pieces, strict=True):
-                gradient.copy_(piece.view_as(gradient))
-
-        optimizer.register_step_pre_hook(average)
-        return optimizer
+    def sum_tensor(self, tensor: Tensor) -> None:
+        """Overwrite ``tensor`` with its sum over ranks, in place."""
+        dist.all_reduce(tensor)
 
     def close(self) -> None:
         """Leave the process group."""

@@ -99,6 +99,21 @@ class Plateau(Section):
 Schedule = Annotated[Constant | Cosine | Plateau, Field(discriminator="kind")]
 
 
+class Augmentation(Section):
+    """Random moves of training images, drawn for each event and epoch; none by default."""
+
+    flip_eta: bool = Field(False, description="half of the images are mirrored in eta")
+    flip_phi: bool = Field(False, description="half of the images are mirrored in phi")
+    shift: int = Field(
+        0, ge=0, le=4, description="by up to so many pixels in eta and in phi", strict=True
+    )
+
+    @property
+    def moves(self) -> int:
+        """How many moves there are to draw from."""
+        return (1 + self.flip_eta) * (1 + self.flip_phi) * (1 + 2 * self.shift) ** 2
+
+
 class Training(Section):
     """One training: the same settings, seed and ranks give the same predictions."""
 
@@ -115,9 +130,16 @@ class Training(Section):
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = Field(
         "none", description="how the rate follows a batch that grew with the ranks"
     )
+    augmentation: Augmentation = Augmentation()
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where a GPU has it, float32 elsewhere"
     )
+    channels_last: bool = Field(False, description="images lie in memory pixel by pixel")
+    passes_per_step: int = Field(
+        1, gt=0, strict=True, description="a rank's batch in so many parts: less memory"
+    )
+    compress_gradients: bool = Field(False, description="sent between ranks in half precision")
+    threads: int = Field(1, gt=0, strict=True, description="cores of a rank")
     early_stopping: int | None = Field(
         None,
         gt=0,

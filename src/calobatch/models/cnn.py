@@ -1,7 +1,8 @@
 """One small CNN on both channels of the crop together.
 
 Layer for layer the PyTorch model of github.com/abh1-ja1n/ml4sci, task 1. Its softmax before the
-cross-entropy is left out: it made the gradients slow.
+cross-entropy is left out: it made the gradients slow. Its ReLU stood before the pooling; behind it
+values and gradients are the same, for a quarter of the work.
 """
 
 from typing import ClassVar
@@ -22,8 +23,8 @@ class Model(nn.Module):
         self.layers = nn.Sequential(
             nn.ZeroPad2d((0, 1, 0, 1)),  # 'same' of an even kernel: the extra on the right, below
             nn.Conv2d(channels, filters, kernel_size=2),
-            nn.ReLU(),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Flatten(),
             nn.Linear(filters * (height // 2) * (columns // 2), width),
             nn.ReLU(),

@@ -1,7 +1,8 @@
 """A CNN on the jet image beside one small dense layer for each scalar (pt and m0).
 
 Layer for layer the TensorFlow model of github.com/abh1-ja1n/ml4sci, task 2. It was fed raw pt and
-m0 (first loss 6.2); here they are standardised with the training split's mean and deviation.
+m0 (first loss 6.2); here they are standardised with the training split's mean and deviation. Its
+ReLU stood before the pooling; behind it values and gradients are the same.
 """
 
 from typing import ClassVar
@@ -25,8 +26,8 @@ class Model(nn.Module):
         channels, height, columns = layout.shape
         self.image = nn.Sequential(
             nn.Conv2d(channels, filters, kernel_size=5, padding="same"),
-            nn.ReLU(),
             nn.MaxPool2d(5),
+            nn.ReLU(),
             nn.Flatten(),
             nn.Linear(filters * (height // 5) * (columns // 5), image_width),
             nn.ReLU(),

@@ -1,7 +1,7 @@
 """Two small CNN branches, one for each channel of the crop, joined before the classifier.
 
 Layer for layer the TensorFlow model of github.com/abh1-ja1n/ml4sci, task 1. Its softmax is left
-to the loss.
+to the loss. Its ReLU stood before the pooling; behind it values and gradients are the same.
 """
 
 from typing import ClassVar
@@ -38,8 +38,8 @@ def _branch(filters: int, flat: int, width: int) -> nn.Sequential:
     return nn.Sequential(
         nn.ZeroPad2d((1, 2, 1, 2)),  # 'same' of an even kernel: one more on the right and below
         nn.Conv2d(1, filters, kernel_size=4),
-        nn.ReLU(),
         nn.MaxPool2d(4),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(flat, width),
         nn.ReLU(),

@@ -15,6 +15,12 @@ class Geometry(NamedTuple):
     nodes: int
     ranks_per_node: int
     gpus_per_node: int
+    cpus_per_rank: int
+
+    @property
+    def cpus_per_node(self) -> int:
+        """Cores that the job has of one node."""
+        return self.ranks_per_node * self.cpus_per_rank
 
     @property
     def ranks(self) -> int:
@@ -22,21 +28,23 @@ class Geometry(NamedTuple):
         return self.nodes * self.ranks_per_node
 
 
-def geometry(ranks: int, device: str, site: Site) -> Geometry:
+def geometry(ranks: int, device: str, site: Site, threads: int = 1) -> Geometry:
     """Lay out ``ranks`` over as few nodes of ``site`` as hold them, the same number on each.
 
-    A rank has a GPU of its own where the site has GPUs and ``device`` is not "cpu".
+    A rank has a GPU of its own where the site has GPUs and ``device`` is not "cpu", and as many
+    cores as the site gives a rank, or ``threads`` if those are more.
     """
     on_gpus = device != "cpu" and site.gpus_per_node > 0
-    room = site.gpus_per_node if on_gpus else site.cpus_per_node // site.cpus_per_rank
+    cpus = max(site.cpus_per_rank, threads)
+    room = site.gpus_per_node if on_gpus else site.cpus_per_node // cpus
     if room < 1:
         raise UserError(
-            f"a node of {site.cpus_per_node} cores has no room for a rank of "
-            f"{site.cpus_per_rank}; correct cpus_per_rank or cpus_per_node in the site file"
+            f"a node of {site.cpus_per_node} cores has no room for a rank of {cpus}; correct "
+            "cpus_per_rank or cpus_per_node in the site file, or the task's threads"
         )
     nodes = next(n for n in range(-(-ranks // room), ranks + 1) if ranks % n == 0)
     per_node = ranks // nodes
-    return Geometry(nodes, per_node, per_node if on_gpus else 0)
+    return Geometry(nodes, per_node, per_node if on_gpus else 0, cpus)
 
 
 def resources(shape: Geometry, site: Site) -> dict[str, int | str]:
@@ -48,7 +56,7 @@ def resources(shape: Geometry, site: Site) -> dict[str, int | str]:
     """
     asked: dict[str, int | str] = {
         "nodes": shape.nodes,
-        "cpus_per_task": site.cpus_per_rank,
+        "cpus_per_task": shape.cpus_per_rank,
         "tasks_per_gpu": 0,
         "slurm_extra": f"{site.sbatch_options} --signal=USR1@{SECONDS_TO_LEAVE}".strip(),
     }
@@ -77,7 +85,7 @@ def memory(base: int, attempt: int, cores_per_node: int, site: Site) -> int:
     return min(base * attempt, room) if room else base * attempt
 
 
-def launcher(shape: Geometry, site: Site) -> str:
+def launcher(shape: Geometry) -> str:
     """Return the command that starts the ranks of a job of this shape, in front of their own.
 
     One rank is started by the plugin. Nothing is left to the environment of the batch step: the
@@ -87,6 +95,6 @@ def launcher(shape: Geometry, site: Site) -> str:
         return ""
     return (
         f"srun --nodes={shape.nodes} --ntasks={shape.ranks} "
-        f"--ntasks-per-node={shape.ranks_per_node} --cpus-per-task={site.cpus_per_rank} "
+        f"--ntasks-per-node={shape.ranks_per_node} --cpus-per-task={shape.cpus_per_rank} "
         "--kill-on-bad-exit=1"
     )

@@ -1,13 +1,21 @@
-"""Batches on the training device, assembled whole from the store."""
+"""Batches on the training device, assembled whole from the store into buffers that are reused."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calobatch.config.models import Augmentation
 from calobatch.store import Store
+from calobatch.train.augment import move_targets
+from calobatch.train.images import images_for
+
+Item = TypeVar("Item")
 
 
 class Batch(NamedTuple):
@@ -18,25 +26,64 @@ class Batch(NamedTuple):
 
 
 class BatchMaker:
-    """Makes batches with the inputs that a model names."""
+    """Makes batches with the inputs that a model names.
 
-    def __init__(self, store: Store, inputs: tuple[str, ...], device: torch.device) -> None:
+    Images are written into two buffers by turns: a batch is good until the one after the next.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        inputs: tuple[str, ...],
+        device: torch.device,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008
+        layout_in_memory: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        self.layout_in_memory = layout_in_memory
         self.store, self.inputs, self.device = store, inputs, device
-        self.mean = np.array([scalar.mean for scalar in store.manifest.scalars])
-        # A scalar that is the same in all training events says nothing; do not divide by zero.
-        std = np.array([scalar.std for scalar in store.manifest.scalars])
-        self.std = np.where(std > 0, std, 1.0)
+        self.images = images_for(store, move_targets(store.layout, augmentation), device)
+        self.buffers_BP = [torch.empty(0, store.layout.pixels, device=device)] * 2
+        self.turn = cycle((0, 1))
+        self.scalars_BS = torch.from_numpy(standardised_scalars(store)).to(device)
+        self.label_B = torch.from_numpy(store.label.astype(np.int64)).to(device)
 
-    def batch(self, events: NDArray[np.int64]) -> Batch:
-        """Return the batch of ``events``."""
-        arrays = {"image": self.store.dense, "scalars": self.standardised_scalars}
-        inputs = tuple(self._to_device(arrays[name](events)) for name in self.inputs)
-        return Batch(inputs, self._to_device(self.store.label[events].astype(np.int64)))
+    def batch(self, events: NDArray[np.int64], moves: NDArray[np.int64] | None = None) -> Batch:
+        """Return the batch of ``events``, (B); ``moves``: those of all events of the store."""
+        event_B = torch.from_numpy(events).to(self.device)
+        move_B = None if moves is None else moves[events]
+        inputs = tuple(
+            self._image(events, move_B) if name == "image" else self.scalars_BS[event_B]
+            for name in self.inputs
+        )
+        return Batch(inputs, self.label_B[event_B])
 
-    def standardised_scalars(self, events: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return (B, S) scalars in units of the training split's standard deviation."""
-        scaled = (self.store.scalars_BS[events] - self.mean) / self.std
-        return np.asarray(scaled, dtype=np.float32)
+    def _image(self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None) -> Tensor:
+        turn = next(self.turn)
+        if len(self.buffers_BP[turn]) < len(events):
+            shape = (len(events), self.store.layout.pixels)
+            self.buffers_BP[turn] = torch.empty(shape, device=self.device)
+        image_BP = self.buffers_BP[turn][: len(events)]
+        self.images.write(events, move_B, image_BP)
+        image_BCHW = image_BP.view(len(events), *self.store.layout.shape)
+        return image_BCHW.contiguous(memory_format=self.layout_in_memory)
 
-    def _to_device(self, array: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+def standardised_scalars(store: Store) -> NDArray[np.float32]:
+    """Return all scalars, (events, S), in units of the training split's standard deviation."""
+    mean = np.array([scalar.mean for scalar in store.manifest.scalars])
+    # A scalar that is the same in all training events says nothing; do not divide by zero.
+    std = np.array([scalar.std or 1.0 for scalar in store.manifest.scalars])
+    return np.asarray((store.scalars_BS - mean) / std, dtype=np.float32)
+
+
+def one_ahead(make: Callable[[Item], Batch], items: Iterable[Item]) -> Iterator[Batch]:
+    """Yield ``make(item)`` of each item; a thread makes the next one while one is in use."""
+    with ThreadPoolExecutor(1, "batches") as thread:
+        waiting = None
+        for item in items:
+            made = waiting.result() if waiting else None
+            waiting = thread.submit(make, item)
+            if made:
+                yield made
+        if waiting:
+            yield waiting.result()

@@ -10,7 +10,7 @@ from calobatch.communicator.placement import Placement
 from calobatch.errors import UserError
 
 
-def choose_device(place: Placement, wanted: str) -> torch.device:
+def choose_device(place: Placement, wanted: str, threads: int = 1) -> torch.device:
     """Return the rank's device, made deterministic.
 
     ``wanted``: "auto" is the rank's GPU, or the CPU on a machine without; "cpu" is the CPU.
@@ -18,8 +18,10 @@ def choose_device(place: Placement, wanted: str) -> torch.device:
     # cuBLAS is deterministic only with a fixed workspace; read when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
-    # More threads change the order in which sums are taken; ranks are what uses more cores.
-    torch.set_num_threads(1)
+    # Filling new tensors would show who reads them unwritten, and costs a CPU 6 % of its time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    # Not what torch finds: other threads are another order of sums.
+    torch.set_num_threads(threads)
     if wanted == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():

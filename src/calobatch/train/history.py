@@ -24,6 +24,9 @@ class Epoch(BaseModel):
     validation_accuracy: float
     learning_rate: float
     seconds: float
+    data_seconds: float  # this and the next two: means over ranks, since the last interruption
+    compute_seconds: float
+    communication_seconds: float
     events_per_second: float
 
 

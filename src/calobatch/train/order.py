@@ -13,6 +13,10 @@ class Share(NamedTuple):
     events: NDArray[np.int64]
     batch_events: int
 
+    def parts(self, number: int) -> list[NDArray[np.int64]]:
+        """Return the events in ``number`` parts of the same size or one less, none empty."""
+        return [part for part in np.array_split(self.events, number) if len(part)]
+
 
 def epoch_steps(events: int, batch_size: int, ranks: int) -> int:
     """Return the number of steps of an epoch, the same on every rank.

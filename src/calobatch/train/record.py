@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from calobatch.config.models import Training
 from calobatch.errors import reading
 from calobatch.provenance import Provenance
+from calobatch.train.throughput import Throughput
 
 RECORD_FILE = "run.json"
 
@@ -36,6 +37,7 @@ class RunRecord(BaseModel):
     resumed_after_epoch: int
     resumed_at_step: int  # of the epoch after that
     events_per_second: float
+    throughput: Throughput
     provenance: Provenance
 
 

@@ -28,7 +28,7 @@ def score_events(
     step = max(PIXELS_A_BATCH // maker.store.layout.pixels, 1)
     model.eval()
     scores = [np.zeros(0, dtype=np.float32)]
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in range(0, len(share), step):
             batch = maker.batch(share[start : start + step])
             probability_B2 = torch.softmax(model(*batch.inputs).float(), dim=1)

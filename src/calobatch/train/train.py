@@ -1,9 +1,11 @@
 """One training, read from top to bottom. Every rank runs this; rank 0 alone writes files."""
 
+import itertools
 import shutil
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,9 @@ from calobatch.models.build import (
 from calobatch.progress import Progress
 from calobatch.provenance import provenance
 from calobatch.store import Store, open_store
-from calobatch.train.batches import BatchMaker
+from calobatch.train.allocator import keep_freed_memory
+from calobatch.train.augment import draw_moves
+from calobatch.train.batches import BatchMaker, one_ahead
 from calobatch.train.checkpoint import (
     Checkpoint,
     identity_of,
@@ -39,6 +43,8 @@ from calobatch.train.checkpoint import (
     save_checkpoint,
 )
 from calobatch.train.device import autocast, choose_device
+from calobatch.train.gpu_meter import GpuMeter
+from calobatch.train.gradients import Gradients
 from calobatch.train.history import HISTORY_FILE, Epoch, best_epoch, write_history
 from calobatch.train.learning_rate import LearningRate
 from calobatch.train.order import epoch_batches
@@ -46,6 +52,8 @@ from calobatch.train.predictions import PREDICTIONS_FILE, write_predictions
 from calobatch.train.record import RECORD_FILE, RunRecord
 from calobatch.train.score import score_events
 from calobatch.train.stop import StopRequest
+from calobatch.train.stopwatch import Seconds, Stopwatch, added_up
+from calobatch.train.throughput import throughput
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -65,7 +73,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             f"{task} is set to {settings.ranks} ranks, but {place.size} were started; start it "
             f"with `calobatch launch -n {settings.ranks} calobatch train ...`"
         )
-    device = choose_device(place, settings.device)
+    keep_freed_memory()
+    device = choose_device(place, settings.device, settings.threads)
     store = open_store(store_folder)
     training_events = store.events_of("train")
     validation_events = store.events_of("validation")
@@ -75,11 +84,17 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             "set ranks lower or use more events"
         )
     torch.manual_seed(seed)
-    model = build_model(settings.model, store.layout, settings.model_options).to(device)
+    layout_in_memory = torch.channels_last if settings.channels_last else torch.contiguous_format
+    model = build_model(settings.model, store.layout, settings.model_options)
+    model = model.to(device, memory_format=layout_in_memory)  # type: ignore[call-overload]
     optimizer = OPTIMIZERS[settings.optimizer](
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        model.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
-    maker = BatchMaker(store, input_names(model), device)
+    gradients = Gradients(model)
+    maker = BatchMaker(store, input_names(model), device, settings.augmentation, layout_in_memory)
     schedule = LearningRate(settings, place.size)
     batch_size = settings.batch_size * (place.size if settings.grow_batch_with_ranks else 1)
     identity = identity_of(
@@ -89,7 +104,6 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     origin = provenance()  # of the code that is running now, not of what it is at the end
 
     communicator = connect(settings.communicator, place, device)
-    optimizer = communicator.distribute(optimizer, model)
     communicator.broadcast_tensors(model.state_dict().values())
     checkpoint_path = output / "checkpoint" / "state.pt"
     checkpoint = _agreed_checkpoint(checkpoint_path, identity, communicator)
@@ -112,6 +126,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
         done=resumed_after * len(training_events) + resumed_at * batch_size,
         quiet=communicator.rank != 0,
     )
+    stopwatch, readings = Stopwatch(device), list[Seconds]()
+    meter, events_done = GpuMeter(device), 0
     with progress, StopRequest(communicator) as stop:
         for number in range(resumed_after + 1, settings.epochs + 1):
             if _should_stop(history, settings.early_stopping):
@@ -125,26 +141,39 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 rank=communicator.rank,
                 ranks=communicator.size,
             )
+            moves = draw_moves(len(store), settings.augmentation.moves, seed=seed, epoch=number)
             loss_sum = torch.zeros((), dtype=torch.float64, device=device)
             clock, first_step = time.monotonic(), 0
             if checkpoint and checkpoint.step and number == resumed_after + 1:
                 first_step, clock = checkpoint.step, clock - checkpoint.seconds
                 restore_rank(checkpoint.ranks[communicator.rank], model, loss_sum, device)
+            parts = [share.parts(settings.passes_per_step) for share in shares[first_step:]]
+            make = partial(maker.batch, moves=moves)
+            batches = one_ahead(make, itertools.chain.from_iterable(parts))
+            stopwatch.start()
             for step, share in enumerate(shares[first_step:], first_step):
                 rate = schedule.at(number - 1 + (step + 1) / len(shares))
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                batch = maker.batch(share.events)
-                optimizer.zero_grad()
-                with autocast(settings.precision, device):
-                    logits_B2 = model(*batch.inputs)
-                loss = functional.cross_entropy(logits_B2.float(), batch.label_B, reduction="sum")
-                # Averaged over ranks, this is the mean over the batch, however it was shared out.
-                (loss * communicator.size / share.batch_events).backward()  # type: ignore[no-untyped-call]
+                gradients.clear()
+                for batch in itertools.islice(batches, len(parts[step - first_step])):
+                    stopwatch.lap("data")
+                    with autocast(settings.precision, device):
+                        logits_B2 = model(*batch.inputs)
+                    loss = functional.cross_entropy(
+                        logits_B2.float(), batch.label_B, reduction="sum"
+                    )
+                    # Added up over ranks, this is the mean over the batch, however it was shared.
+                    (loss / share.batch_events).backward()  # type: ignore[no-untyped-call]
+                    loss_sum += loss.detach()
+                    stopwatch.lap("compute")
+                gradients.add_up(communicator, compress=settings.compress_gradients)
+                stopwatch.lap("communication")
                 optimizer.step()
-                loss_sum += loss.detach()
+                stopwatch.lap("compute")
                 progress.advance(share.batch_events)
                 stopping = stop.agreed()
+                stopwatch.lap("communication")
                 if stopping and step + 1 < len(shares):
                     ranks = communicator.allgather(rank_state(model, loss_sum, device))
                     if communicator.rank == 0:
@@ -155,12 +184,16 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                         save_checkpoint(now, checkpoint_path)
                     communicator.broadcast(None)  # nobody leaves before it is written
                     raise _stopped(task, seed, number, step + 1, stop)
-            seconds = time.monotonic() - clock
+            epoch_seconds = time.monotonic() - clock
+            events_done += sum(len(share.events) for share in shares[first_step:])
+            meter.sample()
 
             # Statistics of batch normalisation are each rank's own; rank 0's are the model's.
             communicator.broadcast_tensors(model.buffers())
-            train_loss = communicator.allreduce(loss_sum.cpu().numpy()[None])[0]
-            train_loss /= len(training_events)
+            readings.append(stopwatch.read())
+            sums = communicator.allreduce(np.array([loss_sum.item(), *readings[-1].values()]))
+            train_loss = sums[0] / len(training_events)
+            data, compute, communication = sums[1:] / communicator.size
             scores = score_events(model, maker, validation_events, communicator)
             labels = store.label[validation_events]
             if not (np.isfinite(train_loss) and np.isfinite(scores).all()):
@@ -176,8 +209,11 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 validation_auc=float(roc_auc_score(labels, scores)),
                 validation_accuracy=float(np.mean((scores > 0.5) == labels)),
                 learning_rate=rate,
-                seconds=seconds,
-                events_per_second=len(training_events) / seconds,
+                seconds=epoch_seconds,
+                data_seconds=data,
+                compute_seconds=compute,
+                communication_seconds=communication,
+                events_per_second=len(training_events) / epoch_seconds,
             )
             # The clocks of the ranks differ; rank 0's line is the run's.
             history.append(communicator.broadcast(epoch))
@@ -205,6 +241,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     model.load_state_dict(best_model)
     scores = score_events(model, maker, np.arange(len(store)), communicator)
     hosts = communicator.allgather(origin.host)
+    speed = throughput(events_done, added_up(readings), meter, device, communicator)
     if communicator.rank == 0:
         record = RunRecord(
             task=task,
@@ -227,6 +264,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             resumed_after_epoch=resumed_after,
             resumed_at_step=resumed_at,
             events_per_second=_typical_speed(history),
+            throughput=speed,
             provenance=origin,
         )
         save_weights(best_model, output / WEIGHTS_FILE)

@@ -27,7 +27,7 @@ def compute_node(case: Case) -> Finding:
     """Run the job; what it found out is for the checks that follow."""
     gpus = 1 if case.request.shape.gpus_per_node else 0
     memory = case.request.attempts[0].memory_per_cpu
-    options = job_options(Geometry(1, 1, gpus), case.site, MINUTES, memory)
+    options = job_options(Geometry(1, 1, gpus, case.site.cpus_per_rank), case.site, MINUTES, memory)
     module = ["-m", "calobatch.slurm.checks.node", str(case.trial_folder), str(gpus)]
     begun = time.monotonic()
     try:

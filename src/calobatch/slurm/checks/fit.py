@@ -63,7 +63,7 @@ def needs(case: Case, attempt: int = 0) -> list[Need]:
     """Return what a training asks of each node."""
     request, kind = case.request, case.site.gpu_type
     return [
-        Need("cores", request.cpus_per_node, lambda node: node.cpus, "cpus_per_node"),
+        Need("cores", request.shape.cpus_per_node, lambda node: node.cpus, "cpus_per_node"),
         Need(
             f"GPUs{kind and f' of type {kind}'}",
             request.shape.gpus_per_node,

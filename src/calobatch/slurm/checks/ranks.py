@@ -45,7 +45,7 @@ def shape_of_two(case: Case) -> Geometry:
     nodes = max(nodes, 1)
     per_node = 2 // nodes
     on_gpus = case.request.shape.gpus_per_node and case.site.gpus_per_node >= per_node
-    return Geometry(nodes, per_node, per_node if on_gpus else 0)
+    return Geometry(nodes, per_node, per_node if on_gpus else 0, case.site.cpus_per_rank)
 
 
 def judge(speed: Speed, case: Case) -> Finding:

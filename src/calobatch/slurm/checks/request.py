@@ -31,40 +31,34 @@ class Request(NamedTuple):
     device: str
     communicator: str
     shape: Geometry
-    cpus_per_rank: int
     attempts: tuple[Attempt, ...]
-
-    @property
-    def cpus_per_node(self) -> int:
-        """Cores that the job has of one node."""
-        return self.shape.ranks_per_node * self.cpus_per_rank
 
     def memory_per_node(self, attempt: int) -> int:
         """MB that the job has of one node."""
-        return self.cpus_per_node * self.attempts[attempt].memory_per_cpu
+        return self.shape.cpus_per_node * self.attempts[attempt].memory_per_cpu
 
     def __str__(self) -> str:
         """Return the request in words."""
         gpus = f"{self.shape.gpus_per_node} GPUs" if self.shape.gpus_per_node else "no GPU"
         return (
             f"{self.task}: {_many(self.shape.ranks, 'rank')} on {_many(self.shape.nodes, 'node')}, "
-            f"{_many(self.cpus_per_node, 'core')} and {gpus} a node"
+            f"{_many(self.shape.cpus_per_node, 'core')} and {gpus} a node"
         )
 
 
 def largest_request(scenario: Scenario, site: Site, profile: Path = PROFILE) -> Request:
     """Return what the training with the most GPUs, or else ranks, asks for."""
     shapes = {
-        name: geometry(task.ranks, task.device, site) for name, task in scenario.tasks.items()
+        name: geometry(task.ranks, task.device, site, task.threads)
+        for name, task in scenario.tasks.items()
     }
     name = max(shapes, key=lambda n: (shapes[n].nodes * shapes[n].gpus_per_node, shapes[n].ranks))
     task, shape = scenario.tasks[name], shapes[name]
-    cores = shape.ranks_per_node * site.cpus_per_rank
     attempts = tuple(
-        Attempt(minutes, memory(TRAINING_MB, attempt, cores, site))
+        Attempt(minutes, memory(TRAINING_MB, attempt, shape.cpus_per_node, site))
         for attempt, minutes in enumerate(minutes_of("train", profile), start=1)
     )
-    return Request(name, task.device, task.communicator, shape, site.cpus_per_rank, attempts)
+    return Request(name, task.device, task.communicator, shape, attempts)
 
 
 def minutes_of(rule: str, profile: Path = PROFILE) -> tuple[int, ...]:

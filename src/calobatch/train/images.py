@@ -1,0 +1,114 @@
+"""Where a rank keeps the sparse events: on its device where they fit, else memory-mapped.
+
+Both give the same images, bit for bit.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from calobatch.store import Store
+from calobatch.train.densify import GONE, densify, densify_moved
+
+# Of the device's free memory; the rest is the model's.
+SHARE_FOR_EVENTS = 0.5
+
+
+class Images(Protocol):
+    """The images of a store."""
+
+    def write(
+        self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None, image_BP: Tensor
+    ) -> None:
+        """Overwrite ``image_BP`` with the images of ``events``, (B), each moved by ``move_B``."""
+
+
+def images_for(store: Store, targets: NDArray[np.uint16] | None, device: torch.device) -> Images:
+    """Return the images of ``store`` for a device; ``targets``: see :func:`move_targets`."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if _bytes(store) < SHARE_FOR_EVENTS * free:
+            return ResidentImages(store, targets, device)
+    return MappedImages(store, targets)
+
+
+def _bytes(store: Store) -> int:
+    return store.start.nbytes + store.pixel.nbytes + store.value.nbytes
+
+
+class MappedImages:
+    """Hits stay in the file, and in the page cache: a rank holds the images of a batch."""
+
+    def __init__(self, store: Store, targets: NDArray[np.uint16] | None) -> None:
+        self.hits = (store.start, store.pixel, store.value)
+        self.targets = targets
+        self.pinned_BP = torch.empty(0)
+
+    def write(
+        self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None, image_BP: Tensor
+    ) -> None:
+        """Overwrite ``image_BP`` with the images of ``events``, each moved by ``move_B``."""
+        if image_BP.device.type == "cpu":
+            self._write_on_the_cpu(events, move_B, image_BP)
+            return
+        if self.pinned_BP.numel() < image_BP.numel():
+            self.pinned_BP = torch.empty(image_BP.shape, pin_memory=True)
+        pinned_BP = self.pinned_BP[: len(events)]
+        self._write_on_the_cpu(events, move_B, pinned_BP)
+        image_BP.copy_(pinned_BP)  # waits, so that the next batch may overwrite what was copied
+
+    def _write_on_the_cpu(
+        self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None, image_BP: Tensor
+    ) -> None:
+        if self.targets is None or move_B is None:
+            densify(events, *self.hits, image_BP.numpy())
+        else:
+            densify_moved(events, *self.hits, image_BP.numpy(), move_B, self.targets)
+
+
+class ResidentImages:
+    """All hits lie on the device; of a batch only the numbers of its events go there."""
+
+    def __init__(
+        self, store: Store, targets: NDArray[np.uint16] | None, device: torch.device
+    ) -> None:
+        self.start_on_host = store.start
+        self.start = _copy(store.start, device)
+        # Torch computes little with uint16; the same bits as int16 are read as they were below.
+        self.pixel = _copy(store.pixel.view(np.int16), device)
+        self.value = _copy(store.value, device)
+        self.targets = None if targets is None else _copy(targets.view(np.int16), device)
+
+    def write(
+        self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None, image_BP: Tensor
+    ) -> None:
+        """Overwrite ``image_BP`` with the images of ``events``, each moved by ``move_B``."""
+        device = image_BP.device
+        # Known here, it spares a wait for the device.
+        hits = int((self.start_on_host[events + 1] - self.start_on_host[events]).sum())
+        event_B = torch.from_numpy(events).to(device)
+        first_B = self.start[event_B]
+        count_B = self.start[event_B + 1] - first_B
+        row = torch.repeat_interleave(
+            torch.arange(len(events), device=device), count_B, output_size=hits
+        )
+        before_B = count_B.cumsum(0) - count_B
+        hit = torch.arange(hits, device=device) + (first_B - before_B)[row]
+        pixel, value = _unsigned(self.pixel[hit]), self.value[hit]
+        if self.targets is not None and move_B is not None:
+            pixel = _unsigned(self.targets[torch.from_numpy(move_B).to(device)[row], pixel])
+            stays = pixel != GONE
+            row, pixel, value = row[stays], pixel[stays], value[stays]
+        image_BP.zero_()
+        image_BP.view(-1)[row * image_BP.shape[1] + pixel] = value
+
+
+def _copy(array: NDArray[np.generic], device: torch.device) -> Tensor:
+    return torch.from_numpy(array.copy()).to(device)
+
+
+def _unsigned(bits: Tensor) -> Tensor:
+    return bits.to(torch.int64) & 0xFFFF
