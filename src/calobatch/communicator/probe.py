@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
+from torch.optim import Optimizer
 
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import Placement, placement
@@ -66,14 +68,22 @@ def large_message(communicator: Communicator, device: torch.device) -> Callable[
     if device.type == "cpu":
         array = np.ones(LARGE_BYTES // 8)
         return lambda: communicator.allreduce(array)
-    model = torch.nn.Linear(LARGE_BYTES // 4, 1, bias=False, device=device)
-    optimizer = communicator.distribute(torch.optim.SGD(model.parameters(), lr=0.0), model)
+    return gradient_step(LARGE_BYTES, device, communicator.distribute)
+
+
+def gradient_step(
+    size: int, device: torch.device, distribute: Callable[[Optimizer, nn.Module], Optimizer]
+) -> Callable[[], object]:
+    """Return a training step that computes next to nothing and has ``size`` bytes of gradients."""
+    model = nn.Linear(size // 4, 1, bias=False, device=device)
+    optimizer = distribute(torch.optim.SGD(model.parameters(), lr=0.0), model)
 
     def step() -> None:
         optimizer.zero_grad()
         model.weight.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        torch.cuda.synchronize(device)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
 
     return step
 
