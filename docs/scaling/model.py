@@ -7,13 +7,24 @@ from calobatch.plan.allreduce import Network, fit_network
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed
 from calobatch.plan.step import BYTES_PER_PARAMETER, Step, fit_compute
 
-# Latency a message, bandwidth of a node's link, and a call by Horovod, whose cycle is 1 ms on GPUs.
-CALL = 1e-3
-STATED = {
-    "10 Gbit/s Ethernet": Network(CALL, 25e-6, 8e-9 / 10),
-    "100 Gbit/s (HDR100)": Network(CALL, 5e-6, 8e-9 / 100),
-    "400 Gbit/s (NDR)": Network(CALL, 5e-6, 8e-9 / 400),
+# A call by Horovod, whose cycle is 1 ms on GPUs, and a message of its agreement, over TCP.
+CALL, AGREEMENT = 1e-3, 25e-6
+# Latency a message in seconds, bandwidth of a node's link in Gbit/s.
+SPEEDS = {
+    "10 Gbit/s Ethernet": (25e-6, 10),
+    "100 Gbit/s (HDR100)": (5e-6, 100),
+    "400 Gbit/s (NDR)": (5e-6, 400),
 }
+STATED = {
+    name: Network(CALL, latency, 8e-9 / gigabit, "ring", AGREEMENT)
+    for name, (latency, gigabit) in SPEEDS.items()
+}
+# As Horovod at worst and at best, and as torch.distributed, which neither waits nor agrees.
+WAYS = (
+    {"algorithm": "ring"},
+    {"algorithm": "tree"},
+    {"algorithm": "tree", "call": 0.0, "agreement": 0.0},
+)
 # Between a core, which was measured, and a GPU, which was not. An assumption.
 FASTER = 100.0
 

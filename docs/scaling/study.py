@@ -10,11 +10,11 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from model import FASTER, STATED, TaskStudy, kinds_of_sweeps, node_counts, tasks_of
+from model import AGREEMENT, FASTER, STATED, WAYS, TaskStudy, kinds_of_sweeps, node_counts, tasks_of
 from plots import MOST_GPUS, draw_allreduce, draw_measured, draw_predicted
 
 from calobatch.atomic import write_text
-from calobatch.plan.allreduce import typical_error
+from calobatch.plan.allreduce import Network, typical_error
 from calobatch.plan.measurements import Measurements, read_measurements
 from calobatch.plan.plan import Work, most_efficient_up_to
 
@@ -46,6 +46,7 @@ def page(measured: Measurements) -> str:
         gpus=MOST_GPUS,
         stated="; ".join(f"{name}, {n.latency * 1e6:.3g} µs" for name, n in STATED.items()),
         call=f"{next(iter(STATED.values())).call * 1e3:g}",
+        agreement=f"{AGREEMENT * 1e6:g}",
         faster=FASTER,
         weak=_weak(tasks),
         share=SHARE,
@@ -125,20 +126,18 @@ def _weak(tasks: Sequence[TaskStudy]) -> str:
             (1.0, "as measured"),
             (1 / FASTER, f"{FASTER:g} times that (assumed)"),
         ):
-            cells = [_ring_and_tree(task, name, slower) for name in STATED]
+            cells = [_ways(task, network, slower) for network in STATED.values()]
             rows.append((task.name, f"{task.gradient_bytes / 1e6:.3g}", speed, *cells))
     return _table(("task", "gradients (MB)", "computing", *STATED), rows)
 
 
-def _ring_and_tree(task: TaskStudy, network: str, slower: float) -> str:
+def _ways(task: TaskStudy, network: Network, slower: float) -> str:
     batch = task.base.batch_size
     shares = [
-        task.step(STATED[network]._replace(algorithm=algorithm), slower).efficiency(
-            batch * MOST_GPUS, MOST_GPUS, batch
-        )
-        for algorithm in ("ring", "tree")
+        task.step(network._replace(**way), slower).efficiency(batch * MOST_GPUS, MOST_GPUS, batch)
+        for way in WAYS
     ]
-    return " / ".join(f"{share:.1%}" for share in shares)
+    return " / ".join(f"{share:.0%}" for share in shares)
 
 
 def _strong(tasks: Sequence[TaskStudy]) -> str:

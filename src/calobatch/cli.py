@@ -135,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     plan.add_argument(
         "--network", default="", metavar="LATENCY_US,GBIT",
-        help="a network that was not measured; a third number: microseconds that each call costs",
+        help="a network that was not measured; two more numbers: microseconds that a call costs, "
+        "and a message of the ranks' agreement (of Horovod: 1000,25)",
     )  # fmt: skip
     plan.add_argument(
         "--algorithm", choices=("ring", "tree"), default="ring",

@@ -1,7 +1,18 @@
 """Measurements as they would be on a known machine."""
 
+from hypothesis import strategies as st
+
+from calobatch.plan.allreduce import Network
 from calobatch.plan.measurements import Measurements, Message, Sweep, TrainingSpeed
 
+networks = st.builds(
+    Network,
+    call=st.floats(0, 1e-2),
+    latency=st.floats(0, 1e-3),
+    per_byte=st.floats(1e-12, 1e-8),
+    algorithm=st.sampled_from(["ring", "tree"]),
+    agreement=st.floats(0, 1e-3),
+)
 SIZES = (8, 512, 16384, 2**20, 2**24, 2**26)
 
 

@@ -4,15 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calobatch.plan.allreduce import Network, fit_network, typical_error
-from tests.plan.examples import sweep
-
-networks = st.builds(
-    Network,
-    call=st.floats(0, 1e-2),
-    latency=st.floats(0, 1e-3),
-    per_byte=st.floats(1e-12, 1e-8),
-    algorithm=st.sampled_from(["ring", "tree"]),
-)
+from tests.plan.examples import networks, sweep
 
 
 @given(networks, st.floats(0, 1e9))

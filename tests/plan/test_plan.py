@@ -72,6 +72,7 @@ def test_the_share_of_efficiency_is_kept_up_to_there_and_no_further():
     [
         (STEP._replace(network=Network(0, 1e-2, 0)), "latency"),
         (STEP._replace(network=Network(1e-1, 1e-5, 0)), "fixed cost of averaging"),
+        (STEP._replace(network=Network(0, 0, 0, agreement=1e-2)), "agreement"),
         (STEP._replace(network=Network(0, 1e-5, 1e-8)), "bandwidth"),
         (Step(Compute(1, 1e-3), Network(0, 1e-3, 0), 4e6), "whatever its batch"),
     ],

@@ -4,12 +4,12 @@ from hypothesis import strategies as st
 
 from calobatch.plan.allreduce import Network
 from calobatch.plan.step import Compute, Step, fit_compute
-from tests.plan.examples import training
+from tests.plan.examples import networks, training
 
 steps = st.builds(
     Step,
     compute=st.builds(Compute, st.floats(0, 0.1), st.floats(1e-7, 1e-2)),
-    network=st.builds(Network, st.floats(0, 1e-2), st.floats(0, 1e-3), st.floats(1e-12, 1e-8)),
+    network=networks,
     gradient_bytes=st.floats(4, 1e9),
 )
 NOTHING = Network(0, 0, 0)

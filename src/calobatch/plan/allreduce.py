@@ -5,7 +5,8 @@ optimal all-reduce algorithms for clusters of workstations", J. Parallel Distrib
 Halving and doubling needs 2 log2(p) messages for the same bytes: Thakur, Rabenseifner and Gropp,
 "Optimization of collective communication operations in MPICH", Int. J. High Perform. Comput. Appl.
 19(1) (2005), on allreduce of long messages. Gloo uses the ring; NCCL a ring or trees, by its own
-estimate of which is faster.
+estimate of which is faster. Before it averages, Horovod has its ranks agree on what is ready: small
+messages in a ring over Gloo, whatever averages (its GlooController::CrossRankBitwiseAnd).
 """
 
 from collections.abc import Sequence
@@ -20,20 +21,28 @@ Algorithm = Literal["ring", "tree"]
 
 
 class Network(NamedTuple):
-    """A network and the library on it, in seconds a call, a message, and a byte."""
+    """A network and the library on it, in seconds a call, a message, and a byte.
+
+    ``agreement``: seconds a message in which ranks agree; a fit cannot tell it from ``latency``.
+    """
 
     call: float
     latency: float
     per_byte: float
     algorithm: Algorithm = "ring"
+    agreement: float = 0.0
 
     def allreduce(self, size: float, ranks: int) -> float:
         """Return the seconds in which ``ranks`` average ``size`` bytes; nothing with one rank."""
         if ranks == 1:
             return 0.0
-        sent = bytes_sent(size, ranks)
         messages = messages_in_turn(ranks, self.algorithm)
-        return self.call + messages * self.latency + sent * self.per_byte
+        sending = messages * self.latency + bytes_sent(size, ranks) * self.per_byte
+        return self.call + self.agreeing(ranks) + sending
+
+    def agreeing(self, ranks: int) -> float:
+        """Return the part of it in which the ranks agree on what is ready."""
+        return messages_in_turn(ranks, "ring") * self.agreement
 
     @property
     def gigabit(self) -> float:

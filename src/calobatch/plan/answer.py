@@ -47,7 +47,9 @@ def answer(question: Question, scenario: Scenario, measured: Measurements, resul
     speeds = _speeds(question.task, measured, results)
     compute, computing_line = measured_compute(speeds, question.faster)
     if question.network:
-        network, network_line = stated_network(question.network, question.algorithm)
+        network, network_line = stated_network(
+            question.network, settings.communicator, question.algorithm
+        )
     else:
         network, network_line = measured_network(
             measured.sweeps, settings.communicator, question.algorithm

@@ -109,7 +109,10 @@ def bound(work: Work, at: Forecast) -> str:
     parts = {
         "what a step computes whatever its batch": compute.per_step,
         "the fixed cost of averaging gradients": network.call,
-        "the latency of averaging gradients": network.allreduce(0, at.gpus) - network.call,
+        "Horovod's agreement on what is ready": network.agreeing(at.gpus),
+        "the latency of averaging gradients": network.allreduce(0, at.gpus)
+        - network.call
+        - network.agreeing(at.gpus),
         "the bandwidth of averaging gradients": work.step.communication(at.gpus)
         - network.allreduce(0, at.gpus),
     }

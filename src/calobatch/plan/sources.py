@@ -13,25 +13,31 @@ from calobatch.plan.allreduce import (
 from calobatch.plan.measurements import Sweep, TrainingSpeed
 from calobatch.plan.step import Compute, fewest_ranks, fit_compute, tells_steps_from_events
 
-# Horovod looks for work once a cycle, which on GPUs is a millisecond unless HOROVOD_CYCLE_TIME says
-# otherwise.
-HOROVOD_CYCLE_MICROSECONDS = 1000.0
+# Microseconds a call and a message of agreement. Horovod looks for work once a cycle, by default a
+# millisecond, and agrees over TCP, of which 25 us are usual. torch.distributed does neither.
+COSTS_OF_BACKENDS = {"horovod": (1000.0, 25.0), "torch": (0.0, 0.0), "single": (0.0, 0.0)}
 HOW_TO_STATE = "state it as --network LATENCY_US,GBIT, such as --network 5,100"
 
 
-def stated_network(text: str, algorithm: Algorithm) -> tuple[Network, str]:
-    """Return the network that "latency_us,gbit" or "latency_us,gbit,call_us" states."""
+def stated_network(text: str, backend: str, algorithm: Algorithm) -> tuple[Network, str]:
+    """Return the network that "latency_us,gbit" states, or with ",call_us,agreement_us" more."""
     try:
-        latency, gigabit, *call = [float(word) for word in text.split(",")]
-        (call_us,) = call or (HOROVOD_CYCLE_MICROSECONDS,)
-        if min(latency, call_us) < 0 or not gigabit > 0:
+        latency, gigabit, *costs = [float(word) for word in text.split(",")]
+        call, agreement = costs or COSTS_OF_BACKENDS[backend]
+        if not (min(latency, call, agreement) >= 0 and gigabit > 0):
             raise ValueError
     except ValueError:
         raise UserError(f"--network {text}: not a network; {HOW_TO_STATE}") from None
-    network = Network(call_us * 1e-6, latency * 1e-6, 8e-9 / gigabit, algorithm)
+    network = Network(
+        call=call * 1e-6,
+        latency=latency * 1e-6,
+        per_byte=8e-9 / gigabit,
+        algorithm=algorithm,
+        agreement=agreement * 1e-6,
+    )
     return network, (
-        f"network   stated: {latency:g} µs a message, {gigabit:g} Gbit/s for each {algorithm}'s "
-        f"link, {call_us:g} µs a call"
+        f"network   stated: {latency:g} µs a message and {gigabit:g} Gbit/s in a {algorithm}; of "
+        f"{backend}: {call:g} µs a call, {agreement:g} µs a message in which all ranks agree"
     )
 
 
