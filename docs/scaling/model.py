@@ -61,11 +61,12 @@ class TaskStudy:
     def points(self, nodes: int) -> list[Point]:
         """Return the trainings with several ranks on so many nodes."""
         network = fit_network(sweeps_of(self.measured, "horovod", nodes))
-        return sorted(
+        points = [
             Point(kind, speed, self.efficiency(speed), self.modelled(network, speed.ranks, kind))
             for speed in self.trainings
             if speed.ranks > 1 and speed.nodes == nodes and (kind := self.kind(speed))
-        )
+        ]
+        return sorted(points, key=lambda point: (point.kind, point.speed.ranks))
 
     def kind(self, speed: TrainingSpeed) -> str:
         """Return "strong" for the batch of one rank, "weak" for that of each rank."""

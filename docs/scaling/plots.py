@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, ScalarFormatter
-from model import FASTER, STATED, TaskStudy, kinds_of_sweeps, node_counts, tasks_of
+from model import FASTER, STATED, TaskStudy, kinds_of_sweeps, node_counts, sweeps_of, tasks_of
 
 from calobatch.plan.allreduce import fit_network
 from calobatch.plan.measurements import Measurements
@@ -56,12 +56,13 @@ def draw_measured(measured: Measurements, path: Path) -> None:
                 _draw_points(axes, task, nodes, kind)
         most = max(speed.ranks for speed in task.trainings)
         ranks = np.linspace(1, most, 100)
-        axes.plot(ranks, [1 / measured.crowding(p) for p in ranks], color=GREY, linewidth=1)
+        allowed = [1 / measured.crowding(p) for p in ranks]
+        axes.plot(ranks, allowed, color=GREY, linewidth=1, label="what the cores allow")
         axes.set(xlabel="ranks", ylabel="efficiency", title=task.name, ylim=(0, 1.25))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.xaxis.set_major_locator(FixedLocator(sorted({s.ranks for s in task.trainings})))
         axes.xaxis.set_minor_locator(NullLocator())
-    panels[0].legend(loc="upper right", ncols=2, fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     save(figure, path)
 
 
@@ -69,8 +70,7 @@ def _draw_points(axes: Axes, task: TaskStudy, nodes: int, kind: str) -> None:
     points = [point for point in task.points(nodes) if point.kind == kind]
     if not points:
         return
-    network = fit_network([s for s in task.measured.sweeps
-                           if (s.backend, s.nodes) == ("horovod", nodes)])  # fmt: skip
+    network = fit_network(sweeps_of(task.measured, "horovod", nodes))
     colour = NODE_COLOURS[nodes]
     axes.plot(
         [point.speed.ranks for point in points],
@@ -97,10 +97,11 @@ def draw_predicted(measured: Measurements, path: Path) -> None:
                 values = [step.efficiency(batch * p, int(p), batch) for p in gpus]
                 label = name if slower == 1 else None
                 axes.plot(gpus, values, line, color=colour, label=label)
-        axes.axvspan(1, most_measured, color=GREY, alpha=0.25, linewidth=0)
+        axes.axvspan(1, most_measured, color=GREY, alpha=0.25, linewidth=0, label="ranks measured")
         size = task.gradient_bytes / 1e6
         axes.set(xscale="log", xlabel="GPUs", ylabel="efficiency", ylim=(0, 1.05))
-        axes.set_title(f"{task.name}, {size:.3g} MB, {task.base.batch_size} events a GPU")
+        title = f"{task.name}: {size:.2g} MB, {task.base.batch_size} events a GPU"
+        axes.set_title(title, fontsize=11)
         axes.set_xlim(1, MOST_GPUS)
         axes.xaxis.set_major_locator(FixedLocator([1, 4, 16, 64, 256, 1024]))
         axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -108,7 +109,7 @@ def draw_predicted(measured: Measurements, path: Path) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     panels[0].plot([], [], "-", color=GREY, label="computing as measured on a core")
     panels[0].plot([], [], "--", color=GREY, label=f"assumed {FASTER:g} times as fast")
-    panels[0].legend(loc="lower left", fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     save(figure, path)
 
 

@@ -36,6 +36,7 @@ def page(measured: Measurements) -> str:
         machine=measured.machine,
         taken=measured.taken,
         most=most,
+        ranks=", ".join(str(count) for count in sorted({t.ranks for t in measured.trainings})),
         crowded=_crowded(measured, most),
         networks=_networks(measured),
         typical=f"{(sum(e * e for e in errors) / len(errors)) ** 0.5:.0%}",
