@@ -36,6 +36,7 @@ from calobatch.slurm.geometry import Geometry, memory
 from calobatch.slurm.site import read_site
 
 HERE = Path(__file__).parent
+SCENARIO = "docs/scaling/scaling.yaml"
 SCRATCH = Path("build/scaling")
 BACKENDS = ("horovod", "torch")
 SEED = 1
@@ -144,7 +145,7 @@ def measure(options: argparse.Namespace) -> None:
     """Take what measured.json lacks; write it anew after each measurement."""
     scenario = load_scenario(options.scenario)
     tasks = options.tasks or list(scenario.tasks)
-    require_stores(scenario, tasks)
+    require_stores(scenario, tasks, options.scenario)
     start: Start = on_the_cluster if options.slurm else on_this_machine
     shapes = layouts(options.ranks, (1, 2) if options.slurm else (1,))
     cases = [
@@ -198,14 +199,16 @@ def with_trainings(
             yield so_far
 
 
-def require_stores(scenario: Scenario, tasks: Sequence[str]) -> None:
+def require_stores(scenario: Scenario, tasks: Sequence[str], given: str) -> None:
     """Raise a UserError that says how to pack the stores that are missing."""
     for task in tasks:
+        if task not in scenario.tasks:
+            raise UserError(f"{given} has no task {task!r}; it has {', '.join(scenario.tasks)}")
         folder = Path("data") / scenario.name / "packed" / scenario.tasks[task].dataset
         if not (folder / "manifest.json").exists():
             raise UserError(
                 f"there is no {folder}; pack it with `snakemake --profile cluster/local --config "
-                f"scenario={scenario.name} --until pack` (or the path of the scenario's file)"
+                f"scenario={given} --until pack`"
             )
 
 
@@ -218,7 +221,7 @@ def main() -> None:
     """Read the options, measure, and end as calobatch does."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slurm", action="store_true", help="through srun, on 1 and 2 nodes")
-    parser.add_argument("--scenario", default=str(HERE / "scaling.yaml"))
+    parser.add_argument("--scenario", default=SCENARIO)
     parser.add_argument("--tasks", nargs="+")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--machine", default=socket.gethostname(), help="in words, for the page")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from calobatch.errors import UserError
 from calobatch.plan.allreduce import Network, fit_network
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed
 from calobatch.plan.step import BYTES_PER_PARAMETER, Step, fit_compute
@@ -98,8 +99,12 @@ def kinds_of_sweeps(measured: Measurements) -> Iterator[tuple[str, int, list[Swe
 
 
 def tasks_of(measured: Measurements) -> list[TaskStudy]:
-    """Return the tasks in the order in which they were measured."""
+    """Return the tasks in the order in which they were measured; a UserError if one is not whole."""
     names = dict.fromkeys(speed.task for speed in measured.trainings)
+    for name in names:
+        ranks = {speed.ranks for speed in measured.trainings if speed.task == name}
+        if 1 not in ranks or ranks == {1}:
+            raise UserError(f"{name} was not measured both with one rank and with several")
     return [TaskStudy(name, measured) for name in names]
 
 

@@ -7,6 +7,7 @@ the stated networks and assumptions of model.py.
 """
 
 import argparse
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from model import AGREEMENT, FASTER, STATED, WAYS, TaskStudy, kinds_of_sweeps, n
 from plots import MOST_GPUS, draw_allreduce, draw_measured, draw_predicted
 
 from calobatch.atomic import write_text
+from calobatch.errors import UserError
 from calobatch.plan.allreduce import Network, typical_error
 from calobatch.plan.measurements import Measurements, read_measurements
 from calobatch.plan.plan import Work, most_efficient_up_to
@@ -163,11 +165,20 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def main() -> None:
-    """Write the page and its pictures."""
+    """Read the options, write, and end as calobatch does."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--measured", type=Path, default=HERE / "measured.json")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of the page")
     options = parser.parse_args()
+    try:
+        write(options)
+    except UserError as error:
+        print(f"study: {error}; run docs/scaling/measure.py again, it goes on", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def write(options: argparse.Namespace) -> None:
+    """Write pictures and page, from the measurements named."""
     measured = read_measurements(options.measured)
     draw_allreduce(measured, options.output / "allreduce.png")
     draw_measured(measured, options.output / "measured.png")
