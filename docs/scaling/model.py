@@ -99,7 +99,7 @@ def kinds_of_sweeps(measured: Measurements) -> Iterator[tuple[str, int, list[Swe
 
 
 def tasks_of(measured: Measurements) -> list[TaskStudy]:
-    """Return the tasks in the order in which they were measured; a UserError if one is not whole."""
+    """Return the tasks as they were measured, in order; a UserError if one is not whole."""
     names = dict.fromkeys(speed.task for speed in measured.trainings)
     for name in names:
         ranks = {speed.ranks for speed in measured.trainings if speed.task == name}
