@@ -54,13 +54,12 @@ def draw_measured(measured: Measurements, path: Path) -> None:
         for nodes in node_counts(measured):
             for kind in KIND_LINES:
                 _draw_points(axes, task, nodes, kind)
-        most = max(speed.ranks for speed in task.trainings)
-        ranks = np.linspace(1, most, 100)
+        ranks = sorted({speed.ranks for speed in task.trainings})
         allowed = [1 / measured.crowding(p) for p in ranks]
         axes.plot(ranks, allowed, color=GREY, linewidth=1, label="what the cores allow")
         axes.set(xlabel="ranks", ylabel="efficiency", title=task.name, ylim=(0, 1.25))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.xaxis.set_major_locator(FixedLocator(sorted({s.ranks for s in task.trainings})))
+        axes.xaxis.set_major_locator(FixedLocator(ranks))
         axes.xaxis.set_minor_locator(NullLocator())
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     save(figure, path)
