@@ -66,6 +66,7 @@ def test_verbs_without_a_model_do_not_import_torch(crops, tmp_path):
         ["schema"],
         ["simulate", "electron_photon", "--output", tmp_path / crop_name, "--settings", CROPS],
         ["pack", "data", *crops.paths, "--output", tmp_path / "store", "--settings", PACKING],
+        ["plan", "electron_photon_cnn"],
         ["fetch", "electron_photon", "no.hdf5", "--output", tmp_path / "x"],
         ["evaluate", tmp_path / "no_run"],
         ["leaderboard", tmp_path / "no.csv"],

@@ -123,6 +123,33 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("scenario", nargs="?", default="quickstart")
     check.add_argument("--set", default="", metavar="KEY=VALUE", dest="overrides")
 
+    plan = _verb(verbs, "plan", _plan, "predict speed, node hours and efficiency on more GPUs")
+    plan.add_argument("task")
+    plan.add_argument("--gpus", type=int, nargs="+", default=[], metavar="N")
+    plan.add_argument("--gpus-per-node", type=int, default=4, metavar="N")
+    plan.add_argument("--scenario", default="quickstart")
+    plan.add_argument("--set", default="", metavar="KEY=VALUE", dest="overrides")
+    plan.add_argument(
+        "--measurements", type=Path, nargs="+", default=[], metavar="FILE",
+        help="speeds of trainings (by default those of the scenario's finished runs) and networks",
+    )  # fmt: skip
+    plan.add_argument(
+        "--network", default="", metavar="LATENCY_US,GBIT",
+        help="a network that was not measured; two more numbers: microseconds that a call costs, "
+        "and a message of the ranks' agreement (of Horovod: 1000,25)",
+    )  # fmt: skip
+    plan.add_argument(
+        "--algorithm", choices=("ring", "tree"), default="ring",
+        help="how gradients travel: ring is Gloo's, and NCCL's at worst; tree NCCL's at best",
+    )  # fmt: skip
+    plan.add_argument("--hours", type=float, metavar="H", help="find the fewest GPUs for this")
+    plan.add_argument("--events", type=int, metavar="N", help="training events, if not as measured")
+    plan.add_argument("--efficiency", type=float, default=0.8, metavar="SHARE")
+    plan.add_argument(
+        "--faster", type=float, default=1.0, metavar="FACTOR",
+        help="assume that a GPU computes so many times as fast as what was measured",
+    )  # fmt: skip
+
     _verb(verbs, "schema", _schema, "print the JSON schema of a scenario file")
 
     contain = _verb(verbs, "contain", _contain, "run a command in an image, as cluster jobs do")
@@ -280,6 +307,27 @@ def _check(options: argparse.Namespace) -> None:
     from calobatch.config.load import load_scenario
 
     print(load_scenario(options.scenario, options.overrides).model_dump_json(indent=2))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from calobatch.config.load import load_scenario
+    from calobatch.plan.answer import Question, answer
+    from calobatch.plan.measurements import read_all
+
+    scenario = load_scenario(options.scenario, options.overrides)
+    measured = read_all(options.measurements)
+    question = Question(
+        task=options.task,
+        gpus=tuple(options.gpus),
+        gpus_per_node=options.gpus_per_node,
+        network=options.network,
+        algorithm=options.algorithm,
+        hours=options.hours,
+        events=options.events,
+        efficiency=options.efficiency,
+        faster=options.faster,
+    )
+    print(answer(question, scenario, measured, Path("results") / scenario.name))
 
 
 def _contain(options: argparse.Namespace) -> None:

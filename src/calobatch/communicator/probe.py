@@ -48,7 +48,7 @@ def measure(
     if total != place.size:
         raise JobError(f"{place.size} ranks added up to {total}; the communicator is broken")
     latency = median_seconds(lambda: communicator.allreduce(one), SMALL_ROUNDS)
-    large = median_seconds(large_message(communicator, device), LARGE_ROUNDS)
+    large = median_seconds(message(LARGE_BYTES, communicator, device), LARGE_ROUNDS)
     return Speed(
         ranks=place.size,
         nodes=place.nodes,
@@ -61,9 +61,9 @@ def measure(
     )
 
 
-def large_message(communicator: Communicator, device: torch.device) -> Callable[[], object]:
-    """Return what sends a large message between the memories that gradients are in."""
-    gradients = torch.zeros(LARGE_BYTES // 4, device=device)
+def message(size: int, communicator: Communicator, device: torch.device) -> Callable[[], object]:
+    """Return what adds up ``size`` bytes over the ranks, as they do with gradients."""
+    gradients = torch.zeros(size // 4, device=device)
 
     def send() -> None:
         communicator.sum_tensor(gradients)

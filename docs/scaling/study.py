@@ -1,0 +1,190 @@
+"""Write the page of the scaling study, README.md, and its pictures, from measured.json.
+
+    python docs/scaling/study.py
+
+Every number on the page comes from measured.json (docs/scaling/measure.py takes it), or is one of
+the stated networks and assumptions of model.py.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from model import AGREEMENT, FASTER, STATED, WAYS, TaskStudy, kinds_of_sweeps, node_counts, tasks_of
+from plots import MOST_GPUS, draw_allreduce, draw_measured, draw_predicted
+
+from calobatch.atomic import write_text
+from calobatch.errors import UserError
+from calobatch.plan.allreduce import Network, typical_error
+from calobatch.plan.measurements import Measurements, read_measurements
+from calobatch.plan.plan import Work, most_efficient_up_to
+
+HERE = Path(__file__).parent
+SHARE = 0.8
+# What matters here is how far a batch is shared, not how long an epoch is.
+MANY_EVENTS = 10**9
+
+TEMPLATE = HERE / "page.template.md"
+
+
+def page(measured: Measurements) -> str:
+    """Return the page."""
+    tasks = tasks_of(measured)
+    points = [p for task in tasks for nodes in node_counts(measured) for p in task.points(nodes)]
+    errors = [abs(point.error) for point in points]
+    most = max(speed.ranks for speed in measured.trainings)
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        machine=measured.machine,
+        taken=measured.taken,
+        most=most,
+        ranks=", ".join(str(count) for count in sorted({t.ranks for t in measured.trainings})),
+        crowded=_crowded(measured, most),
+        networks=_networks(measured),
+        typical=f"{(sum(e * e for e in errors) / len(errors)) ** 0.5:.0%}",
+        worst=f"{max(errors):.0%}",
+        points=len(points),
+        computing=_computing(tasks),
+        trainings=_trainings(tasks, measured),
+        gpus=MOST_GPUS,
+        stated="; ".join(f"{name}, {n.latency * 1e6:.3g} µs" for name, n in STATED.items()),
+        call=f"{next(iter(STATED.values())).call * 1e3:g}",
+        agreement=f"{AGREEMENT * 1e6:g}",
+        faster=FASTER,
+        weak=_weak(tasks),
+        share=SHARE,
+        strong=_strong(tasks),
+    )
+
+
+def _crowded(measured: Measurements, most: int) -> str:
+    if measured.crowding(most) == 1:
+        return ""
+    return (
+        f"\n\nAll nodes of it share {measured.shared_cores} cores of one machine: {most} ranks "
+        f"cannot be more than {1 / measured.crowding(most):.0%} efficient, and their traffic "
+        "between nodes never leaves it. The model is told of the cores, and of nothing else."
+    )
+
+
+def _networks(measured: Measurements) -> str:
+    rows = [
+        (
+            backend,
+            nodes,
+            ", ".join(str(sweep.ranks) for sweep in sweeps),
+            f"{network.call * 1e3:.3g}",
+            f"{network.latency * 1e6:.3g}",
+            f"{network.gigabit:.3g}",
+            f"{typical_error(network, sweeps):.0%}",
+        )
+        for backend, nodes, sweeps, network in kinds_of_sweeps(measured)
+    ]
+    heads = ("communicator", "nodes", "ranks", "call (ms)", "latency (µs)", "Gbit/s", "fit within")
+    return _table(heads, rows)
+
+
+def _computing(tasks: Sequence[TaskStudy]) -> str:
+    heads = ("task", "parameters", "gradients (MB)", "batch", "a (ms a step)", "b (µs an event)")
+    rows = [
+        (
+            task.name,
+            f"{task.base.parameters:,}",
+            f"{task.gradient_bytes / 1e6:.3g}",
+            task.base.batch_size,
+            f"{task.compute.per_step * 1e3:.3g}",
+            f"{task.compute.per_event * 1e6:.3g}",
+        )
+        for task in tasks
+    ]
+    return _table(heads, rows)
+
+
+def _trainings(tasks: Sequence[TaskStudy], measured: Measurements) -> str:
+    heads = (
+        "task", "scaling", "ranks", "nodes", "batch", "events/s", "efficiency", "model",
+    )  # fmt: skip
+    rows = []
+    for task in tasks:
+        base = task.base
+        rows.append(
+            (task.name, "", 1, 1, base.batch_size, f"{base.events_per_second:,.0f}", "", "")
+        )
+        for nodes in node_counts(measured):
+            rows += [
+                (
+                    task.name, point.kind, point.speed.ranks, nodes, point.speed.batch_size,
+                    f"{point.speed.events_per_second:,.0f}",
+                    f"{point.efficiency:.0%}", f"{point.predicted:.0%}",
+                )
+                for point in task.points(nodes)
+            ]  # fmt: skip
+    return _table(heads, rows)
+
+
+def _weak(tasks: Sequence[TaskStudy]) -> str:
+    rows = []
+    for task in tasks:
+        for slower, speed in (
+            (1.0, "as measured"),
+            (1 / FASTER, f"{FASTER:g} times that (assumed)"),
+        ):
+            cells = [_ways(task, network, slower) for network in STATED.values()]
+            rows.append((task.name, f"{task.gradient_bytes / 1e6:.3g}", speed, *cells))
+    return _table(("task", "gradients (MB)", "computing", *STATED), rows)
+
+
+def _ways(task: TaskStudy, network: Network, slower: float) -> str:
+    batch = task.base.batch_size
+    shares = [
+        task.step(network._replace(**way), slower).efficiency(batch * MOST_GPUS, MOST_GPUS, batch)
+        for way in WAYS
+    ]
+    return " / ".join(f"{share:.0%}" for share in shares)
+
+
+def _strong(tasks: Sequence[TaskStudy]) -> str:
+    rows = []
+    for task in tasks:
+        for slower, speed in (
+            (1.0, "as measured"),
+            (1 / FASTER, f"{FASTER:g} times that (assumed)"),
+        ):
+            works = (
+                Work(task.step(network, slower), task.base.batch_size, False, MANY_EVENTS, 1, 4)
+                for network in STATED.values()
+            )
+            cells = [most_efficient_up_to(work, SHARE).gpus for work in works]
+            rows.append((task.name, task.base.batch_size, speed, *cells))
+    return _table(("task", "batch", "computing", *STATED), rows)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def main() -> None:
+    """Read the options, write, and end as calobatch does."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--measured", type=Path, default=HERE / "measured.json")
+    parser.add_argument("--output", type=Path, default=HERE, help="folder of the page")
+    options = parser.parse_args()
+    try:
+        write(options)
+    except UserError as error:
+        print(f"study: {error}; run docs/scaling/measure.py again, it goes on", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def write(options: argparse.Namespace) -> None:
+    """Write pictures and page, from the measurements named."""
+    measured = read_measurements(options.measured)
+    draw_allreduce(measured, options.output / "allreduce.png")
+    draw_measured(measured, options.output / "measured.png")
+    draw_predicted(measured, options.output / "predicted.png")
+    write_text(options.output / "README.md", page(measured))
+
+
+if __name__ == "__main__":
+    main()

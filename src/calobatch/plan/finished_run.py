@@ -1,0 +1,36 @@
+"""The speed that a finished training recorded itself."""
+
+from pathlib import Path
+
+from calobatch.plan.measurements import TrainingSpeed
+from calobatch.train.history import HISTORY_FILE, read_history
+from calobatch.train.order import epoch_steps
+from calobatch.train.record import RECORD_FILE, read_record
+
+
+def speed_of_run(folder: Path) -> TrainingSpeed:
+    """Return the speed of the run in ``folder``; a UserError if it is not whole."""
+    record = read_record(folder)
+    epoch = read_history(folder / HISTORY_FILE)[0]
+    events = round(epoch.seconds * epoch.events_per_second)
+    growth = record.ranks if record.training.grow_batch_with_ranks else 1
+    batch_size = record.training.batch_size * growth
+    return TrainingSpeed(
+        task=record.task,
+        ranks=record.ranks,
+        nodes=len(record.hosts),
+        batch_size=batch_size,
+        step_events=events / epoch_steps(events, batch_size, record.ranks),
+        events=events,
+        epochs=record.epochs_run,
+        parameters=record.parameters,
+        events_per_second=record.events_per_second,
+        device=record.device,
+        hosts=record.hosts,
+    )
+
+
+def speeds_of_runs(results: Path, task: str) -> tuple[TrainingSpeed, ...]:
+    """Return the speeds of all finished runs of ``task`` in the results of a scenario."""
+    records = sorted((results / task).glob(f"seed*/{RECORD_FILE}"))
+    return tuple(speed_of_run(record.parent) for record in records)

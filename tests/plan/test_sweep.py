@@ -1,0 +1,38 @@
+"""The sweep with real ranks, on few sizes; and its file, which `plan` reads."""
+
+import subprocess
+import sys
+
+from calobatch.plan.measurements import read_measurements
+
+# As `python -m calobatch.plan.sweep`, but for the sizes.
+SHORT = """
+import sys
+from calobatch.plan import sweep
+sweep.SIZES, sweep.MOST_ROUNDS = (8, 2**20), 8
+sweep.main(*sys.argv[1:])
+"""
+
+
+def test_two_ranks_measure_and_one_writes(tmp_path):
+    output = tmp_path / "sweep.json"
+    launch = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2"]
+    subprocess.run(
+        [*launch, sys.executable, "-c", SHORT, "torch", "cpu", str(output)],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    (sweep,) = read_measurements(output).sweeps
+    assert (sweep.ranks, sweep.nodes, sweep.backend, sweep.device) == (2, 1, "torch", "cpu")
+    assert {message.bytes for message in sweep.messages} <= {8, 2**20}
+
+
+def test_a_single_rank_is_told_to_be_two(tmp_path):
+    answer = subprocess.run(
+        [sys.executable, "-m", "calobatch.plan.sweep", "single", "cpu", str(tmp_path / "x.json")],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 2
+    assert "start two: calobatch launch -n 2" in answer.stderr
