@@ -18,7 +18,7 @@ from calobatch.train.batches import BatchMaker
 from calobatch.train.order import epoch_batches
 
 BATCH = 256  # 48 MB of images, more than a cache holds
-PASSES = 5  # over the store, so that a measurement takes about half a second
+PASSES = 3  # over the store, so that a measurement takes about half a second
 PEERS = {
     "DataLoader over h5py": (peers.hdf5_loaders, 10.0),
     "webdataset": (peers.webdataset_loaders, 1.0),

@@ -10,9 +10,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, compare, say
+from benchmarks.measure import Goal, Row, compare, take_turns
 from benchmarks.plan import CORES, Plan
-from benchmarks.trainings import settings, store_of, train
+from benchmarks.runs import joined, settings, store_of, train
 from calobatch.models.build import build_model
 from calobatch.store import Store, open_store
 
@@ -28,17 +28,17 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
         update={"grow_batch_with_ranks": False, "epochs": 2 + plan.epochs}
     )
     events = len(store.events_of("train"))
-    ours: list[float] = []
-    notebook: list[float] = []
-    for number in range(plan.rounds):
-        say(f"epoch: {TASK}, {number + 1} of {plan.rounds}")
+
+    def ours() -> list[float]:
         # From the end of one epoch to that of the next: validation and checkpoint are in it.
         ends = [epoch.time for epoch in train(TASK, training, folder, inputs)]
-        ours += [events / (end - begun) for begun, end in pairwise(ends)]
-        notebook += notebook_epochs(store, plan.epochs)
+        return [events / (end - begun) for begun, end in pairwise(ends)]
+
+    works = {"calobatch": ours, "the notebook's loop": lambda: notebook_epochs(store, plan.epochs)}
+    took = joined(take_turns(f"epoch of {TASK}", works, plan.rounds, warm_up=0))
     what = f"whole epoch, {TASK}, {CORES} ranks of one thread"
     against = f"the notebook's loop, {CORES} threads"
-    yield compare(what, against, ours, notebook, Goal(2.0))
+    yield compare(what, against, *took.values(), Goal(2.0))
 
 
 def notebook_epochs(store: Store, epochs: int) -> list[float]:

@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 REPEATS = 5
 WARM_UP_ROUNDS = 1
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,16 @@ class Skipped:
 
 def take_turns(
     label: str,
-    works: Mapping[str, Callable[[], float]],
+    works: Mapping[str, Callable[[], Result]],
     repeats: int = REPEATS,
     warm_up: int = WARM_UP_ROUNDS,
-) -> dict[str, list[float]]:
+) -> dict[str, list[Result]]:
     """Return what each of ``works`` returned in each of ``repeats`` rounds.
 
     Before them come ``warm_up`` rounds that do not count. Every other round goes backwards, so that
     none always comes after the same one.
     """
-    results: dict[str, list[float]] = {name: [] for name in works}
+    results: dict[str, list[Result]] = {name: [] for name in works}
     for number in range(warm_up + repeats):
         names = list(works) if number % 2 == 0 else list(reversed(works))
         for name in names:

@@ -28,11 +28,10 @@ NOT_USED_BY_STREAMING = {
     "torchvision.transforms.functional": "to_tensor",
 }
 Hdf5Options = dict[str, object]
+# Codecs slower than LZF, and chunks of many images, of which one is wanted, cannot be faster.
 HDF5_CHUNKINGS: dict[str, Hdf5Options] = {
     "one-image chunks": {"chunks": (1, 3, 125, 125)},
     "one-image chunks, LZF": {"chunks": (1, 3, 125, 125), "compression": "lzf"},
-    "one-image chunks, gzip": {"chunks": (1, 3, 125, 125), "compression": "gzip"},
-    "16-image chunks, LZF": {"chunks": (16, 3, 125, 125), "compression": "lzf"},
     "no chunks": {},
 }
 

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from benchmarks.commands import CALOBATCH, CHECKOUT, PYTHON
@@ -54,14 +56,19 @@ def speeds(history: list[Epoch]) -> list[float]:
     return [epoch.events_per_second for epoch in history]
 
 
-def fixed_batch(task: str, training: Training, store: Path, processes: int) -> list[float]:
+def joined(runs: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, list[float]]:
+    """Return the values of all runs of each name in one list."""
+    return {name: [*chain(*of_name)] for name, of_name in runs.items()}
+
+
+def fixed_batch(training: Training, store: Path, processes: int) -> list[float]:
     """Return the events/s of a loop without data, on all processes that run it at once.
 
     One value for each of as many windows as the training has epochs; the first one is left out.
     """
     script = [PYTHON, "-m", "benchmarks.fixed_batch", store, training.model_dump_json()]
     lines = [json.loads(line) for line in launched(processes, script).splitlines()]
-    windows = zip(*(rates for rates in lines), strict=True)
+    windows = zip(*lines, strict=True)
     return [sum(of_processes) for of_processes in windows][1:]
 
 
