@@ -34,11 +34,11 @@ def main() -> int:
     subjects = options.subjects or SUBJECTS
     results = {name: _measured(name, SMALL if options.small else Plan()) for name in subjects}
     machine["minutes"] = round((time.monotonic() - begun) / 60, 1)
-    print(table([line for lines in results.values() for line in lines]))
+    print(table(_lines(results)))
     # Only a full run of everything is what the README may show.
     folder = CACHE if options.small or options.subjects else FOLDER
     print(f"\nwritten in {machine['minutes']} minutes: {_write(folder, machine, results)}")
-    return int(not all(results.values()))
+    return int(any(isinstance(line, Skipped) and line.failed for line in _lines(results)))
 
 
 def _options() -> argparse.Namespace:
@@ -53,7 +53,7 @@ def _options() -> argparse.Namespace:
 
 
 def _measured(subject: str, plan: Plan) -> list[Row | Skipped]:
-    """Return the rows of a subject, or none if it failed: the others are measured all the same."""
+    """Return the lines of a subject; where it fails the others are measured all the same."""
     from benchmarks.inputs import Inputs
 
     print(f"{subject}, at {time.strftime('%H:%M:%S')}", file=sys.stderr, flush=True)
@@ -64,10 +64,14 @@ def _measured(subject: str, plan: Plan) -> list[Row | Skipped]:
         ):
             lines.append(line)
             say(table([line]).splitlines()[-1])
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
-        return []
+        lines.append(Skipped(f"the rest of {subject}", f"failed: {error!r}", failed=True))
     return lines
+
+
+def _lines(results: Results) -> list[Row | Skipped]:
+    return [line for lines in results.values() for line in lines]
 
 
 def _write(folder: Path, machine: dict[str, Any], results: Results) -> str:
@@ -79,7 +83,7 @@ def _write(folder: Path, machine: dict[str, Any], results: Results) -> str:
     }
     text, picture = folder / "results.json", folder / "ratios.png"
     text.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    rows = [line for lines in results.values() for line in lines if isinstance(line, Row)]
+    rows = [line for line in _lines(results) if isinstance(line, Row)]
     draw(rows, picture, f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}")
     return f"{text}, {picture}"
 

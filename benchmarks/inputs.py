@@ -14,6 +14,7 @@ from benchmarks.measure import say
 from benchmarks.packing import pack_store
 from calobatch.atomic import atomic_path
 from calobatch.layouts import ELECTRON_PHOTON, Layout
+from calobatch.store import FORMAT
 
 SIMULATED_JETS, SIMULATED_CROPS, PILE_UP = 300, 400, 20
 EVENTS_A_BLOCK = {"jets": 200, "crops": 3_000}
@@ -37,7 +38,7 @@ class Inputs:
 
     def store(self, layout: Layout, events: int) -> Path:
         """Return a store of ``events``, split 72, 8 and 20 % as a simulated dataset is."""
-        folder = self.folder / f"store-{layout.name}-{events}"
+        folder = self.folder / f"store-{layout.name}-{events}-format{FORMAT}"
         if not (folder / "manifest.json").exists():
             files = self.raw(layout, events)
             say(f"packing {folder.name}")

@@ -72,10 +72,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A line of the table that could not be measured, and why."""
+    """A line of the table that could not be measured, and why; ``failed`` if it should have been."""
 
     what: str
     reason: str
+    failed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return what results.json has of it."""

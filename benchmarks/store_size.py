@@ -33,6 +33,7 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
             high=smaller,
             goal=Goal(bound),
             value_unit="x smaller",
+            note="exact",
         )
 
 
