@@ -59,9 +59,8 @@ def _measured(subject: str, plan: Plan) -> list[Row | Skipped]:
     print(f"{subject}, at {time.strftime('%H:%M:%S')}", file=sys.stderr, flush=True)
     lines: list[Row | Skipped] = []
     try:
-        for line in importlib.import_module(f"benchmarks.{subject}").rows(
-            plan, Inputs(CACHE / "files")
-        ):
+        rows = importlib.import_module(f"benchmarks.{subject}").rows
+        for line in rows(plan, Inputs(CACHE / "files")):
             lines.append(line)
             say(table([line]).splitlines()[-1])
     except Exception as error:

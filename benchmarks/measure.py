@@ -72,7 +72,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A line of the table that could not be measured, and why; ``failed`` if it should have been."""
+    """A line of the table that was not measured, and why; ``failed`` if it should have been."""
 
     what: str
     reason: str

@@ -31,7 +31,9 @@ def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
     alone, bare, ranks = took["1 rank"], took["a bare loop"], took["2 ranks, Horovod"]
     yield compare(f"loop, {of}", "one fixed batch in memory", alone, bare, Goal(0.95))
     yield compare(f"2 ranks, {of}", "twice 1 rank", ranks, twice(alone), Goal(0.9))
-    yield compare(f"2 ranks, {of}", "Gloo of torch", ranks, took["2 ranks, Gloo"], Goal(1.0))
+    yield compare(
+        f"2 ranks, {of}", "torch.distributed, Gloo", ranks, took["2 ranks, Gloo"], Goal(1.0)
+    )
     # No goal: what the machine can do, where two cores share a memory and a cache.
     at_once = took["2 bare loops at once"]
     yield compare(f"2 bare loops at once, {of}", "twice one", at_once, twice(bare), None)
