@@ -28,6 +28,7 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
         axes.text(max(high, 1) * 1.08, place, _label(row), va="center", fontsize=7)
     axes.set_yticks(range(len(rows)), [f"{row.what}\nagainst {row.against}" for row in rows])
     axes.tick_params(axis="y", labelsize=7, length=0)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xscale("log")
     axes.set_xlim(
         min(0.5, *(low for low, _ in ends)) / 1.2, max(2, *(high for _, high in ends)) * 5
