@@ -4,6 +4,8 @@
 #   make run SCENARIO=cms                   another scenario of config/
 #   make run SET=tasks.electron_photon_cnn.epochs=5
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
+#   make bench                              measured beside peers and physical limits; 15 minutes
+#   make bench ONLY="pack batches"          some of it
 #   make setup | lint | format | schema | constraints | clean
 #
 # On a cluster (README: "On a cluster"), VARIANT=cuda for GPUs:
@@ -26,10 +28,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 SCENARIO ?= quickstart
 SET ?=
+ONLY ?=
 VENV := .venv
 TORCH := $(shell sed -n 's/^torch==//p' environment/constraints.txt)
 WHEELS := .cache/wheels/torch-$(TORCH)
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint environment/constraints.txt
+PEERS := .cache/bench/peers
 # Everything that a rule starts is found here first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -38,7 +42,7 @@ WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
 # Without a network everything comes from the wheelhouse, if there is one.
 OFFLINE := $(if $(wildcard $(WHEELHOUSE)/complete),--no-index --find-links $(WHEELHOUSE))
 
-.PHONY: help setup run test lint format schema constraints clean \
+.PHONY: help setup run test bench lint format schema constraints clean \
     head wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
@@ -123,6 +127,16 @@ format: setup
 
 test: lint
 	pytest
+
+bench: setup $(PEERS)/stamp
+	@PYTHONPATH=$(CURDIR)/$(PEERS) python -m benchmarks $(ONLY)
+
+# Beside the environment, not in it. Where they cannot be had their rows are left out.
+$(PEERS)/stamp: benchmarks/peers.txt
+	@rm -rf $(PEERS)
+	@mkdir -p $(PEERS)
+	@$(PIP) --no-deps --target $(PEERS) --requirement $< && touch $@ || \
+	    echo "bench: the other loaders cannot be installed; their rows will be skipped" >&2
 
 schema: setup
 	calobatch schema > workflow/schemas/scenario.schema.json

@@ -1,0 +1,1 @@
+"""Side-by-side measurements of calobatch, each against a peer and a physical limit."""

@@ -1,0 +1,91 @@
+"""Measure all subjects or those named: `make bench`, `make bench ONLY="pack batches"`.
+
+Worker processes import this file again, so the subjects are imported where they are measured.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Row, Skipped, say
+from benchmarks.plan import SMALL, Plan
+from benchmarks.table import table
+
+SUBJECTS = (
+    "start", "pack", "memory", "store_size", "batches", "epoch", "training", "quickstart",
+)  # fmt: skip
+FOLDER = Path(__file__).resolve().parent
+CACHE = FOLDER.parent / ".cache/bench"
+
+Results = dict[str, list[Row | Skipped]]
+
+
+def main() -> int:
+    """Measure, print the table, write results.json and ratios.png; return the exit code."""
+    from benchmarks.machine import description
+
+    options = _options()
+    machine, begun = description(), time.monotonic()
+    subjects = options.subjects or SUBJECTS
+    results = {name: _measured(name, SMALL if options.small else Plan()) for name in subjects}
+    machine["minutes"] = round((time.monotonic() - begun) / 60, 1)
+    print(table(_lines(results)))
+    # Only a full run of everything is what the README may show.
+    folder = CACHE if options.small or options.subjects else FOLDER
+    print(f"\nwritten in {machine['minutes']} minutes: {_write(folder, machine, results)}")
+    return int(any(isinstance(line, Skipped) and line.failed for line in _lines(results)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    known = f"of {', '.join(SUBJECTS)}; by default all"
+    parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=known)
+    parser.add_argument("--small", action="store_true", help="try the suite itself; no measurement")
+    options = parser.parse_args()
+    if unknown := set(options.subjects) - set(SUBJECTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; choose {known}")
+    return options
+
+
+def _measured(subject: str, plan: Plan) -> list[Row | Skipped]:
+    """Return the lines of a subject; where it fails the others are measured all the same."""
+    from benchmarks.inputs import Inputs
+
+    print(f"{subject}, at {time.strftime('%H:%M:%S')}", file=sys.stderr, flush=True)
+    lines: list[Row | Skipped] = []
+    try:
+        rows = importlib.import_module(f"benchmarks.{subject}").rows
+        for line in rows(plan, Inputs(CACHE / "files")):
+            lines.append(line)
+            say(table([line]).splitlines()[-1])
+    except Exception as error:
+        traceback.print_exc()
+        lines.append(Skipped(f"the rest of {subject}", f"failed: {error!r}", failed=True))
+    return lines
+
+
+def _lines(results: Results) -> list[Row | Skipped]:
+    return [line for lines in results.values() for line in lines]
+
+
+def _write(folder: Path, machine: dict[str, Any], results: Results) -> str:
+    from benchmarks.chart import draw
+
+    content = {
+        "machine": machine,
+        "rows": [line.as_json() | {"subject": name} for name in results for line in results[name]],
+    }
+    text, picture = folder / "results.json", folder / "ratios.png"
+    text.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    rows = [line for line in _lines(results) if isinstance(line, Row)]
+    draw(rows, picture, f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}")
+    return f"{text}, {picture}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Random batches of dense jets from the store, beside a bare fill and beside other loaders."""
+
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import peers
+from benchmarks.inputs import Inputs
+from benchmarks.measure import Goal, Row, Skipped, compare, rate, say, take_turns
+from benchmarks.plan import Plan
+from calobatch.layouts import QUARK_GLUON
+from calobatch.store import Store, open_store
+from calobatch.train.batches import BatchMaker
+from calobatch.train.order import epoch_batches
+
+BATCH = 256  # 48 MB of images, more than a cache holds
+PASSES = 3  # over the store, so that a measurement takes about half a second
+PEERS = {
+    "DataLoader over h5py": (peers.hdf5_loaders, 10.0),
+    "webdataset": (peers.webdataset_loaders, 1.0),
+    "mosaicml-streaming": (peers.streaming_loaders, 1.0),
+    "memory-mapped .npy, default collate": (peers.npy_loaders, 1.0),
+}
+
+
+def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
+    """Yield the row of the bare fill, then one for each loader."""
+    torch.set_num_threads(1)  # as a rank has
+    warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+    store = open_store(inputs.store(QUARK_GLUON, plan.jets_x8))
+    maker = BatchMaker(store, ("image",), torch.device("cpu"))
+    shares = epoch_batches(np.arange(len(store)), BATCH, seed=1, epoch=1, rank=0, ranks=1)
+    filled = fill(maker, shares)
+    works = {
+        "calobatch": rate(lambda: make(maker, shares), PASSES * len(store)),
+        "write-only fill": rate(filled, PASSES * len(store)),
+    }
+    best: dict[str, str] = {}
+    folder = inputs.folder / "loaders"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in PEERS:
+        try:
+            best[name], works[name] = best_loader(name, folder, store, plan.dense_jets)
+        except ImportError as error:
+            yield Skipped(f"batches from the store against {name}", f"{error}; see `make bench`")
+    took = take_turns("batches", works, plan.repeats)
+    what = f"batches of {BATCH} jets from the store, one thread"
+    fill_goal = Goal(0.8)
+    yield compare(what, "write-only fill", took["calobatch"], took["write-only fill"], fill_goal)
+    for name, setting in best.items():
+        goal = Goal(PEERS[name][1])
+        yield compare(what, f"{name} ({setting})", took["calobatch"], took[name], goal)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def make(maker: BatchMaker, shares: list) -> None:
+    """Make all batches of an epoch, several times."""
+    for _ in range(PASSES):
+        for share in shares:
+            maker.batch(share.events)
+
+
+def fill(maker: BatchMaker, shares: list) -> Callable[[], None]:
+    """Return what writes as many images as :func:`make` into the buffer of a batch, and no more."""
+    buffer = maker.batch(shares[0].events).inputs[0]
+
+    def fill_all() -> None:
+        for _ in range(PASSES):
+            for share in shares:
+                buffer[: len(share.events)].fill_(1.0)
+
+    return fill_all
+
+
+def best_loader(
+    name: str, folder: Path, store: Store, events: int
+) -> tuple[str, Callable[[], float]]:
+    """Return the fastest setting of a loader, each tried once after a warm-up, and its work."""
+    folder = folder / name.split()[0]
+    folder.mkdir(parents=True)
+    chosen = np.arange(events)
+    loaders = PEERS[name][0](folder, store.dense(chosen), store.label[chosen], BATCH)
+    rates = {}
+    for setting, loader in loaders.items():
+        say(f"batches: trying {name}, {setting}")
+        read_all(loader, events)
+        rates[setting] = rate(lambda loader=loader: read_all(loader, events), events)()
+    best = max(rates, key=lambda setting: rates[setting])
+    loader = loaders[best]
+    loaders.clear()  # ends the workers of the others
+    return best, rate(lambda: read_all(loader, events), events)
+
+
+def read_all(loader: peers.Loader, events: int) -> None:
+    """Take all batches of a loader, and see that none is missing."""
+    count = 0
+    for image_BCHW, label_B in loader:
+        assert image_BCHW.dtype == torch.float32
+        assert image_BCHW.shape[1:] == QUARK_GLUON.shape
+        count += len(label_B)
+    assert count == events, f"{count} events where {events} were written"

@@ -1,0 +1,53 @@
+"""A bare training loop on one batch in memory: no loader, no ranks that talk, no log.
+
+`python -m benchmarks.fixed_batch STORE SETTINGS` prints the events/s of each window as a list.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from calobatch.config.models import Training
+from calobatch.models.build import build_model, input_names
+from calobatch.store import open_store
+from calobatch.train.batches import BatchMaker
+from calobatch.train.train import OPTIMIZERS
+
+SECONDS_A_WINDOW = 1.5
+
+
+def main(store_folder: str, settings: str) -> None:
+    """Run the loop for as many windows as there are epochs, and print their events/s."""
+    training = Training.model_validate_json(settings)
+    store = open_store(Path(store_folder))
+    torch.manual_seed(1)
+    model = build_model(training.model, store.layout, training.model_options)
+    # The same work at any rate; but a batch that is learnt by heart leaves denormal gradients, and
+    # a processor is slow on those.
+    optimizer = OPTIMIZERS[training.optimizer](
+        model.parameters(), lr=0.0, weight_decay=training.weight_decay
+    )
+    maker = BatchMaker(store, input_names(model), torch.device("cpu"))
+    inputs, label_B = maker.batch(store.events_of("train")[: training.batch_size])
+
+    def step() -> None:
+        optimizer.zero_grad()
+        functional.cross_entropy(model(*inputs), label_B).backward()
+        optimizer.step()
+
+    rates = []
+    for _ in range(training.epochs):
+        begun, steps = time.perf_counter(), 0
+        while time.perf_counter() - begun < SECONDS_A_WINDOW:
+            step()
+            steps += 1
+        rates.append(steps * training.batch_size / (time.perf_counter() - begun))
+    print(json.dumps(rates), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

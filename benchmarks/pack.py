@@ -1,0 +1,115 @@
+"""pack: its rate beside bare readers of the same files, and beside what is usually done."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+
+from benchmarks.inputs import Inputs
+from benchmarks.measure import Goal, Row, Skipped, compare, rate, take_turns
+from benchmarks.packing import pack_store
+from benchmarks.plan import CORES, Plan
+from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON, Layout
+
+JETS_A_READ = 16  # what fits in the cache of a core: three times the rate of 64
+
+
+def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
+    """Yield the rows of jets in parquet, then those of crops in HDF5."""
+    # Spawned, as the workers of pack are; they stay, so that their start is not in the limit.
+    with ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
+        yield from _jets(plan, inputs, pool)
+        yield from _crops(plan, inputs, pool)
+
+
+def _jets(plan: Plan, inputs: Inputs, pool: ProcessPoolExecutor) -> Iterator[Row]:
+    [file] = inputs.raw(QUARK_GLUON, plan.jets_x8)
+    notebook = slice(0, plan.slow_jets)
+    usual = slice(0, plan.slow_jets * 16)
+    took = take_turns(
+        "pack jets",
+        {
+            "calobatch": rate(_packing(QUARK_GLUON, [file], inputs), plan.jets_x8),
+            "pyarrow": rate(partial(_decode_parquet, pool, file), plan.jets_x8),
+            "four loops": rate(partial(_four_loops, file, notebook), plan.slow_jets),
+            "to_pandas": rate(partial(_to_pandas_and_stack, file, usual), plan.slow_jets * 16),
+        },
+        plan.repeats,
+    )
+    what = f"pack jets, parquet, {CORES} cores"
+    for against, peer, bound in (
+        (f"bare pyarrow decode, {CORES} processes", "pyarrow", 0.9),
+        ("the notebook's four loops, one process", "four loops", 30.0),
+        ("to_pandas and np.stack, one process", "to_pandas", 3.0),
+    ):
+        yield compare(what, against, took["calobatch"], took[peer], Goal(bound))
+
+
+def _crops(plan: Plan, inputs: Inputs, pool: ProcessPoolExecutor) -> Iterator[Row]:
+    files = inputs.raw(ELECTRON_PHOTON, plan.crops_x8)
+    took = take_turns(
+        "pack crops",
+        {
+            "calobatch": rate(_packing(ELECTRON_PHOTON, files, inputs), plan.crops_x8),
+            "h5py, one process": rate(lambda: [*map(read_hdf5, files)], plan.crops_x8),
+            "h5py, a process a core": rate(lambda: [*pool.map(read_hdf5, files)], plan.crops_x8),
+        },
+        plan.repeats,
+    )
+    what = f"pack crops, HDF5, {CORES} cores"
+    for peer, goal in (("one process", Goal(0.8)), ("a process a core", None)):
+        against = f"bare h5py read of all chunks, {peer}"
+        yield compare(what, against, took["calobatch"], took[f"h5py, {peer}"], goal)
+
+
+def _packing(layout: Layout, files: Sequence[Path], inputs: Inputs) -> Callable[[], None]:
+    return partial(pack_store, layout, files, inputs.folder / "packed", CORES)
+
+
+def _decode_parquet(pool: ProcessPoolExecutor, file: Path) -> None:
+    groups = pq.ParquetFile(file).metadata.num_row_groups
+    edges = np.linspace(0, groups, CORES + 1, dtype=int).tolist()
+    list(pool.map(partial(decode_row_groups, file), pairwise(edges)))
+
+
+def decode_row_groups(file: Path, span: tuple[int, int]) -> None:
+    """Decode every column of the row groups of ``span``, a block at a time, and drop it."""
+    batches = pq.ParquetFile(file).iter_batches(
+        JETS_A_READ, row_groups=range(*span), use_threads=False
+    )
+    for _ in batches:
+        pass
+
+
+def read_hdf5(file: Path) -> None:
+    """Read every chunk of the images into one array, which is used again for each."""
+    with h5py.File(file) as opened:
+        images = opened["X"]
+        buffer = np.empty((images.chunks[0], *images.shape[1:]), images.dtype)
+        for chunk in images.iter_chunks():
+            count = chunk[0].stop - chunk[0].start
+            images.read_direct(buffer[:count], chunk)
+
+
+def _four_loops(file: Path, jets: slice) -> None:
+    """Copy pixel by pixel out of the nested arrays that pandas makes, as the notebook does."""
+    table = pq.ParquetFile(file).read_row_groups(range(jets.stop), columns=["X_jets"])
+    nested = table.column("X_jets").to_pandas().to_numpy()
+    image_BCHW = np.zeros((len(nested), *QUARK_GLUON.shape), np.float32)
+    channels, height, width = QUARK_GLUON.shape
+    for jet in range(len(nested)):
+        for channel in range(channels):
+            for row in range(height):
+                for column in range(width):
+                    image_BCHW[jet, channel, row, column] = nested[jet][channel][row][column]
+
+
+def _to_pandas_and_stack(file: Path, jets: slice) -> None:
+    frame = pq.ParquetFile(file).read_row_groups(range(jets.stop)).to_pandas()
+    np.stack([np.stack([np.stack(plane) for plane in image]) for image in frame["X_jets"]])

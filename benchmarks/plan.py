@@ -1,0 +1,54 @@
+"""How much is measured: in full, or just enough to try the suite itself."""
+
+import os
+from dataclasses import dataclass, field
+
+from benchmarks.measure import REPEATS
+
+CORES = len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """A training to be timed. ``events`` lie in its store, of which 72 % are trained on."""
+
+    events: int
+    batch_a_rank: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Numbers of events and of repeats; an ``x8`` input is eight times one of the others."""
+
+    repeats: int = REPEATS
+    jets: int = 2_000
+    jets_x8: int = 16_000
+    crops: int = 30_000
+    crops_x8: int = 240_000
+    slow_jets: int = 16  # for loops over pixels
+    dense_jets: int = 2_000  # what other loaders are given, 375 MB in each of their formats
+    # A training is started `rounds` times; its first epoch does not count.
+    rounds: int = 2
+    epochs: int = 3
+    # The batches are those of the references. A step of the ViT takes a second: half of its batch
+    # (what each of the quickstart's two ranks has), and two steps an epoch.
+    tasks: dict[str, TaskPlan] = field(
+        default_factory=lambda: {
+            "electron_photon_two_branch": TaskPlan(15_000, 256),
+            "electron_photon_cnn": TaskPlan(10_000, 256),
+            "quark_gluon_cnn": TaskPlan(3_000, 32),
+            "electron_photon_vit": TaskPlan(356, 128),
+        }
+    )
+
+
+SMALL = Plan(
+    repeats=2, jets=100, jets_x8=800, crops=3_000, crops_x8=24_000, slow_jets=4, dense_jets=300,
+    rounds=1, epochs=2,
+    tasks={
+        "electron_photon_two_branch": TaskPlan(3_000, 256),
+        "electron_photon_cnn": TaskPlan(3_000, 256),
+        "quark_gluon_cnn": TaskPlan(800, 32),
+        "electron_photon_vit": TaskPlan(90, 32),
+    },
+)  # fmt: skip

@@ -1,0 +1,99 @@
+"""The last quickstart that ran here: its wall time beside the useful work in it.
+
+Nothing runs anew: Snakemake keeps when each job began and ended, its benchmark files the CPU time.
+"""
+
+import base64
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.commands import CHECKOUT
+from benchmarks.inputs import Inputs
+from benchmarks.measure import Goal, Row, Skipped
+from benchmarks.plan import CORES, Plan
+from calobatch.train.history import HISTORY_FILE, read_history
+from calobatch.train.record import RECORD_FILE, RunRecord
+
+WHAT = f"whole quickstart, {CORES} cores"
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+class Job(NamedTuple):
+    """When a job began and ended, in seconds since 1970."""
+
+    begun: float
+    ended: float
+
+
+def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
+    """Yield one row, of one run: its spread is not known."""
+    jobs = jobs_of("quickstart")
+    if not (CHECKOUT / "results/quickstart/report.html").exists():
+        yield Skipped(WHAT, "no quickstart has run here; `make run`, then `make bench`")
+    elif longest_pause(jobs) > LONGEST_PAUSE_SECONDS:
+        yield Skipped(
+            WHAT,
+            "not made in one go; remove results/quickstart and data/quickstart, then `make run`",
+        )
+    else:
+        wall = max(job.ended for job in jobs) - min(job.begun for job in jobs)
+        useful = (cpu_seconds("simulate") + cpu_seconds("pack") + training_seconds()) / CORES
+        times = wall / useful
+        yield Row(
+            WHAT,
+            "simulate, pack and training loops alone",
+            "s",
+            wall,
+            useful,
+            times,
+            times,
+            times,
+            Goal(1.3, at_most=True),
+            note="one run",
+        )
+
+
+def jobs_of(scenario: str) -> list[Job]:
+    """Return the jobs that made what there is of a scenario, in the order of their start."""
+    jobs = set()
+    for record in (CHECKOUT / ".snakemake/metadata").glob("*"):
+        output = base64.urlsafe_b64decode(record.name).decode()
+        content = json.loads(record.read_text(encoding="utf-8"))
+        # The jobs of one rule are told apart to the millisecond, not so their several outputs.
+        if output.startswith((f"data/{scenario}/", f"results/{scenario}/")):
+            jobs.add(Job(round(content["starttime"], 1), round(content["endtime"], 1)))
+    return sorted(jobs)
+
+
+def longest_pause(jobs: list[Job]) -> float:
+    """Return the longest time in which no job ran, in seconds."""
+    pause, ended = 0.0, jobs[0].ended if jobs else 0.0
+    for job in jobs:
+        pause, ended = max(pause, job.begun - ended), max(ended, job.ended)
+    return pause
+
+
+def cpu_seconds(rule: str) -> float:
+    """Return the CPU time of all jobs of a rule, as Snakemake's benchmark files have it."""
+    total = 0.0
+    for path in (CHECKOUT / "logs/quickstart" / rule).rglob("*.tsv"):
+        with path.open(encoding="utf-8") as file:
+            total += sum(float(line["cpu_time"]) for line in csv.DictReader(file, delimiter="\t"))
+    return total
+
+
+def training_seconds() -> float:
+    """Return the core-seconds in the loops of all epochs: forward, backward, their batches."""
+    return sum(_loop_seconds(path.parent) for path in _records())
+
+
+def _records() -> Iterator[Path]:
+    return (CHECKOUT / "results/quickstart").glob(f"*/seed*/{RECORD_FILE}")
+
+
+def _loop_seconds(run: Path) -> float:
+    record = RunRecord.model_validate_json((run / RECORD_FILE).read_text(encoding="utf-8"))
+    return record.ranks * sum(epoch.seconds for epoch in read_history(run / HISTORY_FILE))

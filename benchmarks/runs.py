@@ -1,0 +1,83 @@
+"""Trainings of this project as a user starts them, and what other loops are timed with."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+from benchmarks.commands import CALOBATCH, CHECKOUT, PYTHON
+from benchmarks.inputs import Inputs
+from benchmarks.plan import Plan
+from calobatch.config.load import load_scenario
+from calobatch.config.models import Training
+from calobatch.layouts import layout_named
+from calobatch.train.history import HISTORY_FILE, Epoch, read_history
+
+TASKS = load_scenario("cms", folder=CHECKOUT / "config").tasks
+
+
+def settings(task: str, plan: Plan, ranks: int = 1, communicator: str = "horovod") -> Training:
+    """Return a task's training on CPUs, with the same batch on each rank however many there are."""
+    return (
+        TASKS[task]
+        .training()
+        .model_copy(
+            update={
+                "batch_size": plan.tasks[task].batch_a_rank,
+                "grow_batch_with_ranks": True,
+                "epochs": 1 + plan.epochs,
+                "ranks": ranks,
+                "communicator": communicator,
+                "device": "cpu",
+            }
+        )
+    )
+
+
+def store_of(task: str, plan: Plan, inputs: Inputs) -> Path:
+    """Return a store for a task."""
+    return inputs.store(layout_named(TASKS[task].dataset), plan.tasks[task].events)
+
+
+def train(task: str, training: Training, store: Path, inputs: Inputs) -> list[Epoch]:
+    """Train a task; return its history without the first epoch, which warms up."""
+    output = inputs.folder / "run"
+    shutil.rmtree(output, ignore_errors=True)
+    command = [CALOBATCH, "train", task, "--seed", "1", "--store", store, "--output", output]
+    launched(training.ranks, [*command, "--settings", training.model_dump_json()])
+    return read_history(output / HISTORY_FILE)[1:]
+
+
+def speeds(history: list[Epoch]) -> list[float]:
+    """Return the events/s of the training loop in each epoch."""
+    return [epoch.events_per_second for epoch in history]
+
+
+def joined(runs: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, list[float]]:
+    """Return the values of all runs of each name in one list."""
+    return {name: [*chain(*of_name)] for name, of_name in runs.items()}
+
+
+def fixed_batch(training: Training, store: Path, processes: int) -> list[float]:
+    """Return the events/s of a loop without data, on all processes that run it at once.
+
+    One value for each of as many windows as the training has epochs; the first one is left out.
+    """
+    script = [PYTHON, "-m", "benchmarks.fixed_batch", store, training.model_dump_json()]
+    lines = [json.loads(line) for line in launched(processes, script).splitlines()]
+    windows = zip(*lines, strict=True)
+    return [sum(of_processes) for of_processes in windows][1:]
+
+
+def launched(processes: int, command: list) -> str:
+    """Run a command as ranks of one thread; return what they print."""
+    launcher = [CALOBATCH, "launch", "-n", str(processes), *map(str, command)]
+    # The launcher says one thread as well; said here, it holds whatever the launcher does.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(launcher, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, launcher))[:300]} failed:\n{done.stderr[-2000:]}")
+    return done.stdout

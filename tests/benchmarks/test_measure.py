@@ -1,0 +1,73 @@
+import itertools
+
+import pytest
+
+from benchmarks.measure import Goal, compare, rate, take_turns
+
+
+def counted(calls, name):
+    """Return a work whose result counts how often it was done."""
+    numbers = itertools.count()
+
+    def work():
+        calls.append(name)
+        return float(next(numbers))
+
+    return work
+
+
+def test_warm_up_rounds_are_done_and_left_out():
+    calls = []
+    took = take_turns("test", {"ours": counted(calls, "ours")}, repeats=5, warm_up=2)
+    assert len(calls) == 7
+    assert took["ours"] == [2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+def test_works_take_turns_and_none_always_follows_the_same_one():
+    calls = []
+    works = {name: counted(calls, name) for name in "ab"}
+    take_turns("test", works, repeats=3, warm_up=1)
+    assert "".join(calls) == "abbaabba"
+
+
+def test_ratio_is_ours_over_theirs_round_by_round():
+    # Both slow down together in the last round: the ratio there is that of the others.
+    row = compare("ours", "peer", [20.0, 22.0, 2.0], [10.0, 10.0, 1.0], Goal(2.0))
+    assert (row.value, row.low, row.high) == pytest.approx((2.0, 2.0, 2.2))
+    assert (row.ours, row.theirs) == (20.0, 10.0)
+    assert row.reached
+
+
+def test_rounds_of_both_are_as_many():
+    with pytest.raises(ValueError, match="argument 2"):
+        compare("ours", "peer", [1.0, 2.0], [1.0], None)
+
+
+def test_rate_is_events_per_second(monkeypatch):
+    clock = iter([10.0, 14.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    assert rate(lambda: None, events=100)() == 25.0
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "reached"),
+    [
+        (Goal(0.9), 0.9, True),
+        (Goal(0.9), 0.89, False),
+        (Goal(1.3, at_most=True), 1.2, True),
+        (Goal(1.3, at_most=True), 1.4, False),
+        (None, 5.0, None),
+    ],
+)
+def test_goals_hold_in_their_direction(goal, value, reached):
+    assert compare("ours", "peer", [value], [1.0], goal).reached is reached
+
+
+def test_share_of_a_goal_is_more_where_it_is_passed():
+    assert Goal(2.0).share(4.0) == Goal(4.0, at_most=True).share(2.0) == 2.0
+
+
+def test_a_limit_is_passed_by_nothing_and_by_less():
+    limit = Goal(1.5, at_most=True)
+    assert limit.reached(-0.1)
+    assert limit.share(-0.1) == limit.share(0.0) == 100
