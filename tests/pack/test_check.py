@@ -3,8 +3,8 @@ import pytest
 
 from calobatch.errors import UserError
 from calobatch.layouts import ELECTRON_PHOTON
-from calobatch.pack.check import check_balance, check_block, check_labels
-from calobatch.pack.raw import Block
+from calobatch.pack.check import check_balance, check_labels, check_values
+from calobatch.pack.sparsify import sparsify
 
 
 @pytest.mark.parametrize("label", [2.0, -1.0, 0.5, np.nan, np.inf])
@@ -45,10 +45,11 @@ def test_a_value_not_finite_as_float32_is_refused_with_its_event(value, part):
     image_BCHW, scalars_BS = np.zeros((4, 2, 32, 32)), np.zeros((4, 2))
     {"image": image_BCHW, "scalars": scalars_BS}[part][2, 1] = value
     with pytest.raises(UserError, match=f"a.hdf5: .*not finite.*{part} of event 102.*leave"):
-        check_block(Block(image_BCHW, scalars_BS), 100, "a.hdf5")
+        check_values(sparsify(image_BCHW, 1e-3), scalars_BS, 100, "a.hdf5")
 
 
 @pytest.mark.filterwarnings("error")
 def test_the_largest_float32_is_accepted():
     largest = float(np.finfo(np.float32).max)
-    check_block(Block(np.full((1, 2, 32, 32), -largest), np.zeros((1, 0))), 0, "a.hdf5")
+    hits = sparsify(np.full((1, 2, 32, 32), -largest), 0.0)
+    check_values(hits, np.zeros((1, 0)), 0, "a.hdf5")

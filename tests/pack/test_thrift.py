@@ -1,3 +1,4 @@
+import re
 from contextlib import suppress
 
 import pytest
@@ -73,3 +74,33 @@ def test_types_that_parquet_has_not_are_refused(kind):
 def test_any_bytes_end_or_are_refused(data, kind):
     with suppress(IndexError, ValueError):
         assert thrift.end_of(data, Field(1, kind, 0)) > 0
+
+
+@pytest.mark.parametrize(("kind", "data"), VALUES.values(), ids=VALUES)
+def test_the_pattern_of_a_value_ends_where_the_value_does(kind, data):
+    value = bytes.fromhex(data) + b"\x15\x15"
+    pattern, end = thrift.pattern_of(value, 0, kind)
+    assert end == len(value) - 2
+    assert re.match(pattern, value, re.DOTALL).end() == end
+
+
+def test_a_pattern_takes_other_integers_and_texts_but_no_other_structure():
+    one = bytes.fromhex("1502" + "2603" + "18026162" + "00")  # two integers and a text of two
+    pattern, _ = thrift.pattern_of(one, 0, thrift.STRUCT, captured=3)
+    pattern = re.compile(pattern, re.DOTALL)
+    alike = bytes.fromhex("15ffff03" + "268080808001" + "1802000a" + "00")
+    found = pattern.fullmatch(alike)
+    assert found
+    assert thrift.read_integer(alike, found.start(1)) == (2**27, 10)
+    for other in ("1502" + "2603" + "1803616263" + "00", "1502" + "18026162" + "00"):
+        assert not pattern.match(bytes.fromhex(other))
+
+
+@given(st.binary(max_size=40), st.sampled_from([thrift.STRUCT, thrift.LIST]))
+def test_a_pattern_of_any_bytes_agrees_with_the_steps(data, kind):
+    with suppress(IndexError, ValueError):
+        end = thrift.end_of(data, Field(1, kind, 0))
+        if end <= len(data):
+            pattern, of_pattern = thrift.pattern_of(data, 0, kind)
+            assert of_pattern == end
+            assert re.match(pattern, data, re.DOTALL).end() == end

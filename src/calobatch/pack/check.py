@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.pack.raw import Block
+from calobatch.pack.sparsify import Hits
 
 # The public files are exactly balanced; a user's own selection may stray by this much, plus three
 # standard deviations of a random draw, so that a handful of events can be packed too.
@@ -42,13 +42,19 @@ def check_balance(labels: NDArray[np.floating], layout: Layout, dataset: str) ->
         )
 
 
-def check_block(block: Block, first_event: int, file: str) -> None:
-    """Refuse values that are not finite, or not once they are float32."""
-    for name, values in (("image", block.image_BCHW), ("scalars", block.scalars_BS)):
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(values.astype(np.float32, copy=False))
+def check_values(hits: Hits, scalars_BS: NDArray[np.float64], first_event: int, file: str) -> None:
+    """Refuse values that are not finite as float32; zeros need no check."""
+    event_of_hit = np.repeat(np.arange(len(hits.per_event)), hits.per_event)
+    with np.errstate(over="ignore"):
+        scalars = scalars_BS.astype(np.float32)
+    event_of_scalar = np.repeat(np.arange(len(scalars)), scalars.shape[1])
+    for name, values, events in (
+        ("image", hits.value, event_of_hit),
+        ("scalars", scalars.ravel(), event_of_scalar),
+    ):
+        finite = np.isfinite(values)
         if not finite.all():
-            event = int(np.argwhere(~finite)[0][0]) + first_event
+            event = int(events[~finite][0]) + first_event
             raise UserError(
                 f"{file}: a value that is not finite as float32 ({name} of event {event}); leave "
                 "the event out of the file, or fetch it again"

@@ -13,7 +13,7 @@ from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.fetch.pins import Expected
 from calobatch.layouts import Layout
-from calobatch.pack.check import check_balance, check_block, check_labels
+from calobatch.pack.check import check_balance, check_labels, check_values
 from calobatch.pack.identify import identify
 from calobatch.pack.raw import Piece, RawFile, open_raw
 from calobatch.pack.sparsify import Hits, sparsify
@@ -26,6 +26,8 @@ from calobatch.workers import map_in_order
 
 # 16 jets, 6 MB as the doubles of a parquet file; 366 crops, 3 MB.
 PIXELS_A_BLOCK = 750_000
+# To open a file takes as long as to decode a few events.
+BLOCKS_A_PIECE = 8
 # The hits of a piece of more blocks than this are too much for a worker to hold.
 BLOCKS_A_WORKER = 64
 
@@ -137,7 +139,7 @@ def _packed(
     """Yield all blocks, in order; they are the same whatever the number of workers."""
     events = max(PIXELS_A_BLOCK // layout.pixels, 1)
     pack_piece = partial(_pack_piece, events=events, zero_below=zero_below)
-    pieces = (piece for raw in raws for piece in raw.pieces(events))
+    pieces = (piece for raw in raws for piece in raw.pieces(BLOCKS_A_PIECE * events))
     long = BLOCKS_A_WORKER * events
     for is_long, run in groupby(pieces, lambda piece: piece.stop - piece.start > long):
         if is_long:
@@ -151,9 +153,10 @@ def _packed(
 def _pack_piece(piece: Piece, events: int, zero_below: float) -> Iterator[Packed]:
     first = piece.start
     for block in piece.blocks(events):
-        check_block(block, first, str(piece.path))
+        hits = sparsify(block.image_BCHW, zero_below)
+        check_values(hits, block.scalars_BS, first, str(piece.path))
         first += len(block.image_BCHW)
-        yield Packed(sparsify(block.image_BCHW, zero_below), block.scalars_BS)
+        yield Packed(hits, block.scalars_BS)
 
 
 def _listed(pack_piece: Callable[[Piece], Iterator[Packed]], piece: Piece) -> list[Packed]:

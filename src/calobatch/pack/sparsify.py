@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+WIDEST = 8  # bytes of a floating point number that has an integer of its size
+
 
 class Hits(NamedTuple):
     """Sparse events: event k has ``per_event[k]`` hits, one event after the other."""
@@ -19,10 +21,21 @@ def sparsify(image_BCHW: NDArray[np.floating], zero_below: float) -> Hits:
 
     Values smaller than ``zero_below`` in size are zero. Doubles are rounded to float32, which
     the public files were doubled from. A negative zero is kept: dense is the source bit for bit.
+    What is not a number is a hit.
     """
-    flat = np.ascontiguousarray(image_BCHW, dtype=np.float32).reshape(len(image_BCHW), -1)
-    kept = flat.view(np.uint32) != 0
+    events = len(image_BCHW)
+    flat_BP = np.ascontiguousarray(image_BCHW).reshape(events, -1)
+    if flat_BP.itemsize > WIDEST:
+        flat_BP = flat_BP.astype(np.float64)
+    # Only hits are touched from here on: they are few.
+    where = np.flatnonzero(flat_BP.view(f"u{flat_BP.itemsize}").ravel() != 0)
+    with np.errstate(over="ignore"):
+        value = flat_BP.ravel()[where].astype(np.float32)
+    kept = value.view(np.uint32) != 0
     if zero_below > 0:
-        kept &= np.abs(flat) >= np.float32(zero_below)
-    pixel = np.broadcast_to(np.arange(flat.shape[1], dtype=np.uint16), flat.shape)[kept]
-    return Hits(per_event=np.count_nonzero(kept, axis=1), pixel=pixel, value=flat[kept])
+        kept &= ~(np.abs(value) < np.float32(zero_below))
+    where, value = where[kept], value[kept]
+    first = np.arange(events + 1) * flat_BP.shape[1]
+    per_event = np.diff(np.searchsorted(where, first))
+    pixel = where - np.repeat(first[:-1], per_event)
+    return Hits(per_event=per_event, pixel=pixel.astype(np.uint16), value=value)

@@ -26,14 +26,15 @@ class RunningStatistics:
         counted = np.repeat(training, hits.per_event)
         channel = hits.pixel[counted] // (self.layout.height * self.layout.width)
         value = hits.value[counted].astype(np.float64)
-        channels = len(self.hits)
         self.events += int(training.sum())
-        # A negative zero is a hit, so that it is kept, and yet a zero.
-        self.hits += np.bincount(channel[value != 0], minlength=channels)
-        self.sum += np.bincount(channel, value, minlength=channels)
-        self.square += np.bincount(channel, value**2, minlength=channels)
-        np.minimum.at(self.minimum, channel, value)
-        np.maximum.at(self.maximum, channel, value)
+        for number in range(len(self.hits)):
+            of_channel = value[channel == number]
+            # A negative zero is a hit, so that it is kept, and yet a zero.
+            self.hits[number] += np.count_nonzero(of_channel)
+            self.sum[number] += of_channel.sum()
+            self.square[number] += of_channel @ of_channel
+            self.minimum[number] = of_channel.min(initial=self.minimum[number])
+            self.maximum[number] = of_channel.max(initial=self.maximum[number])
 
     def channels(self) -> tuple[ChannelStatistics, ...]:
         """Return the statistics over all pixels, zeros included."""
