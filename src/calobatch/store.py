@@ -152,15 +152,16 @@ def open_store(folder: Path) -> Store:
             f"{folder / EVENTS_FILE} has {batch.num_rows} events, its manifest {expected}; "
             "pack it again"
         )
-    scalars = [batch.column(scalar.name).to_numpy() for scalar in layout.scalars]
+    # Not to_numpy(), which imports pandas: half a second in each rank.
+    scalars = [np.from_dlpack(batch.column(scalar.name)) for scalar in layout.scalars]
     return Store(
         manifest=manifest,
         layout=layout,
-        start=hits.offsets.to_numpy(),
-        pixel=hits.values.field("pixel").to_numpy(),
-        value=hits.values.field("value").to_numpy(),
-        label=batch.column("label").to_numpy(),
-        split=batch.column("split").to_numpy(),
+        start=np.from_dlpack(hits.offsets),
+        pixel=np.from_dlpack(hits.values.field("pixel")),
+        value=np.from_dlpack(hits.values.field("value")),
+        label=np.from_dlpack(batch.column("label")),
+        split=np.from_dlpack(batch.column("split")),
         scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((batch.num_rows, 0)),
     )
 

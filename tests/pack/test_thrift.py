@@ -70,6 +70,11 @@ def test_types_that_parquet_has_not_are_refused(kind):
         thrift.end_of(b"\0" * 20, Field(1, kind, 0))
 
 
+def test_a_list_that_is_longer_than_the_data_is_refused_at_once():
+    with pytest.raises(ValueError, match="elements in 0 bytes"):
+        thrift.end_of(bytes.fromhex("f380d3e129"), Field(1, thrift.LIST, 0))
+
+
 @given(st.binary(max_size=40), st.sampled_from([thrift.STRUCT, thrift.LIST]))
 def test_any_bytes_end_or_are_refused(data, kind):
     with suppress(IndexError, ValueError):

@@ -129,7 +129,8 @@ class ParquetPiece:
         events = len(lists)
         for length in self.layout.shape:
             self._refuse_nulls(lists, self.layout.image_key)
-            counts = np.diff(lists.offsets.to_numpy())
+            # Not to_numpy(), which imports pandas: half a second in each worker.
+            counts = np.diff(np.from_dlpack(lists.offsets))
             if np.any(counts != length):
                 raise UserError(
                     f"{self.path}: {self.layout.image_key} has a list of "
@@ -137,13 +138,13 @@ class ParquetPiece:
                 )
             lists = lists.flatten()
         self._refuse_nulls(lists, self.layout.image_key)
-        values: NDArray[np.floating] = lists.to_numpy()
+        values: NDArray[np.floating] = np.from_dlpack(lists)
         return values.reshape(events, *self.layout.shape)
 
     def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
         column = batch.column(name)
         self._refuse_nulls(column, name)
-        values: NDArray[np.float64] = column.to_numpy().astype(np.float64)
+        values: NDArray[np.float64] = np.from_dlpack(column).astype(np.float64)
         return values
 
     def _refuse_nulls(self, values: pa.Array, name: str) -> None:

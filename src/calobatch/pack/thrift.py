@@ -96,7 +96,7 @@ def _pattern_of_struct(data: bytes, at: int, captured: int) -> tuple[bytes, int]
 
 
 def _pattern_of_list(data: bytes, at: int) -> tuple[bytes, int]:
-    length, kind, first = read_list(data, at)
+    length, kind, first = _elements(data, at)
     pattern, at = re.escape(data[at:first]), first
     if kind in (TRUE, FALSE):
         return pattern + b".{%d}" % length, at + length
@@ -132,12 +132,20 @@ def _skip_struct(data: bytes, at: int) -> int:
 
 
 def _skip_list(data: bytes, at: int) -> int:
-    length, kind, at = read_list(data, at)
+    length, kind, at = _elements(data, at)
     if kind in (TRUE, FALSE):
         return at + length
     for _ in range(length):
         at = _skip(data, at, kind)
     return at
+
+
+def _elements(data: bytes, at: int) -> tuple[int, int, int]:
+    """Read the header of a list; each of its elements takes at least a byte."""
+    length, kind, at = read_list(data, at)
+    if length > len(data) - at:
+        raise ValueError(f"a list of {length} elements in {len(data) - at} bytes")
+    return length, kind, at
 
 
 def _skip_varint(data: bytes, at: int) -> int:
