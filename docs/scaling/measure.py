@@ -80,8 +80,8 @@ def on_this_machine(ranks: int, nodes: int, module: Sequence[str]) -> None:
 def on_the_cluster(ranks: int, nodes: int, module: Sequence[str]) -> None:
     """Run `python -m MODULE ...` as ranks of a job of SLURM, in the image of trainings."""
     site = read_site()
-    shape = Geometry(nodes, ranks // nodes, 0)
-    per_core = memory(TRAINING_MB, 1, shape.ranks_per_node * site.cpus_per_rank, site)
+    shape = Geometry(nodes, ranks // nodes, 0, site.cpus_per_rank)
+    per_core = memory(TRAINING_MB, 1, shape.cpus_per_node, site)
     options = job_options(shape, site, JOB_MINUTES, per_core)
     contain = ["-m", "calobatch.cli", "contain", "train", "--", "python", "-m"]
     answer = run_trial(options, [*contain, *module], site, PATIENCE_SECONDS, JOB_SECONDS)
@@ -147,7 +147,7 @@ def measure(options: argparse.Namespace) -> None:
     tasks = options.tasks or list(scenario.tasks)
     require_stores(scenario, tasks, options.scenario)
     start: Start = on_the_cluster if options.slurm else on_this_machine
-    shapes = layouts(options.ranks, (1, 2) if options.slurm else (1,))
+    shapes = layouts(options.ranks, options.nodes if options.slurm else (1,))
     cases = [
         case for task in tasks for case in cases_of(task, scenario.tasks[task].batch_size, shapes)
     ]
@@ -224,6 +224,7 @@ def main() -> None:
     parser.add_argument("--scenario", default=SCENARIO)
     parser.add_argument("--tasks", nargs="+")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2], help="with --slurm")
     parser.add_argument("--machine", default=socket.gethostname(), help="in words, for the page")
     parser.add_argument(
         "--shared-cores", type=int, default=0, help="cores of all nodes together, if they share"
