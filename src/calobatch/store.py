@@ -26,6 +26,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from calobatch.arrow_view import view
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.layouts import Layout, layout_named
@@ -152,16 +153,15 @@ def open_store(folder: Path) -> Store:
             f"{folder / EVENTS_FILE} has {batch.num_rows} events, its manifest {expected}; "
             "pack it again"
         )
-    # Not to_numpy(), which imports pandas: half a second in each rank.
-    scalars = [np.from_dlpack(batch.column(scalar.name)) for scalar in layout.scalars]
+    scalars = [view(batch.column(scalar.name)) for scalar in layout.scalars]
     return Store(
         manifest=manifest,
         layout=layout,
-        start=np.from_dlpack(hits.offsets),
-        pixel=np.from_dlpack(hits.values.field("pixel")),
-        value=np.from_dlpack(hits.values.field("value")),
-        label=np.from_dlpack(batch.column("label")),
-        split=np.from_dlpack(batch.column("split")),
+        start=view(hits.offsets),
+        pixel=view(hits.values.field("pixel")),
+        value=view(hits.values.field("value")),
+        label=view(batch.column("label")),
+        split=view(batch.column("split")),
         scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((batch.num_rows, 0)),
     )
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from calobatch.arrow_view import view
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.footer import Footer, decoded
@@ -129,8 +130,7 @@ class ParquetPiece:
         events = len(lists)
         for length in self.layout.shape:
             self._refuse_nulls(lists, self.layout.image_key)
-            # Not to_numpy(), which imports pandas: half a second in each worker.
-            counts = np.diff(np.from_dlpack(lists.offsets))
+            counts = np.diff(view(lists.offsets))
             if np.any(counts != length):
                 raise UserError(
                     f"{self.path}: {self.layout.image_key} has a list of "
@@ -138,13 +138,13 @@ class ParquetPiece:
                 )
             lists = lists.flatten()
         self._refuse_nulls(lists, self.layout.image_key)
-        values: NDArray[np.floating] = np.from_dlpack(lists)
+        values: NDArray[np.floating] = view(lists)
         return values.reshape(events, *self.layout.shape)
 
     def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
         column = batch.column(name)
         self._refuse_nulls(column, name)
-        values: NDArray[np.float64] = np.from_dlpack(column).astype(np.float64)
+        values: NDArray[np.float64] = view(column).astype(np.float64)
         return values
 
     def _refuse_nulls(self, values: pa.Array, name: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import torch
 
-PHASES = ("data", "compute", "communication")
+from calobatch.train.throughput import PHASES
+
 Seconds = dict[str, float]
 
 

@@ -31,6 +31,7 @@ from calobatch.models.build import (
 from calobatch.progress import Progress
 from calobatch.provenance import provenance
 from calobatch.store import Store, open_store
+from calobatch.train.account import account
 from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.augment import draw_moves
 from calobatch.train.batches import BatchMaker, one_ahead
@@ -53,7 +54,6 @@ from calobatch.train.record import RECORD_FILE, RunRecord
 from calobatch.train.score import score_events
 from calobatch.train.stop import StopRequest
 from calobatch.train.stopwatch import Seconds, Stopwatch, added_up
-from calobatch.train.throughput import throughput
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -241,7 +241,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     model.load_state_dict(best_model)
     scores = score_events(model, maker, np.arange(len(store)), communicator)
     hosts = communicator.allgather(origin.host)
-    speed = throughput(events_done, added_up(readings), meter, device, communicator)
+    speed = account(events_done, added_up(readings), meter, device, communicator)
     if communicator.rank == 0:
         record = RunRecord(
             task=task,
