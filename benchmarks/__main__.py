@@ -17,7 +17,8 @@ from benchmarks.plan import SMALL, Plan
 from benchmarks.table import table
 
 SUBJECTS = (
-    "start", "pack", "memory", "store_size", "batches", "epoch", "training", "quickstart",
+    "start", "pack", "memory", "store_size", "batches", "epoch", "training", "options",
+    "quickstart",
 )  # fmt: skip
 FOLDER = Path(__file__).resolve().parent
 CACHE = FOLDER.parent / ".cache/bench"

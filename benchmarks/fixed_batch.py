@@ -1,6 +1,6 @@
 """A bare training loop on one batch in memory: no loader, no ranks that talk, no log.
 
-`python -m benchmarks.fixed_batch STORE SETTINGS` prints the events/s of each window as a list.
+`python -m benchmarks.fixed_batch STORE SETTINGS [compiled]` prints the events/s of each window.
 """
 
 import json
@@ -14,24 +14,29 @@ from torch.nn import functional
 from calobatch.config.models import Training
 from calobatch.models.build import build_model, input_names
 from calobatch.store import open_store
+from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.batches import BatchMaker
 from calobatch.train.train import OPTIMIZERS
 
 SECONDS_A_WINDOW = 1.5
 
 
-def main(store_folder: str, settings: str) -> None:
+def main(store_folder: str, settings: str, how: str = "") -> None:
     """Run the loop for as many windows as there are epochs, and print their events/s."""
     training = Training.model_validate_json(settings)
+    keep_freed_memory()
     store = open_store(Path(store_folder))
     torch.manual_seed(1)
     model = build_model(training.model, store.layout, training.model_options)
+    names = input_names(model)
     # The same work at any rate; but a batch that is learnt by heart leaves denormal gradients, and
     # a processor is slow on those.
     optimizer = OPTIMIZERS[training.optimizer](
-        model.parameters(), lr=0.0, weight_decay=training.weight_decay
+        model.parameters(), lr=0.0, weight_decay=training.weight_decay, fused=True
     )
-    maker = BatchMaker(store, input_names(model), torch.device("cpu"))
+    if how == "compiled":
+        model = torch.compile(model)
+    maker = BatchMaker(store, names, torch.device("cpu"))
     inputs, label_B = maker.batch(store.events_of("train")[: training.batch_size])
 
     def step() -> None:

@@ -40,11 +40,11 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
         )
     else:
         wall = max(job.ended for job in jobs) - min(job.begun for job in jobs)
-        useful = (cpu_seconds("simulate") + cpu_seconds("pack") + training_seconds()) / CORES
+        useful = (cpu_seconds("simulate") + cpu_seconds("pack") + compute_seconds()) / CORES
         times = wall / useful
         yield Row(
             WHAT,
-            "simulate, pack and training loops alone",
+            "simulate, pack, forward and backward alone",
             "s",
             wall,
             useful,
@@ -85,15 +85,15 @@ def cpu_seconds(rule: str) -> float:
     return total
 
 
-def training_seconds() -> float:
-    """Return the core-seconds in the loops of all epochs: forward, backward, their batches."""
-    return sum(_loop_seconds(path.parent) for path in _records())
+def compute_seconds() -> float:
+    """Return the core-seconds in which all ranks computed: forward, backward, the optimizer."""
+    return sum(_compute_seconds(path.parent) for path in _records())
 
 
 def _records() -> Iterator[Path]:
     return (CHECKOUT / "results/quickstart").glob(f"*/seed*/{RECORD_FILE}")
 
 
-def _loop_seconds(run: Path) -> float:
+def _compute_seconds(run: Path) -> float:
     record = RunRecord.model_validate_json((run / RECORD_FILE).read_text(encoding="utf-8"))
-    return record.ranks * sum(epoch.seconds for epoch in read_history(run / HISTORY_FILE))
+    return record.ranks * sum(epoch.compute_seconds for epoch in read_history(run / HISTORY_FILE))

@@ -61,12 +61,15 @@ def joined(runs: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, list[floa
     return {name: [*chain(*of_name)] for name, of_name in runs.items()}
 
 
-def fixed_batch(training: Training, store: Path, processes: int) -> list[float]:
+def fixed_batch(
+    training: Training, store: Path, processes: int, *, compiled: bool = False
+) -> list[float]:
     """Return the events/s of a loop without data, on all processes that run it at once.
 
     One value for each of as many windows as the training has epochs; the first one is left out.
     """
     script = [PYTHON, "-m", "benchmarks.fixed_batch", store, training.model_dump_json()]
+    script += ["compiled"] if compiled else []
     lines = [json.loads(line) for line in launched(processes, script).splitlines()]
     windows = zip(*lines, strict=True)
     return [sum(of_processes) for of_processes in windows][1:]

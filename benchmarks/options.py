@@ -1,0 +1,87 @@
+"""What each option of a training gives on this machine, beside the defaults."""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from benchmarks.inputs import Inputs
+from benchmarks.measure import Row, compare, take_turns
+from benchmarks.plan import CORES, Plan
+from benchmarks.runs import fixed_batch, joined, settings, speeds, store_of, train
+from calobatch.config.models import Training
+
+DEFAULTS = f"the defaults, {CORES} ranks"
+# Settings by the name of the row. The ViT has the largest gradients and the largest products.
+CHANGES = {
+    "electron_photon_cnn": {
+        "channels_last": {"channels_last": True},
+        "precision: bfloat16": {"precision": "bfloat16"},
+        "compress_gradients": {"compress_gradients": True},
+        "passes_per_step: 4": {"passes_per_step": 4},
+        f"1 rank, threads: {CORES}": {"ranks": 1, "threads": CORES, "grow_batch_with_ranks": False},
+    },
+    "electron_photon_vit": {
+        "precision: bfloat16": {"precision": "bfloat16"},
+        "compress_gradients": {"compress_gradients": True},
+    },
+}
+# Horovod joins what is ready within a cycle. There is nothing to join, and no threshold to choose:
+# gradients are one tensor.
+CYCLES_MILLISECONDS = ("1", "2", "10")
+
+
+def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+    """Yield a row for each option; none has a goal."""
+    for task in CHANGES:
+        yield from _of_task(task, plan, inputs)
+    yield from _compiled("electron_photon_cnn", plan, inputs)
+
+
+def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
+    store, plain = store_of(task, plan, inputs), settings(task, plan, ranks=CORES)
+    works: dict[str, Callable[[], list[float]]] = {
+        DEFAULTS: partial(_speeds, task, plain, store, inputs)
+    }
+    for name, changes in CHANGES[task].items():
+        changed = plain.model_copy(update=_with_whole_batch(plain, changes))
+        works[name] = partial(_speeds, task, changed, store, inputs)
+    if task == next(iter(CHANGES)):
+        for cycle in CYCLES_MILLISECONDS:
+            works[f"Horovod's cycle of {cycle} ms"] = partial(
+                _speeds, task, plain, store, inputs, cycle
+            )
+    took = joined(take_turns(f"options of {task}", works, plan.rounds, warm_up=0))
+    for name in [*took][1:]:
+        yield compare(f"{name}, {task}", DEFAULTS, took[name], took[DEFAULTS], None)
+
+
+def _with_whole_batch(plain: Training, changes: dict[str, object]) -> dict[str, object]:
+    """Return the changes, and with fewer ranks the batch of all of them."""
+    if changes.get("grow_batch_with_ranks", True):
+        return changes
+    return changes | {"batch_size": plain.batch_size * plain.ranks}
+
+
+def _speeds(
+    task: str, training: Training, store: Path, inputs: Inputs, cycle: str = ""
+) -> list[float]:
+    if not cycle:
+        return speeds(train(task, training, store, inputs))
+    os.environ["HOROVOD_CYCLE_TIME"] = cycle
+    try:
+        return speeds(train(task, training, store, inputs))
+    finally:
+        del os.environ["HOROVOD_CYCLE_TIME"]
+
+
+def _compiled(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
+    """No option of a training: a compiler would have to be in the image. A bare loop is timed."""
+    store, one = store_of(task, plan, inputs), settings(task, plan, ranks=1)
+    works = {
+        "as it is": partial(fixed_batch, one, store, processes=1),
+        "compiled": partial(fixed_batch, one, store, processes=1, compiled=True),
+    }
+    took = joined(take_turns(f"torch.compile of {task}", works, plan.rounds, warm_up=0))
+    what = f"torch.compile, {task}, a bare loop"
+    yield compare(what, "not compiled", took["compiled"], took["as it is"], None)
