@@ -76,6 +76,7 @@ def _lines(results: Results) -> list[Row | Skipped]:
 
 def _write(folder: Path, machine: dict[str, Any], results: Results) -> str:
     from benchmarks.chart import draw
+    from benchmarks.readme import update
 
     content = {
         "machine": machine,
@@ -83,6 +84,8 @@ def _write(folder: Path, machine: dict[str, Any], results: Results) -> str:
     }
     text, picture = folder / "results.json", folder / "ratios.png"
     text.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if folder == FOLDER:
+        update(FOLDER.parent / "README.md", json.loads(text.read_text(encoding="utf-8")))
     rows = [line for line in _lines(results) if isinstance(line, Row)]
     draw(rows, picture, f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}")
     return f"{text}, {picture}"

@@ -3,9 +3,10 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 
-from calobatch.train.batches import BatchMaker
+from calobatch.train.batches import BatchMaker, one_ahead
 
 CPU = torch.device("cpu")
 
@@ -53,3 +54,34 @@ def test_a_batch_has_the_inputs_that_the_model_names_in_its_order(packed_jets):
     assert scalars_BS.shape == (3, 2)
     assert torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(events)))
     assert label_B.tolist() == packed_jets.label[events].tolist()
+
+
+def test_a_batch_is_good_until_the_one_after_the_next(packed_jets):
+    maker = BatchMaker(packed_jets, ("image",), CPU)
+    first, second, third = (np.array(events) for events in ([0, 1, 2], [3, 4], [5]))
+    (image_BCHW,), _ = maker.batch(first)
+    maker.batch(second)
+    assert torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(first)))
+    maker.batch(third)
+    assert not torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(first)))
+
+
+def test_batches_made_ahead_are_those_asked_for_in_order(packed_crops):
+    maker = BatchMaker(packed_crops, ("image",), CPU)
+    events = np.random.default_rng(1).permutation(len(packed_crops))
+    parts = [part for part in np.array_split(events, 7) if len(part)]
+    found = [batch.inputs[0].clone() for batch in one_ahead(maker.batch, parts)]
+    assert torch.equal(torch.cat(found), torch.from_numpy(packed_crops.dense(events)))
+    assert list(one_ahead(maker.batch, [])) == []
+
+
+def test_what_goes_wrong_ahead_is_raised_where_the_batch_is_asked_for():
+    def make(number):
+        if number == 2:
+            raise OSError("gone")
+        return number
+
+    batches = one_ahead(make, [0, 1, 2, 3])
+    assert [next(batches), next(batches)] == [0, 1]
+    with pytest.raises(OSError, match="gone"):
+        next(batches)

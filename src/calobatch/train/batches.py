@@ -1,7 +1,7 @@
 """Batches on the training device, assembled whole from the store into buffers that are reused."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
 from typing import NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from calobatch.train.augment import move_targets
 from calobatch.train.images import images_for
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class Batch(NamedTuple):
@@ -76,14 +77,16 @@ def standardised_scalars(store: Store) -> NDArray[np.float32]:
     return np.asarray((store.scalars_BS - mean) / std, dtype=np.float32)
 
 
-def one_ahead(make: Callable[[Item], Batch], items: Iterable[Item]) -> Iterator[Batch]:
+def one_ahead(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
     """Yield ``make(item)`` of each item; a thread makes the next one while one is in use."""
     with ThreadPoolExecutor(1, "batches") as thread:
-        waiting = None
+        waiting: Future[Made] | None = None
         for item in items:
-            made = waiting.result() if waiting else None
+            if waiting is None:
+                waiting = thread.submit(make, item)
+                continue
+            made = waiting.result()
             waiting = thread.submit(make, item)
-            if made:
-                yield made
-        if waiting:
+            yield made
+        if waiting is not None:
             yield waiting.result()

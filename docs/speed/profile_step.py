@@ -1,0 +1,71 @@
+"""Where a training step spends its time: `python docs/speed/profile_step.py STORE TASK`.
+
+With a CHECKOUT of another commit as third argument, that one is profiled.
+"""
+
+import sys
+from pathlib import Path
+
+if len(sys.argv) > 3:
+    sys.path.insert(0, str(Path(sys.argv[3]) / "src"))
+
+import time
+
+import torch
+from torch.nn import functional
+from torch.profiler import profile
+
+from calobatch.communicator.placement import Placement
+from calobatch.config.load import load_scenario
+from calobatch.models.build import build_model, input_names
+from calobatch.store import open_store
+from calobatch.train.batches import BatchMaker
+from calobatch.train.device import choose_device
+from calobatch.train.train import OPTIMIZERS
+
+STEPS, WARM_UP = 20, 5
+SHOWN = 10
+
+
+def main(store_folder: str, task_name: str) -> None:
+    """Print the milliseconds of a step, and those of the operations that take most."""
+    task = load_scenario("cms").tasks[task_name]
+    try:  # newer than the code that is compared with
+        from calobatch.train.allocator import keep_freed_memory
+
+        keep_freed_memory()
+        fused = {"fused": True}
+    except ImportError:
+        fused = {}
+    device = choose_device(Placement(), "cpu")
+    store = open_store(Path(store_folder))
+    torch.manual_seed(1)
+    model = build_model(task.model, store.layout, task.model_options)
+    optimizer = OPTIMIZERS[task.optimizer](model.parameters(), lr=task.learning_rate, **fused)
+    maker = BatchMaker(store, input_names(model), device)
+    training = store.events_of("train")
+
+    def step(number: int) -> None:
+        first = number * task.batch_size % (len(training) - task.batch_size)
+        batch = maker.batch(training[first : first + task.batch_size])
+        optimizer.zero_grad()
+        functional.cross_entropy(model(*batch.inputs), batch.label_B).backward()
+        optimizer.step()
+
+    for number in range(WARM_UP):
+        step(number)
+    begun = time.perf_counter()
+    for number in range(STEPS):
+        step(number)
+    alone = (time.perf_counter() - begun) / STEPS
+    with profile() as profiled:
+        for number in range(STEPS):
+            step(number)
+    print(f"{task_name}: {1000 * alone:.1f} ms a step of {task.batch_size} events, one thread")
+    operations = sorted(profiled.key_averages(), key=lambda o: -o.self_cpu_time_total)
+    for operation in operations[:SHOWN]:
+        print(f"{operation.self_cpu_time_total / 1000 / STEPS:8.2f} ms  {operation.key}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

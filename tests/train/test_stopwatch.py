@@ -1,0 +1,30 @@
+import time
+
+import pytest
+import torch
+
+from calobatch.train.stopwatch import PHASES, Stopwatch, added_up
+
+
+def test_laps_add_up_to_the_time_that_passed_and_a_start_belongs_to_none():
+    stopwatch = Stopwatch(torch.device("cpu"))
+    time.sleep(0.02)
+    stopwatch.start()
+    begun = time.perf_counter()
+    for _ in range(3):
+        for phase in PHASES:
+            time.sleep(0.002)
+            stopwatch.lap(phase)
+    passed = time.perf_counter() - begun
+    read = stopwatch.read()
+    assert sum(read.values()) == pytest.approx(passed, abs=2e-3)
+    assert all(seconds >= 0.006 for seconds in read.values())
+
+
+def test_a_reading_begins_anew():
+    stopwatch = Stopwatch(torch.device("cpu"))
+    stopwatch.lap("data")
+    first = stopwatch.read()
+    assert first["data"] > 0
+    assert stopwatch.read() == dict.fromkeys(PHASES, 0.0)
+    assert added_up([first, first])["data"] == 2 * first["data"]
