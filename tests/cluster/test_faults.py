@@ -6,12 +6,11 @@ node that is gone, a head process that is gone.
 
 import json
 import shutil
-import time
 
 import pytest
 
 from tests.checkout import CHECKOUT, Workflow
-from tests.cluster.testbed import SITE
+from tests.cluster.testbed import SITE, wait_until
 
 TASK = "electron_photon_cnn"
 # A user's own model: slow without a load on the machine, with random numbers and buffers to keep.
@@ -29,7 +28,6 @@ RUN = (
     # Of the memory that trainings ask for one would fill a node: all three run at once.
     " --set-resources train:mem_mb_per_cpu=1500"
 )
-PATIENCE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +63,6 @@ def predictions(place, seed):
 
 def record(place, seed):
     return json.loads((place.folder / f"results/faults/{TASK}/seed{seed}/run.json").read_text())
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS} s for {what}"
-        time.sleep(1)
-    return found
 
 
 def job_of(testbed, seed):

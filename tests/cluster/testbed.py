@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -13,6 +14,16 @@ gpus_per_node: 2
 cpus_per_node: 4
 mb_per_node: 8000
 """
+PATIENCE_SECONDS = 300
+
+
+def wait_until(condition, what):
+    """Return what ``condition`` returns as soon as that is something; fail after a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS} s for {what}"
+        time.sleep(1)
+    return found
 
 
 class Testbed:
