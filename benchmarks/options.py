@@ -32,7 +32,7 @@ CYCLES_MILLISECONDS = ("1", "2", "10")
 
 
 def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    """Yield a row for each option; none has a goal."""
+    """Yield a row for each option, of one start with several epochs; none has a goal."""
     for task in CHANGES:
         yield from _of_task(task, plan, inputs)
     yield from _compiled("electron_photon_cnn", plan, inputs)
@@ -51,7 +51,7 @@ def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
             works[f"Horovod's cycle of {cycle} ms"] = partial(
                 _speeds, task, plain, store, inputs, cycle
             )
-    took = joined(take_turns(f"options of {task}", works, plan.rounds, warm_up=0))
+    took = joined(take_turns(f"options of {task}", works, repeats=1, warm_up=0))
     for name in [*took][1:]:
         yield compare(f"{name}, {task}", DEFAULTS, took[name], took[DEFAULTS], None)
 
@@ -82,6 +82,6 @@ def _compiled(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
         "as it is": partial(fixed_batch, one, store, processes=1),
         "compiled": partial(fixed_batch, one, store, processes=1, compiled=True),
     }
-    took = joined(take_turns(f"torch.compile of {task}", works, plan.rounds, warm_up=0))
+    took = joined(take_turns(f"torch.compile of {task}", works, repeats=1, warm_up=0))
     what = f"torch.compile, {task}, a bare loop"
     yield compare(what, "not compiled", took["compiled"], took["as it is"], None)

@@ -21,8 +21,8 @@ class Plan:
     """Numbers of events and of repeats; an ``x8`` input is eight times one of the others."""
 
     repeats: int = REPEATS
-    jets: int = 4_500
-    jets_x8: int = 36_000  # a public file has as many
+    jets: int = 3_000
+    jets_x8: int = 24_000
     crops: int = 30_000
     crops_x8: int = 240_000
     slow_jets: int = 16  # for loops over pixels

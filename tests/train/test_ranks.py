@@ -31,6 +31,13 @@ def run(settings, store, output):
     subprocess.run(command(settings, store, output), check=True, timeout=120)
 
 
+def catches(pid, number):
+    """Whether a process has a handler for a signal, as the kernel has it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return int(caught.split()[1], 16) >> (number - 1) & 1
+
+
 def scores(output):
     return {name: p.score for name, p in read_predictions(output / "predictions.parquet").items()}
 
@@ -146,7 +153,8 @@ def test_a_request_to_stop_before_the_first_epoch_is_no_failure(crops_store, und
         command(settings, crops_store, tmp_path), stderr=subprocess.PIPE, text=True
     )
     wait_until(lambda: len(children_of(first.pid)) == 2)
-    time.sleep(0.5)  # time to start Python, not to import torch
+    # They listen from the start, and have torch still to import.
+    wait_until(lambda: all(catches(rank, signal.SIGUSR1) for rank in children_of(first.pid)))
     first.send_signal(signal.SIGUSR1)
     _, message = first.communicate(timeout=60)
     assert first.returncode == 75
