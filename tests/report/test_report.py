@@ -189,3 +189,35 @@ def test_a_missing_store_is_named(results, tmp_path):
     crops_only = results._replace(stores=results.stores[:1])
     with pytest.raises(UserError, match="quark_gluon, whose store is not among --stores"):
         crops_only.page(tmp_path / "page.html")
+
+
+def speed_table(page):
+    return next(table for table in page.all("table") if "Communication" in table.text)
+
+
+def test_what_the_time_of_each_run_went_to_is_shown(page, results):
+    rows = speed_table(page).all("tr")
+    assert len(rows) == 1 + len(results.runs)
+    for run, row in zip(results.runs, rows[1:], strict=True):
+        shares = read_record(run).throughput.shares
+        assert sum(shares.values()) == pytest.approx(1)
+        for share in shares.values():
+            assert f"{100 * share:.3g}" in row.text
+
+
+def test_meters_of_gpus_are_shown_where_there_are_gpus(page, results, tmp_path):
+    assert "GPU energy" not in speed_table(page).text
+    run = results.runs[0]
+    moved = tmp_path / run.parent.name / run.name
+    shutil.copytree(run, moved)
+    record = json.loads((moved / "run.json").read_text())
+    record["throughput"] |= {
+        "gpu_peak_memory_mb": 2000.0,
+        "gpu_utilisation": 0.75,
+        "gpu_energy_joules": 7200.0,
+    }
+    (moved / "run.json").write_text(json.dumps(record))
+    with_gpu = results._replace(runs=[moved, *results.runs[1:]])
+    text = speed_table(read_page(with_gpu.page(tmp_path / "report.html"))).text
+    for shown in ("GPU energy", "2\N{NARROW NO-BREAK SPACE}GB", "75", "2 Wh", "no meter"):
+        assert shown in text

@@ -67,13 +67,20 @@ def test_two_runs_of_two_horovod_ranks_give_identical_predictions(
     assert read_record(tmp_path).ranks == 2
 
 
-@pytest.mark.parametrize(("communicator", "ranks"), [("torch", 2), ("single", 1)])
-def test_every_back_end_trains_the_same_model(
-    crops_store, undisturbed, tmp_path, communicator, ranks
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"communicator": "torch"},
+        {"communicator": "single", "ranks": 1},
+        {"channels_last": True, "passes_per_step": 2},
+    ],
+)
+def test_every_back_end_and_layout_trains_the_same_model(
+    crops_store, undisturbed, tmp_path, changes
 ):
     """Ranks share one batch, so only the order of sums differs."""
     settings, output = undisturbed
-    other = settings.model_copy(update={"communicator": communicator, "ranks": ranks})
+    other = settings.model_copy(update=changes)
     run(other, crops_store, tmp_path)
     for name, of_split in scores(output).items():
         np.testing.assert_allclose(scores(tmp_path)[name], of_split, atol=2e-3)

@@ -26,6 +26,8 @@ class Gradients:
 
     def add_up(self, communicator: Communicator, *, compress: bool) -> None:
         """Overwrite them with their sum over ranks; ``compress``: sent in half precision."""
+        if communicator.size == 1:  # even alone, Horovod would wait for its cycle
+            return
         if not compress:
             communicator.sum_tensor(self.flat)
             return

@@ -85,15 +85,13 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
         )
     torch.manual_seed(seed)
     layout_in_memory = torch.channels_last if settings.channels_last else torch.contiguous_format
-    model = build_model(settings.model, store.layout, settings.model_options)
-    model = model.to(device, memory_format=layout_in_memory)  # type: ignore[call-overload]
+    model = build_model(settings.model, store.layout, settings.model_options).to(device)
     optimizer = OPTIMIZERS[settings.optimizer](
         model.parameters(),
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
         fused=True,
     )
-    gradients = Gradients(model)
     maker = BatchMaker(store, input_names(model), device, settings.augmentation, layout_in_memory)
     schedule = LearningRate(settings, place.size)
     batch_size = settings.batch_size * (place.size if settings.grow_batch_with_ranks else 1)
@@ -105,6 +103,9 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
 
     communicator = connect(settings.communicator, place, device)
     communicator.broadcast_tensors(model.state_dict().values())
+    # Not before: Horovod sends only what is contiguous.
+    model.to(memory_format=layout_in_memory)  # type: ignore[call-overload]
+    gradients = Gradients(model)
     checkpoint_path = output / "checkpoint" / "state.pt"
     checkpoint = _agreed_checkpoint(checkpoint_path, identity, communicator)
     history: list[Epoch] = []
