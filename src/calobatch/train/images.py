@@ -55,7 +55,8 @@ class MappedImages:
             self._write_on_the_cpu(events, move_B, image_BP)
             return
         if self.pinned_BP.numel() < image_BP.numel():
-            self.pinned_BP = torch.empty(image_BP.shape, pin_memory=True)
+            with torch.cuda.device(image_BP.device):  # a thread of its own begins with GPU 0
+                self.pinned_BP = torch.empty(image_BP.shape, pin_memory=True)
         pinned_BP = self.pinned_BP[: len(events)]
         self._write_on_the_cpu(events, move_B, pinned_BP)
         image_BP.copy_(pinned_BP)  # waits, so that the next batch may overwrite what was copied
