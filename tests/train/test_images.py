@@ -37,7 +37,7 @@ def test_every_tier_gives_the_packed_images_bit_for_bit(name, request):
 def test_every_tier_moves_images_alike(name, request):
     store = request.getfixturevalue(name)
     events = np.arange(len(store))
-    move = draw_moves(len(store), EVERY_MOVE.moves, seed=3, epoch=1)
+    move = draw_moves(len(store), EVERY_MOVE, seed=3, epoch=1)
     mapped, resident = tiers(store, move_targets(store.layout, EVERY_MOVE))
     np.testing.assert_array_equal(
         written(mapped, events, move, store.layout.pixels).view(np.uint32),
@@ -73,8 +73,8 @@ def test_a_shift_moves_the_image_and_drops_what_leaves_it(packed_crops):
 
 
 def test_moves_depend_on_seed_and_epoch_and_are_all_drawn():
-    drawn = draw_moves(5_000, EVERY_MOVE.moves, seed=1, epoch=1)
+    drawn = draw_moves(5_000, EVERY_MOVE, seed=1, epoch=1)
     assert set(drawn) == set(range(EVERY_MOVE.moves)) == set(range(100))
-    np.testing.assert_array_equal(drawn, draw_moves(5_000, EVERY_MOVE.moves, seed=1, epoch=1))
-    assert np.any(drawn != draw_moves(5_000, EVERY_MOVE.moves, seed=1, epoch=2))
-    assert np.any(drawn != draw_moves(5_000, EVERY_MOVE.moves, seed=2, epoch=1))
+    np.testing.assert_array_equal(drawn, draw_moves(5_000, EVERY_MOVE, seed=1, epoch=1))
+    assert np.any(drawn != draw_moves(5_000, EVERY_MOVE, seed=1, epoch=2))
+    assert np.any(drawn != draw_moves(5_000, EVERY_MOVE, seed=2, epoch=1))

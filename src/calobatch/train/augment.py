@@ -44,7 +44,11 @@ def _is_inside(index: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
     return (index >= 0) & (index < size)
 
 
-def draw_moves(events: int, moves: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the move of every event of a store in an epoch, (events)."""
+def draw_moves(
+    events: int, settings: Augmentation, *, seed: int, epoch: int
+) -> NDArray[np.int64] | None:
+    """Return the move of every event of a store in an epoch, (events); None if all stay."""
+    if settings.moves == 1:
+        return None
     # The third number sets this apart from the order of the events.
-    return np.random.default_rng([seed, epoch, 1]).integers(moves, size=events)
+    return np.random.default_rng([seed, epoch, 1]).integers(settings.moves, size=events)

@@ -142,7 +142,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 rank=communicator.rank,
                 ranks=communicator.size,
             )
-            moves = draw_moves(len(store), settings.augmentation.moves, seed=seed, epoch=number)
+            moves = draw_moves(len(store), settings.augmentation, seed=seed, epoch=number)
             loss_sum = torch.zeros((), dtype=torch.float64, device=device)
             clock, first_step = time.monotonic(), 0
             if checkpoint and checkpoint.step and number == resumed_after + 1:
