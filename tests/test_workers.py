@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 
 from calobatch.errors import JobError, UserError
-from calobatch.workers import map_in_order
+from calobatch.workers import Workers
+
+
+def results(function, items, workers):
+    with Workers(workers) as pool:
+        yield from pool.map_in_order(function, items)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_the_items(workers):
-    assert list(map_in_order(math.factorial, range(20), workers)) == [
+    assert list(results(math.factorial, range(20), workers)) == [
         math.factorial(item) for item in range(20)
     ]
 
@@ -21,25 +26,25 @@ def test_results_come_in_the_order_of_the_items(workers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_in_a_worker_is_raised_here(tmp_path, workers):
     with pytest.raises(FileNotFoundError, match="absent"):
-        list(map_in_order(Path.read_text, [tmp_path / "absent"], workers))
+        list(results(Path.read_text, [tmp_path / "absent"], workers))
 
 
 def test_few_results_wait_however_slowly_they_are_taken():
     taken = []
     items = (taken.append(item) or item for item in range(100))
-    for count, _ in enumerate(map_in_order(math.sqrt, items, workers=2), start=1):
+    for count, _ in enumerate(results(math.sqrt, items, workers=2), start=1):
         assert len(taken) <= count + 3
 
 
 def test_a_worker_that_dies_is_one_message_and_no_hanging():
     with pytest.raises(JobError, match=r"worker process died.*run the same command again"):
-        list(map_in_order(os._exit, [3, 3], workers=2))
+        list(results(os._exit, [3, 3], workers=2))
 
 
 @pytest.mark.parametrize("workers", [0, -2])
 def test_less_than_one_worker_is_refused(workers):
     with pytest.raises(UserError, match="at least one"):
-        list(map_in_order(math.sqrt, [1.0], workers))
+        list(results(math.sqrt, [1.0], workers))
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
@@ -58,14 +63,14 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
 PARENT = """
 import time
-from calobatch.workers import map_in_order
+from calobatch.workers import Workers
 from multiprocessing import active_children
 
 if __name__ == "__main__":
-    results = map_in_order(str, range(10**6), workers=2)
-    next(results)
-    print(active_children()[0].pid, flush=True)
-    time.sleep(60)
+    with Workers(2) as pool:
+        next(pool.map_in_order(str, range(10**6)))
+        print(active_children()[0].pid, flush=True)
+        time.sleep(60)
 """
 
 

@@ -1,5 +1,10 @@
 """calobatch: detector images to trained classifiers, on a laptop or a SLURM cluster."""
 
-from importlib.metadata import version
 
-__version__ = version("calobatch")
+def __getattr__(name: str) -> str:
+    """Find ``__version__`` when it is asked for: to import its module takes 60 ms."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("calobatch")
+    raise AttributeError(f"module 'calobatch' has no attribute {name!r}")

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.sparsify import sparsify
-from calobatch.pack.statistics import RunningStatistics, scalar_statistics
+from calobatch.pack.statistics import channel_statistics, scalar_statistics
+from calobatch.pack.sums import Sums
 
 
 def images(events, fill, seed):
@@ -17,11 +18,12 @@ def images(events, fill, seed):
 
 
 def summed(image_BCHW, training, events_a_block):
-    statistics = RunningStatistics(ELECTRON_PHOTON)
+    sums = Sums.of_none(2)
     for start in range(0, len(image_BCHW), events_a_block):
         block = slice(start, start + events_a_block)
-        statistics.add(sparsify(image_BCHW[block], 0.0), training[block])
-    return statistics.channels()
+        hits = sparsify(image_BCHW[block], 0.0)
+        sums = sums.plus(Sums.of(hits, training[block], ELECTRON_PHOTON))
+    return channel_statistics(ELECTRON_PHOTON, sums)
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,6 +1,6 @@
 """Pack a dataset: check everything, decide the split, stream the images into the store."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -13,16 +13,18 @@ from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.fetch.pins import Expected
 from calobatch.layouts import Layout
-from calobatch.pack.check import check_balance, check_labels, check_values
+from calobatch.pack import pack_piece
+from calobatch.pack.check import check_balance, check_labels
 from calobatch.pack.identify import identify
-from calobatch.pack.raw import Piece, RawFile, open_raw
-from calobatch.pack.sparsify import Hits, sparsify
+from calobatch.pack.pack_piece import Packed, Task
+from calobatch.pack.raw import RawFile, open_raw
 from calobatch.pack.split import TRAIN, assign_splits
-from calobatch.pack.statistics import RunningStatistics, scalar_statistics
+from calobatch.pack.statistics import channel_statistics, scalar_statistics
+from calobatch.pack.sums import Sums
 from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
 from calobatch.store import FORMAT, Manifest, Source
-from calobatch.workers import map_in_order
+from calobatch.workers import Workers
 
 # 16 jets, 6 MB as the doubles of a parquet file; 366 crops, 3 MB.
 PIXELS_A_BLOCK = 750_000
@@ -30,13 +32,6 @@ PIXELS_A_BLOCK = 750_000
 BLOCKS_A_PIECE = 8
 # The hits of a piece of more blocks than this are too much for a worker to hold.
 BLOCKS_A_WORKER = 64
-
-
-class Packed(NamedTuple):
-    """A block of events as the store has them."""
-
-    hits: Hits
-    scalars_BS: NDArray[np.float64]
 
 
 class Labels(NamedTuple):
@@ -72,41 +67,41 @@ def pack(
     """
     _check_files_differ(files)
     raws = [open_raw(file, layout) for file in files]
-    identities = [identify(file, (expected or {}).get(file.name)) for file in files]
-    known = _read_labels(layout, raws, declared_labels or {})
-    check_balance(known.label, layout, dataset)
-    assigned = assign_splits(known.label, known.official_test, split)
-    statistics = RunningStatistics(layout)
-    with StoreWriter(folder) as writer, Progress(f"pack {dataset}", len(assigned), "events") as bar:
-        done = 0
-        for hits, scalars_BS in _packed(raws, layout, zero_below, workers):
-            count = len(hits.per_event)
-            statistics.add(hits, assigned[done : done + count] == TRAIN)
-            writer.add(hits, scalars_BS)
-            done += count
-            bar.advance(count)
-        scalars_BS = writer.scalars()
-        events_sha256 = writer.finish_events(layout, known.label.astype(np.uint8), assigned)
-        manifest = Manifest(
-            format=FORMAT,
-            dataset=dataset,
-            layout=layout.name,
-            simulated=any(raw.simulated for raw in raws),
-            shape=layout.shape,
-            classes=layout.classes,
-            zero_below=zero_below,
-            split=split,
-            official_test_files=tuple(f.name for f in files if _is_official_test(f, layout)),
-            counts=_counts(layout, known.label, assigned),
-            channels=statistics.channels(),
-            scalars=scalar_statistics(layout, scalars_BS[assigned == TRAIN]),
-            sources=tuple(
-                Source(file=raw.path.name, bytes=of.bytes, sha256=of.sha256, events=raw.events)
-                for raw, of in zip(raws, identities, strict=True)
-            ),
-            events_sha256=events_sha256,
-        )
-        writer.publish(manifest)
+    # The workers start while the files are identified.
+    modules = [pack_piece.__name__, *{type(raw).__module__ for raw in raws}]
+    with Workers(workers, modules) as pool:
+        identities = [identify(file, (expected or {}).get(file.name)) for file in files]
+        known = _read_labels(layout, raws, declared_labels or {})
+        check_balance(known.label, layout, dataset)
+        assigned = assign_splits(known.label, known.official_test, split)
+        with StoreWriter(folder) as writer:
+            sums = Sums.of_none(len(layout.channels))
+            with Progress(f"pack {dataset}", len(assigned), "events") as bar:
+                for packed in _packed(raws, assigned == TRAIN, layout, zero_below, pool):
+                    writer.add(packed.hits, packed.scalars_BS)
+                    sums = sums.plus(packed.sums)
+                    bar.advance(len(packed.scalars_BS))
+            scalars_BS = writer.scalars()
+            manifest = Manifest(
+                format=FORMAT,
+                dataset=dataset,
+                layout=layout.name,
+                simulated=any(raw.simulated for raw in raws),
+                shape=layout.shape,
+                classes=layout.classes,
+                zero_below=zero_below,
+                split=split,
+                official_test_files=tuple(f.name for f in files if _is_official_test(f, layout)),
+                counts=_counts(layout, known.label, assigned),
+                channels=channel_statistics(layout, sums),
+                scalars=scalar_statistics(layout, scalars_BS[assigned == TRAIN]),
+                sources=tuple(
+                    Source(file=raw.path.name, bytes=of.bytes, sha256=of.sha256, events=raw.events)
+                    for raw, of in zip(raws, identities, strict=True)
+                ),
+                events_sha256=writer.finish_events(layout, known.label.astype(np.uint8), assigned),
+            )
+            writer.publish(manifest)
     return manifest
 
 
@@ -134,34 +129,34 @@ def _is_official_test(path: Path, layout: Layout) -> bool:
 
 
 def _packed(
-    raws: Iterable[RawFile], layout: Layout, zero_below: float, workers: int
+    raws: Iterable[RawFile],
+    training: NDArray[np.bool_],
+    layout: Layout,
+    zero_below: float,
+    pool: Workers,
 ) -> Iterator[Packed]:
     """Yield all blocks, in order; they are the same whatever the number of workers."""
     events = max(PIXELS_A_BLOCK // layout.pixels, 1)
-    pack_piece = partial(_pack_piece, events=events, zero_below=zero_below)
-    pieces = (piece for raw in raws for piece in raw.pieces(BLOCKS_A_PIECE * events))
     long = BLOCKS_A_WORKER * events
-    for is_long, run in groupby(pieces, lambda piece: piece.stop - piece.start > long):
+    tasks = _tasks(raws, training, BLOCKS_A_PIECE * events)
+    for is_long, run in groupby(tasks, lambda task: len(task.training) > long):
         if is_long:
-            for piece in run:
-                yield from pack_piece(piece)
+            for task in run:
+                yield from pack_piece.pack_piece(task, layout, events, zero_below)
         else:
-            for packed in map_in_order(partial(_listed, pack_piece), run, workers):
+            whole = partial(
+                pack_piece.pack_whole_piece, layout=layout, events=events, zero_below=zero_below
+            )
+            for packed in pool.map_in_order(whole, run):
                 yield from packed
 
 
-def _pack_piece(piece: Piece, events: int, zero_below: float) -> Iterator[Packed]:
-    first = piece.start
-    for block in piece.blocks(events):
-        hits = sparsify(block.image_BCHW, zero_below)
-        check_values(hits, block.scalars_BS, first, str(piece.path))
-        first += len(block.image_BCHW)
-        yield Packed(hits, block.scalars_BS)
-
-
-def _listed(pack_piece: Callable[[Piece], Iterator[Packed]], piece: Piece) -> list[Packed]:
-    """Pack a piece whole: a generator cannot be sent to another process."""
-    return list(pack_piece(piece))
+def _tasks(raws: Iterable[RawFile], training: NDArray[np.bool_], events: int) -> Iterator[Task]:
+    first = 0
+    for raw in raws:
+        for piece in raw.pieces(events):
+            yield Task(piece, training[first + piece.start : first + piece.stop])
+        first += raw.events
 
 
 def _counts(

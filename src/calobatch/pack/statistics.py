@@ -1,61 +1,33 @@
-"""Statistics of the training split, summed block by block."""
+"""Statistics of the training split, as the manifest has them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.layouts import Layout
-from calobatch.pack.sparsify import Hits
+from calobatch.pack.sums import Sums
 from calobatch.store import ChannelStatistics, ScalarStatistics
 
 
-class RunningStatistics:
-    """Sums over the training events seen so far, for each channel and each scalar."""
-
-    def __init__(self, layout: Layout) -> None:
-        channels = len(layout.channels)
-        self.layout = layout
-        self.events = 0
-        self.hits = np.zeros(channels, dtype=np.int64)
-        self.sum = np.zeros(channels)
-        self.square = np.zeros(channels)
-        self.minimum = np.full(channels, np.inf)
-        self.maximum = np.full(channels, -np.inf)
-
-    def add(self, hits: Hits, training: NDArray[np.bool_]) -> None:
-        """Add the hits of a block; ``training`` says which of its events count, (B)."""
-        counted = np.repeat(training, hits.per_event)
-        channel = hits.pixel[counted] // (self.layout.height * self.layout.width)
-        value = hits.value[counted].astype(np.float64)
-        self.events += int(training.sum())
-        for number in range(len(self.hits)):
-            of_channel = value[channel == number]
-            # A negative zero is a hit, so that it is kept, and yet a zero.
-            self.hits[number] += np.count_nonzero(of_channel)
-            self.sum[number] += of_channel.sum()
-            self.square[number] += of_channel @ of_channel
-            self.minimum[number] = of_channel.min(initial=self.minimum[number])
-            self.maximum[number] = of_channel.max(initial=self.maximum[number])
-
-    def channels(self) -> tuple[ChannelStatistics, ...]:
-        """Return the statistics over all pixels, zeros included."""
-        pixels = self.events * self.layout.height * self.layout.width
-        mean = self.sum / pixels
-        std = np.sqrt(np.maximum(self.square / pixels - mean**2, 0.0))
-        has_zeros = self.hits < pixels
-        minimum = np.where(has_zeros, np.minimum(self.minimum, 0.0), self.minimum)
-        maximum = np.where(has_zeros, np.maximum(self.maximum, 0.0), self.maximum)
-        return tuple(
-            ChannelStatistics(
-                name=channel.name,
-                unit=channel.unit,
-                fill=float(self.hits[i] / pixels),
-                mean=float(mean[i]),
-                std=float(std[i]),
-                minimum=float(minimum[i]),
-                maximum=float(maximum[i]),
-            )
-            for i, channel in enumerate(self.layout.channels)
+def channel_statistics(layout: Layout, sums: Sums) -> tuple[ChannelStatistics, ...]:
+    """Return the statistics of each channel over all pixels, zeros included."""
+    pixels = sums.events * layout.height * layout.width
+    mean = sums.sum / pixels
+    std = np.sqrt(np.maximum(sums.square / pixels - mean**2, 0.0))
+    has_zeros = sums.hits < pixels
+    minimum = np.where(has_zeros, np.minimum(sums.minimum, 0.0), sums.minimum)
+    maximum = np.where(has_zeros, np.maximum(sums.maximum, 0.0), sums.maximum)
+    return tuple(
+        ChannelStatistics(
+            name=channel.name,
+            unit=channel.unit,
+            fill=float(sums.hits[i] / pixels),
+            mean=float(mean[i]),
+            std=float(std[i]),
+            minimum=float(minimum[i]),
+            maximum=float(maximum[i]),
         )
+        for i, channel in enumerate(layout.channels)
+    )
 
 
 def scalar_statistics(

@@ -23,7 +23,7 @@ from calobatch.simulate.electron_photon import simulate_crops
 from calobatch.simulate.jet_file import write_jets
 from calobatch.simulate.plan import PlannedFile, planned_files
 from calobatch.simulate.quark_gluon import Jets, simulate_jets
-from calobatch.workers import map_in_order
+from calobatch.workers import Workers
 
 # A block of crops is simulated at once in memory; a block of jets starts its own generator.
 CROPS_A_BLOCK = 500
@@ -50,13 +50,17 @@ def simulate(layout: Layout, settings: Simulated, output: Path, *, workers: int 
         )
     file = planned[output.name]
     events = file.class_0 + file.class_1
-    with atomic_path(output) as path, Progress(f"simulate {file.name}", events, "events") as bar:
+    with (
+        atomic_path(output) as path,
+        Progress(f"simulate {file.name}", events, "events") as bar,
+        Workers(workers) as pool,
+    ):
         if layout is ELECTRON_PHOTON:
             pieces = _pieces(file, settings.seed, CROPS_A_BLOCK)
-            write_crops(path, events, int(file.class_1 > 0), _crops(pieces, workers, bar))
+            write_crops(path, events, int(file.class_1 > 0), _crops(pieces, pool, bar))
         else:
             pieces = _pieces(file, settings.seed, JETS_A_BLOCK)
-            write_jets(path, _jets(pieces, settings.pile_up, workers, bar))
+            write_jets(path, _jets(pieces, settings.pile_up, pool, bar))
 
 
 def _pieces(file: PlannedFile, seed: int, events_a_block: int) -> list[Piece]:
@@ -82,8 +86,8 @@ def _block_seed(seed: int, file: str, block: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _crops(pieces: list[Piece], workers: int, bar: Progress) -> Iterator[NDArray[np.float32]]:
-    for image_BHWC in map_in_order(_crop_block, pieces, workers):
+def _crops(pieces: list[Piece], pool: Workers, bar: Progress) -> Iterator[NDArray[np.float32]]:
+    for image_BHWC in pool.map_in_order(_crop_block, pieces):
         yield image_BHWC
         bar.advance(len(image_BHWC))
 
@@ -95,8 +99,8 @@ def _crop_block(piece: Piece) -> NDArray[np.float32]:
     return simulate_crops("photon", piece.class_0, rng)
 
 
-def _jets(pieces: list[Piece], pile_up: int, workers: int, bar: Progress) -> Iterator[Jets]:
-    for jets in map_in_order(partial(_jet_block, pile_up=pile_up), pieces, workers):
+def _jets(pieces: list[Piece], pile_up: int, pool: Workers, bar: Progress) -> Iterator[Jets]:
+    for jets in pool.map_in_order(partial(_jet_block, pile_up=pile_up), pieces):
         yield jets
         bar.advance(len(jets.label))
 
