@@ -3,6 +3,7 @@
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +66,13 @@ def make(maker: BatchMaker, shares: list) -> None:
 
 
 def fill(maker: BatchMaker, shares: list) -> Callable[[], None]:
-    """Return what writes as many images as :func:`make` into the buffer of a batch, and no more."""
-    buffer = maker.batch(shares[0].events).inputs[0]
+    """Return what writes as many images as :func:`make` into its two buffers, and no more."""
+    buffers = cycle([maker.batch(shares[0].events).inputs[0] for _ in range(2)])
 
     def fill_all() -> None:
         for _ in range(PASSES):
             for share in shares:
-                buffer[: len(share.events)].fill_(1.0)
+                next(buffers)[: len(share.events)].fill_(1.0)
 
     return fill_all
 

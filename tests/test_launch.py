@@ -1,5 +1,6 @@
 """The launcher: every rank knows its place; one that fails takes the others with it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from calobatch.errors import JobError, UserError
-from calobatch.launch import launch
+from calobatch.launch import cores_of_rank, launch
 
 SHOW_PLACE = (
     "import os; place = {k: v for k, v in os.environ.items() if k.startswith('CALOBATCH_')};"
@@ -92,3 +93,30 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("ranks", "cores", "expected"),
+    [
+        (1, [0, 1], [[0, 1]]),
+        (2, [4, 5, 6, 7], [[4, 5], [6, 7]]),
+        (2, [0, 1, 2], [[0], [1]]),
+        (3, [0, 1], [[0, 1], [0, 1], [0, 1]]),
+    ],
+)
+def test_each_rank_has_its_share_of_the_cores(ranks, cores, expected):
+    assert [cores_of_rank(rank, ranks, cores) for rank in range(ranks)] == expected
+
+
+def test_a_rank_runs_on_its_cores(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDER", str(tmp_path))
+    launch([sys.executable, "-c", SHOW_CORES], ranks=2)
+    cores = sorted(os.sched_getaffinity(0))
+    for rank in range(2):
+        assert eval((tmp_path / str(rank)).read_text()) == set(cores_of_rank(rank, 2, cores))
+
+
+SHOW_CORES = (
+    "import os; place = os.environ['FOLDER'] + '/' + os.environ['CALOBATCH_RANK'];"
+    "open(place, 'w').write(repr(os.sched_getaffinity(0)))"
+)
