@@ -85,7 +85,7 @@ def _write(folder: Path, machine: dict[str, Any], results: Results) -> str:
     text, picture = folder / "results.json", folder / "ratios.png"
     text.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if folder == FOLDER:
-        update(FOLDER.parent / "README.md", json.loads(text.read_text(encoding="utf-8")))
+        update(FOLDER.parent, json.loads(text.read_text(encoding="utf-8")))
     rows = [line for line in _lines(results) if isinstance(line, Row)]
     draw(rows, picture, f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}")
     return f"{text}, {picture}"

@@ -28,7 +28,7 @@ CHANGES = {
 }
 # Horovod joins what is ready within a cycle. There is nothing to join, and no threshold to choose:
 # gradients are one tensor.
-CYCLES_MILLISECONDS = ("1", "2", "10")
+CYCLES_MILLISECONDS = ("2", "5", "10")
 
 
 def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:

@@ -1,5 +1,6 @@
-"""The table of the last full run, written into the README between two marks."""
+"""Tables of the last full run, written into pages between two marks."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,32 @@ from benchmarks.table import number
 
 BEGIN, END = "<!-- make bench writes from here -->\n", "<!-- to here -->"
 
+Rows = Callable[[dict[str, Any]], bool]
 
-def with_table(readme: str, content: dict[str, Any]) -> str:
-    """Return the README with the table of ``content`` (results.json) in the place of the old."""
-    before, _, rest = readme.partition(BEGIN)
+
+def has_goal(row: dict[str, Any]) -> bool:
+    """Return whether a row of results.json is held to a goal."""
+    return bool(row.get("goal"))
+
+
+def is_option(row: dict[str, Any]) -> bool:
+    """Return whether a row of results.json is an option of a training."""
+    return row["subject"] == "options" and "value" in row
+
+
+# The rows that each page shows.
+PAGES: dict[str, Rows] = {"README.md": has_goal, "docs/speed/README.md": is_option}
+
+
+def with_table(page: str, content: dict[str, Any], shown: Rows) -> str:
+    """Return the page with the table of ``content`` (results.json) in the place of the old."""
+    before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{markdown(content)}\n{END}{after}"
+    return f"{before}{BEGIN}{markdown(content, shown)}\n{END}{after}"
 
 
-def markdown(content: dict[str, Any]) -> str:
-    """Return the rows that have a goal, and what they were measured on."""
+def markdown(content: dict[str, Any], shown: Rows) -> str:
+    """Return the rows that are shown, and what they were measured on."""
     machine = content["machine"]
     lines = [
         f"Measured on {machine['date'][:10]} on {machine['cores']} cores ({machine['processor']}), "
@@ -26,20 +43,22 @@ def markdown(content: dict[str, Any]) -> str:
         "",
         "| what | against | ratio | spread | goal | |",
         "|---|---|---|---|---|---|",
-        *(_line(row) for row in content["rows"] if row.get("goal")),
+        *(_line(row) for row in content["rows"] if shown(row)),
     ]
     return "\n".join(lines)
 
 
 def _line(row: dict[str, Any]) -> str:
-    goal = Goal(row["goal"]["bound"], row["goal"]["at_most"])
+    goal = row["goal"] and Goal(row["goal"]["bound"], row["goal"]["at_most"])
     spread = row["note"] or f"{number(row['low'])} to {number(row['high'])}"
     value = f"{number(row['value'])} {row['value_unit']}"
-    mark = "" if goal.reached(row["value"]) else "missed"
-    return f"| {row['what']} | {row['against']} | {value} | {spread} | {goal} | {mark} |"
+    mark = "missed" if goal and not goal.reached(row["value"]) else ""
+    return f"| {row['what']} | {row['against']} | {value} | {spread} | {goal or ''} | {mark} |"
 
 
-def update(readme: Path, content: dict[str, Any]) -> None:
-    """Write the table of ``content`` into the README."""
-    text = readme.read_text(encoding="utf-8")
-    readme.write_text(with_table(text, content), encoding="utf-8")
+def update(checkout: Path, content: dict[str, Any]) -> None:
+    """Write the tables of ``content`` into the pages."""
+    for name, shown in PAGES.items():
+        page = checkout / name
+        text = page.read_text(encoding="utf-8")
+        page.write_text(with_table(text, content, shown), encoding="utf-8")

@@ -38,6 +38,10 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes, and give their memory back."""
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
 

@@ -81,6 +81,7 @@ def pack(
                     writer.add(packed.hits, packed.scalars_BS)
                     sums = sums.plus(packed.sums)
                     bar.advance(len(packed.scalars_BS))
+            pool.close()  # before the hits are mapped, which counts as memory too
             scalars_BS = writer.scalars()
             manifest = Manifest(
                 format=FORMAT,

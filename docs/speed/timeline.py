@@ -1,0 +1,123 @@
+"""Where two ranks spend a step, from Horovod's own timeline: `python -m docs.speed.timeline`.
+
+Trains the two-branch CNN as `make bench` does, prints a table and draws timeline.png.
+"""
+
+import json
+import os
+import statistics
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.ticker import NullLocator
+
+from benchmarks.inputs import Inputs
+from benchmarks.plan import Plan
+from benchmarks.runs import settings, store_of, train
+from calobatch.plotting import BLUE, GREY, ORANGE, new_figure, save
+from calobatch.train.history import Epoch
+
+TASK = "electron_photon_two_branch"
+INPUTS = Path(".cache/bench/files")
+PICTURE = Path(__file__).with_name("timeline.png")
+AGREE, SUM, CYCLE = "NEGOTIATE_ALLREDUCE", "GLOO_ALLREDUCE", "CYCLE_START"
+SHOWN_STEPS, SKIPPED_SHARE = 4, 0.5
+
+
+class Span(NamedTuple):
+    """Something that Horovod did, in milliseconds of its own clock."""
+
+    begun: float
+    ended: float
+
+
+def main() -> None:
+    """Train once with Horovod's timeline, and once over torch.distributed to compare."""
+    plan, inputs = Plan(), Inputs(INPUTS)
+    store = store_of(TASK, plan, inputs)
+    ours = settings(TASK, plan, ranks=2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "timeline.json"
+        os.environ |= {"HOROVOD_TIMELINE": str(path), "HOROVOD_TIMELINE_MARK_CYCLES": "1"}
+        history = train(TASK, ours, store, inputs)
+        agreed, sums, cycles = read_timeline(path)
+    others = train(TASK, ours.model_copy(update={"communicator": "torch"}), store, inputs)
+    begin = int(SKIPPED_SHARE * len(sums))
+    events = ours.batch_size * ours.ranks
+    print(f"{TASK}, 2 ranks on cores of their own, {ours.batch_size} events each; ms a step:")
+    for name, of_run in (("horovod", history), ("torch.distributed", others)):
+        step = 1000 * events / statistics.median(e.events_per_second for e in of_run)
+        communication = communication_share(of_run) * step
+        print(f"  {name}: {step:.1f}, of it communication {communication:.1f}")
+    print("horovod's timeline, medians in ms:")
+    print(f"  one rank ready until both are {length(agreed[begin:]):.2f}")
+    print(f"  the sum itself {length(sums[begin:]):.2f}")
+    print(f"  from cycle to cycle {statistics.median(np.diff(cycles)):.2f}")
+    draw(agreed[begin:], sums[begin:], cycles)
+
+
+def length(spans: list[Span]) -> float:
+    """Return the median length."""
+    return statistics.median(span.ended - span.begun for span in spans)
+
+
+def communication_share(history: list[Epoch]) -> float:
+    """Return the share of a training's steps in which ranks communicated, or waited for it."""
+    spent = sum(epoch.communication_seconds for epoch in history)
+    all_seconds = sum(
+        epoch.data_seconds + epoch.compute_seconds + epoch.communication_seconds
+        for epoch in history
+    )
+    return spent / all_seconds
+
+
+def read_timeline(path: Path) -> tuple[list[Span], list[Span], list[float]]:
+    """Return, of the gradients, when the ranks agreed and when they summed; and each cycle's begin.
+
+    Rank 0 begins to agree when the first rank is ready, and ends when both are.
+    """
+    events = json.loads(path.read_text(encoding="utf-8"))
+    [gradients] = {
+        event["pid"]
+        for event in events
+        if event.get("name") == "process_name" and "sum_tensor" in event["args"].get("name", "")
+    }
+    found: dict[str, list[Span]] = {AGREE: [], SUM: []}
+    stack = []
+    for event in events:
+        if event.get("pid") != gradients:
+            continue
+        if event["ph"] == "B":
+            stack.append((event["name"], event["ts"] / 1000))
+        elif event["ph"] == "E":
+            name, begun = stack.pop()
+            if name in found:
+                found[name].append(Span(begun, event["ts"] / 1000))
+    cycles = [event["ts"] / 1000 for event in events if event.get("name") == CYCLE]
+    return found[AGREE], found[SUM], cycles
+
+
+def draw(agreed: list[Span], sums: list[Span], cycles: list[float]) -> None:
+    """Draw some steps: when rank 0 waited, when gradients were summed, and the cycles."""
+    figure = new_figure("Horovod's timeline: two ranks, two-branch CNN", width=10, height=3)
+    axes = figure.subplots()
+    first, last = sums[0].ended, sums[SHOWN_STEPS].ended
+    for spans, colour, label in (
+        (agreed, GREY, "one rank is ready, until both are"),
+        (sums, ORANGE, "gradients are summed"),
+    ):
+        shown = [(s.begun - first, s.ended - s.begun) for s in spans if first <= s.begun <= last]
+        axes.broken_barh(shown, (0.55, 0.35), color=colour, label=label)
+    marks = [cycle - first for cycle in cycles if first <= cycle <= last]
+    axes.vlines(marks, 0.1, 0.45, color=BLUE, linewidth=0.8, label="a cycle begins")
+    axes.set(xlabel="ms", xlim=(0, last - first), ylim=(0, 1.6))
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.legend(loc="upper left", ncols=3)
+    save(figure, PICTURE)
+
+
+if __name__ == "__main__":
+    main()
