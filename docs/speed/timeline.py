@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.ticker import NullLocator
 
+from benchmarks.__main__ import CACHE
 from benchmarks.inputs import Inputs
 from benchmarks.plan import Plan
 from benchmarks.runs import settings, store_of, train
@@ -20,7 +21,6 @@ from calobatch.plotting import BLUE, GREY, ORANGE, new_figure, save
 from calobatch.train.history import Epoch
 
 TASK = "electron_photon_two_branch"
-INPUTS = Path(".cache/bench/files")
 PICTURE = Path(__file__).with_name("timeline.png")
 AGREE, SUM, CYCLE = "NEGOTIATE_ALLREDUCE", "GLOO_ALLREDUCE", "CYCLE_START"
 SHOWN_STEPS, SKIPPED_SHARE = 4, 0.5
@@ -35,7 +35,7 @@ class Span(NamedTuple):
 
 def main() -> None:
     """Train once with Horovod's timeline, and once over torch.distributed to compare."""
-    plan, inputs = Plan(), Inputs(INPUTS)
+    plan, inputs = Plan(), Inputs(CACHE / "files")
     store = store_of(TASK, plan, inputs)
     ours = settings(TASK, plan, ranks=2)
     with tempfile.TemporaryDirectory() as folder:

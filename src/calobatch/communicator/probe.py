@@ -22,8 +22,8 @@ from calobatch.train.device import choose_device
 
 LARGE_BYTES = 32 * 2**20
 SMALL_ROUNDS, LARGE_ROUNDS = 200, 5
-# Horovod's own, less than in trainings on CPUs. Still shorter ones measure slower: ranks that look
-# for messages without a pause take the cores from those that send them.
+# Horovod's own, less than in trainings whose ranks share cores. Still shorter ones measure slower:
+# ranks that look for messages without a pause take the cores from those that send them.
 CYCLE_MILLISECONDS = "1"
 
 

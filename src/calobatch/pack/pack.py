@@ -13,10 +13,9 @@ from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.fetch.pins import Expected
 from calobatch.layouts import Layout
-from calobatch.pack import pack_piece
 from calobatch.pack.check import check_balance, check_labels
 from calobatch.pack.identify import identify
-from calobatch.pack.pack_piece import Packed, Task
+from calobatch.pack.pack_piece import Packed, Task, listed, pack_piece
 from calobatch.pack.raw import RawFile, open_raw
 from calobatch.pack.split import TRAIN, assign_splits
 from calobatch.pack.statistics import channel_statistics, scalar_statistics
@@ -68,7 +67,7 @@ def pack(
     _check_files_differ(files)
     raws = [open_raw(file, layout) for file in files]
     # The workers start while the files are identified.
-    modules = [pack_piece.__name__, *{type(raw).__module__ for raw in raws}]
+    modules = [pack_piece.__module__, *{type(raw).__module__ for raw in raws}]
     with Workers(workers, modules) as pool:
         identities = [identify(file, (expected or {}).get(file.name)) for file in files]
         known = _read_labels(layout, raws, declared_labels or {})
@@ -138,17 +137,15 @@ def _packed(
 ) -> Iterator[Packed]:
     """Yield all blocks, in order; they are the same whatever the number of workers."""
     events = max(PIXELS_A_BLOCK // layout.pixels, 1)
+    pack_one = partial(pack_piece, layout=layout, events=events, zero_below=zero_below)
     long = BLOCKS_A_WORKER * events
     tasks = _tasks(raws, training, BLOCKS_A_PIECE * events)
     for is_long, run in groupby(tasks, lambda task: len(task.training) > long):
         if is_long:
             for task in run:
-                yield from pack_piece.pack_piece(task, layout, events, zero_below)
+                yield from pack_one(task)
         else:
-            whole = partial(
-                pack_piece.pack_whole_piece, layout=layout, events=events, zero_below=zero_below
-            )
-            for packed in pool.map_in_order(whole, run):
+            for packed in pool.map_in_order(partial(listed, pack_one), run):
                 yield from packed
 
 

@@ -1,6 +1,6 @@
 """What a worker does: a piece of a raw file to checked hits and the sums of its training events."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,6 @@ def pack_piece(task: Task, layout: Layout, events: int, zero_below: float) -> It
         yield Packed(hits, block.scalars_BS, Sums.of(hits, training, layout))
 
 
-def pack_whole_piece(task: Task, layout: Layout, events: int, zero_below: float) -> list[Packed]:
-    """Likewise, as a list: a generator cannot be sent to another process."""
-    return list(pack_piece(task, layout, events, zero_below))
+def listed(pack_one: Callable[[Task], Iterator[Packed]], task: Task) -> list[Packed]:
+    """Pack a piece whole: a generator cannot be sent to another process."""
+    return list(pack_one(task))
