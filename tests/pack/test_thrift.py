@@ -75,6 +75,19 @@ def test_a_list_that_is_longer_than_the_data_is_refused_at_once():
         thrift.end_of(bytes.fromhex("f380d3e129"), Field(1, thrift.LIST, 0))
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda data: thrift.end_of(data, Field(1, thrift.STRUCT, 0)),
+        lambda data: thrift.pattern_of(data, 0, thrift.STRUCT),
+        lambda data: thrift.next_field(data, 0, 0),
+    ],
+)
+def test_an_end_with_the_number_of_a_field_is_refused_by_all(read):
+    with pytest.raises(ValueError, match="number of a field"):
+        read(b"\x10\x00")
+
+
 @given(st.binary(max_size=40), st.sampled_from([thrift.STRUCT, thrift.LIST]))
 def test_any_bytes_end_or_are_refused(data, kind):
     with suppress(IndexError, ValueError):

@@ -29,6 +29,8 @@ def next_field(data: bytes, at: int, number: int) -> Field:
     header = data[at]
     at += 1
     if header >> 4:
+        if header & 15 == STOP:
+            raise _numbered_stop()
         return Field(number + (header >> 4), header & 15, at)
     if header != STOP:
         number, at = read_integer(data, at)
@@ -128,7 +130,13 @@ def _skip_struct(data: bytes, at: int) -> int:
         kind = header & 15
         if kind > FALSE:
             at = _skip(data, at, kind)
+        elif kind == STOP:
+            raise _numbered_stop()
     return at + 1
+
+
+def _numbered_stop() -> ValueError:
+    return ValueError("a struct's end that has the number of a field")
 
 
 def _skip_list(data: bytes, at: int) -> int:
