@@ -140,6 +140,7 @@ $(PEERS)/stamp: benchmarks/peers.txt
 
 schema: setup
 	calobatch schema > workflow/schemas/scenario.schema.json
+	calobatch schema --markdown > config/README.md
 
 constraints: setup
 	@{ grep '^#' environment/constraints.txt; pip list --format=freeze | grep -viE '^(pip|calobatch)==' \

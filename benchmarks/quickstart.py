@@ -14,8 +14,9 @@ from benchmarks.commands import CHECKOUT
 from benchmarks.inputs import Inputs
 from benchmarks.measure import Goal, Row, Skipped
 from benchmarks.plan import CORES, Plan
-from calobatch.train.history import HISTORY_FILE, read_history
-from calobatch.train.record import RECORD_FILE, RunRecord
+from calobatch.run.folder import HISTORY_FILE, RECORD_FILE
+from calobatch.run.history import read_history
+from calobatch.run.training import RunRecord
 
 WHAT = f"whole quickstart, {CORES} cores"
 LONGEST_PAUSE_SECONDS = 60.0

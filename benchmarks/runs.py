@@ -14,7 +14,8 @@ from benchmarks.plan import Plan
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Training
 from calobatch.layouts import layout_named
-from calobatch.train.history import HISTORY_FILE, Epoch, read_history
+from calobatch.run.folder import HISTORY_FILE
+from calobatch.run.history import Epoch, read_history
 
 TASKS = load_scenario("cms", folder=CHECKOUT / "config").tasks
 

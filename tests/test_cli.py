@@ -95,7 +95,7 @@ def test_settings_may_be_in_a_file(crops, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check", "no_such"], "calobatch check: there is no scenario 'no_such'"),
+        (["check", "no_such"], "calobatch check: unknown scenario 'no_such'"),
         (["check", "--set", "seeds"], "calobatch check: cannot read the override 'seeds'"),
         (
             ["pack", "d", "no.hdf5", "--output", "/nowhere", "--settings", PACKING],
@@ -138,7 +138,7 @@ def test_a_traceback_comes_when_it_is_asked_for(options, environment):
     answer = calobatch(*options, "check", "no_such", **environment)
     assert answer.returncode == 2
     assert answer.stderr.startswith("Traceback")
-    assert answer.stderr.splitlines()[-1].startswith("calobatch check: there is no scenario")
+    assert answer.stderr.splitlines()[-1].startswith("calobatch check: unknown scenario")
 
 
 @pytest.mark.parametrize(

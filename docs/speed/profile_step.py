@@ -15,12 +15,12 @@ import torch
 from torch.nn import functional
 from torch.profiler import profile
 
+from calobatch.communicator.device import choose_device
 from calobatch.communicator.placement import Placement
 from calobatch.config.load import load_scenario
 from calobatch.models.build import build_model, input_names
 from calobatch.store import open_store
 from calobatch.train.batches import BatchMaker
-from calobatch.train.device import choose_device
 from calobatch.train.train import OPTIMIZERS
 
 STEPS, WARM_UP = 20, 5

@@ -18,7 +18,7 @@ from benchmarks.inputs import Inputs
 from benchmarks.plan import Plan
 from benchmarks.runs import settings, store_of, train
 from calobatch.plotting import BLUE, GREY, ORANGE, new_figure, save
-from calobatch.train.history import Epoch
+from calobatch.run.history import Epoch
 
 TASK = "electron_photon_two_branch"
 PICTURE = Path(__file__).with_name("timeline.png")

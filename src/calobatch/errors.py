@@ -1,5 +1,6 @@
 """The ways a calobatch command ends early, and the exit code of each."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,3 +35,13 @@ def reading(path: Path, mend: str) -> Iterator[None]:
     except (OSError, ValueError, KeyError) as error:  # pydantic's and Arrow's are among them
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"cannot read {path}: {reason}; {mend}") from None
+
+
+@contextmanager
+def exiting(name: str = "calobatch") -> Iterator[None]:
+    """End the process with one message, and the exit code of its kind, if the block fails."""
+    try:
+        yield
+    except (UserError, JobError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -16,14 +16,14 @@ import torch
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
-from calobatch.collect.leaderboard import COLUMNS
 from calobatch.config.models import SPLITS
 from calobatch.errors import UserError
-from calobatch.evaluate.metrics import read_metrics
+from calobatch.run.history import read_history
+from calobatch.run.leaderboard import COLUMNS
+from calobatch.run.metrics import Metrics
+from calobatch.run.predictions import read_predictions
+from calobatch.run.training import RunRecord
 from calobatch.store import open_store
-from calobatch.train.history import read_history
-from calobatch.train.predictions import read_predictions
-from calobatch.train.record import read_record
 
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
@@ -76,7 +76,7 @@ def test_one_parent_and_a_child_for_each_training(collected):
 
 def test_every_hyperparameter_is_there(collected, runs):
     params = children(collected[0])[0].data.params
-    training = read_record(runs[0]).training.model_dump()
+    training = RunRecord.read(runs[0] / "run.json").training.model_dump()
     for name, value in training.items():
         if isinstance(value, dict):
             assert all(params[f"{name}.{key}"] == str(v) for key, v in value.items())
@@ -98,14 +98,14 @@ def test_every_epoch_is_there_at_the_time_it_ended(collected, runs):
 
 def test_final_metrics_are_those_of_evaluate(collected, runs):
     logged = children(collected[0])[0].data.metrics
-    for split, measured in read_metrics(runs[0]).splits.items():
+    for split, measured in Metrics.read(runs[0] / "metrics.json").splits.items():
         assert logged[f"{split}_auc"] == measured.auc
         assert logged[f"{split}_accuracy"] == measured.accuracy
 
 
 def test_provenance_names_code_data_packages_and_machine(collected, runs):
     tags = children(collected[0])[0].data.tags
-    record = read_record(runs[0])
+    record = RunRecord.read(runs[0] / "run.json")
     assert tags["calobatch.git_commit"] == record.provenance.git_commit
     assert tags["calobatch.git_dirty"] in ("true", "false")
     assert tags["calobatch.dataset_sha256"] == record.dataset_sha256
@@ -199,7 +199,7 @@ def test_the_time_of_a_training_is_that_of_its_epochs_and_not_of_the_night_betwe
 ):
     monkeypatch.chdir(tmp_path)
     copies = changed(runs, tmp_path)
-    record = read_record(copies[0])
+    record = RunRecord.read(copies[0] / "run.json")
     resumed = record.model_copy(update={"started": record.finished - 86_400})
     (copies[0] / "run.json").write_text(resumed.model_dump_json())
     uri = f"sqlite:///{tmp_path}/mlflow.db"

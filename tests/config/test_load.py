@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calobatch.config.load import load_scenario, model_module
+from calobatch.config.load import load_scenario
+from calobatch.config.model_file import model_module
 from calobatch.errors import UserError
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -141,7 +142,7 @@ DATASET = {"source": "simulate", "events": 100}
         ({"tasks": ["cnn"]}, "tasks: "),
         ({"seeds": []}, "seeds: "),
         ({"seeds": [1, -1]}, "seeds.1: "),
-        ({"seeds": [2, 1, 2]}, "seeds: [2, 1, 2] names a seed twice"),
+        ({"seeds": [2, 1, 2]}, "seeds: [2, 1, 2] has a seed twice"),
         ({"datasets": {}}, "datasets: "),
         ({"tasks": {}}, "tasks: "),
         (
@@ -154,11 +155,11 @@ DATASET = {"source": "simulate", "events": 100}
         ),
         (
             {"datasets": {"electron_photon": {"source": "simulation"}}},
-            "datasets.electron_photon.source: 'simulation' is none of 'simulate', 'fetch'",
+            "datasets.electron_photon.source: 'simulation' is not one of 'simulate', 'fetch'",
         ),
         (
             {"datasets": {"quark_gluon": DATASET}},
-            "tasks.cnn.dataset: there is no dataset 'electron_photon'; this scenario has qu",
+            "tasks.cnn.dataset: unknown dataset 'electron_photon'; this scenario has qu",
         ),
         (
             {"datasets": {"electron_photon": DATASET, "muons": DATASET}},
@@ -175,24 +176,24 @@ DATASET = {"source": "simulate", "events": 100}
         ),
         (
             {"tasks": {"cnn": {"model": "cmn"}}},
-            "tasks.cnn.model: there is no module calobatch.models.cmn; correct the name",
+            "tasks.cnn.model: module calobatch.models.cmn does not exist; correct the name",
         ),
         (
             {"tasks": {"cnn": {"model": "no_such_package.model"}}},
-            "tasks.cnn.model: there is no module no_such_package.model; correct the name",
+            "tasks.cnn.model: module no_such_package.model does not exist; correct the name",
         ),
         (
             {"tasks": {"cnn": {"model": "build"}}},
-            "models/build.py has no class Model; name a file that has",
+            "models/build.py has no class Model; add it, or name another file",
         ),
         (
             {"tasks": {"cnn": {"model": "keras_weights"}}},
-            "models/keras_weights.py has no class Model; name a file that has",
+            "models/keras_weights.py has no class Model; add it, or name another file",
         ),
-        ({"tasks": {"cnn": {"model": ".."}}}, "tasks.cnn.model: there is no module ..; correct"),
+        ({"tasks": {"cnn": {"model": ".."}}}, "tasks.cnn.model: module .. does not exist; correct"),
     ],
 )
-def test_a_mistake_in_a_scenario_is_a_message_that_names_key_and_mend(folder, changes, message):
+def test_a_mistake_in_a_scenario_is_a_message_that_names_key_and_fix(folder, changes, message):
     assert message in refused(folder, **changes)
 
 
@@ -226,20 +227,20 @@ def test_a_bad_override_is_a_message_that_names_it(folder, override, message):
 
 def test_an_unknown_scenario_lists_the_known_ones(folder):
     for name in ("big", "tasks", str(folder / "big.yaml")):
-        with pytest.raises(UserError, match=f"no scenario '{name}'.* has small$"):
+        with pytest.raises(UserError, match=f"unknown scenario '{name}'.* has small$"):
             load_scenario(name, folder=folder)
 
 
 @pytest.mark.parametrize("name", ["my-own", "Mine", "two words"])
 def test_a_scenario_file_of_a_name_that_cannot_be_a_folder_is_to_be_renamed(folder, name):
     (folder / f"{name}.yaml").write_text(SCENARIO)
-    with pytest.raises(UserError, match=f"{name}.yaml: rename the file: small letters, digits and"):
+    with pytest.raises(UserError, match=f"{name}.yaml: rename the file to lower-case letters"):
         load_scenario(name, folder=folder)
 
 
 def test_outside_the_checkout_the_message_says_where_to_run_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"no folder config in {tmp_path}; run it in the checkout"):
+    with pytest.raises(UserError, match=f"{tmp_path} has no folder config; run calobatch in"):
         load_scenario("quickstart")
 
 

@@ -11,9 +11,8 @@ import pytest
 from calobatch.atomic import write_text
 from calobatch.config.models import SPLITS, Training
 from calobatch.provenance import Provenance
-from calobatch.train.history import Epoch, write_history
-from calobatch.train.record import RunRecord
-from calobatch.train.throughput import Throughput
+from calobatch.run.history import Epoch, write_history
+from calobatch.run.training import RunRecord, Throughput
 
 EVENTS = {"train": 700, "validation": 100, "test": 200}
 

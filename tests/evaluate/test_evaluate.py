@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
-from calobatch.evaluate.metrics import read_metrics
+from calobatch.run.metrics import Metrics
 
 PLOTS = {"roc.png", "scores.png", "history.png", "calibration.png", "confusion.png"}
 
@@ -32,7 +32,7 @@ def run(write_run, tmp_path):
 
 
 def test_the_metrics_can_be_recomputed_from_the_predictions(evaluated):
-    metrics = read_metrics(evaluated)
+    metrics = Metrics.read(evaluated / "metrics.json")
     table = pq.read_table(evaluated / "predictions.parquet")
     assert (metrics.task, metrics.seed) == ("electron_photon_cnn", 5)
     assert sum(split.events for split in metrics.splits.values()) == len(table)
@@ -102,7 +102,7 @@ def test_metrics_that_were_cut_short_are_named_with_the_mend(evaluated, tmp_path
     content = (evaluated / "metrics.json").read_text()
     (tmp_path / "metrics.json").write_text(content[:100])
     with pytest.raises(UserError, match=r"metrics\.json: .*; run `calobatch evaluate` again"):
-        read_metrics(tmp_path)
+        Metrics.read(tmp_path / "metrics.json")
 
 
 @pytest.mark.parametrize(

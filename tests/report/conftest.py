@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
-from calobatch.collect.leaderboard import write_leaderboard
-from calobatch.collect.run_folder import read_run
 from calobatch.config.models import Scenario, Split
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.layouts import LAYOUTS, Layout
 from calobatch.pack.pack import pack
 from calobatch.report.report import report
+from calobatch.run.folder import read_run
+from calobatch.run.leaderboard import write_leaderboard
 from calobatch.store import Store, open_store
 from calobatch.train.train import train
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from calobatch.report.curves import POINTS, roc_points, task_colours
-from calobatch.train.predictions import Predictions
+from calobatch.run.predictions import Predictions
 
 
 @pytest.mark.parametrize("events", [40, 20_000])

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.collect.run_folder import read_run
 from calobatch.report.intervals import MARGIN, WIDTH, Axis, axis_for, chart_of_seed
-from calobatch.report.leaderboard import read_leaderboard, task_rows
+from calobatch.report.rows import task_rows
+from calobatch.run.folder import read_run
+from calobatch.run.leaderboard import read_leaderboard
 from tests.report.page import read_page
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.train.record import read_record
+from calobatch.run.training import RunRecord
 from tests.report.page import Element, read_page
 
 BANNER = "Simulated stand-ins, not CMS data"
@@ -118,7 +118,7 @@ def test_titles_with_markup_are_shown_as_they_are_written(page):
 
 def test_provenance_names_dataset_device_commit_and_packages(html, results):
     for run in results.runs:
-        record = read_record(run)
+        record = RunRecord.read(run / "run.json")
         assert record.dataset_sha256[:12] in html
         assert record.provenance.packages["torch"] in html
         assert all(digest[:12] in html for digest in record.source_sha256.values())
@@ -156,7 +156,7 @@ def test_a_night_between_two_parts_of_a_training_is_not_time_that_it_took(result
     runs = [tmp_path / run.parent.name / run.name for run in results.runs]
     for source, target in zip(results.runs, runs, strict=True):
         shutil.copytree(source, target)
-        record = read_record(target)
+        record = RunRecord.read(target / "run.json")
         resumed = record.model_copy(update={"started": record.started - 86_400})
         (target / "run.json").write_text(resumed.model_dump_json())
     assert results._replace(runs=runs).page(tmp_path / "resumed.html") == html
@@ -199,7 +199,7 @@ def test_what_the_time_of_each_run_went_to_is_shown(page, results):
     rows = speed_table(page).all("tr")
     assert len(rows) == 1 + len(results.runs)
     for run, row in zip(results.runs, rows[1:], strict=True):
-        shares = read_record(run).throughput.shares
+        shares = RunRecord.read(run / "run.json").throughput.shares
         assert sum(shares.values()) == pytest.approx(1)
         for share in shares.values():
             assert f"{100 * share:.3g}" in row.text

@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from calobatch.train import train as train_module
-from calobatch.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from calobatch.train.record import read_record
+from calobatch.run.training import RunRecord
+from calobatch.train import checkpoint as checkpoint_module
+from calobatch.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from calobatch.train.train import train
 
 
 def interrupt_after(monkeypatch, epochs):
     """Let the training die, as by a signal, right after its checkpoint of that epoch."""
-    original = train_module.save_checkpoint
+    original = checkpoint_module.write_checkpoint
 
     def save(checkpoint, path):
         original(checkpoint, path)
         if len(checkpoint.history) == epochs:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_module, "save_checkpoint", save)
+    monkeypatch.setattr(checkpoint_module, "write_checkpoint", save)
 
 
 @pytest.mark.parametrize("schedule", [{"kind": "constant"}, {"kind": "plateau", "patience": 1}])
@@ -37,7 +37,7 @@ def test_a_resumed_training_ends_with_the_predictions_of_an_undisturbed_one(
             train("task", settings, 1, crops_store, tmp_path / "resumed")
     assert not (tmp_path / "resumed" / "run.json").exists()
     train("task", settings, 1, crops_store, tmp_path / "resumed")
-    assert read_record(tmp_path / "resumed").resumed_after_epoch == epochs
+    assert RunRecord.read(tmp_path / "resumed" / "run.json").resumed_after_epoch == epochs
     for name in ("predictions.parquet", "model.safetensors"):
         resumed = (tmp_path / "resumed" / name).read_bytes()
         assert resumed == (tmp_path / "undisturbed" / name).read_bytes()
@@ -49,17 +49,20 @@ def test_a_checkpoint_of_other_settings_is_not_used(crops_store, quick, tmp_path
         with pytest.raises(KeyboardInterrupt):
             train("task", quick(), 1, crops_store, tmp_path)
     train("task", quick(learning_rate=1e-3), 1, crops_store, tmp_path)
-    assert read_record(tmp_path).resumed_after_epoch == 0
+    assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
 
 
 def test_a_checkpoint_is_read_without_unpickling_code(tmp_path):
     """torch.load with weights_only refuses anything but tensors and plain values."""
     state = {"weight": torch.arange(3.0)}
-    save_checkpoint(Checkpoint("id", 0.0, [], state, state, {"state": {}}), tmp_path / "state.pt")
+    checkpoint = Checkpoint(
+        identity="id", started=0.0, history=[], model=state, best_model=state, optimizer={}
+    )
+    write_checkpoint(checkpoint, tmp_path / "state.pt")
     content = torch.load(tmp_path / "state.pt", weights_only=True)
     assert torch.equal(content["model"]["weight"], torch.arange(3.0))
-    assert load_checkpoint(tmp_path / "state.pt", "id") is not None
-    assert load_checkpoint(tmp_path / "state.pt", "other") is None
+    assert read_checkpoint(tmp_path / "state.pt", "id") is not None
+    assert read_checkpoint(tmp_path / "state.pt", "other") is None
 
 
 class Harmful:
@@ -75,7 +78,7 @@ class Harmful:
 def test_code_in_a_checkpoint_is_not_run(tmp_path):
     content = {"identity": "id", "history": Harmful(tmp_path / "harm")}
     torch.save(content, tmp_path / "state.pt")
-    assert load_checkpoint(tmp_path / "state.pt", "id") is None
+    assert read_checkpoint(tmp_path / "state.pt", "id") is None
     assert not (tmp_path / "harm").exists()
 
 
@@ -84,7 +87,7 @@ def test_a_checkpoint_that_cannot_be_read_counts_as_none(crops_store, quick, tmp
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint" / "state.pt").write_bytes(content)
     train("task", quick(), 1, crops_store, tmp_path)
-    assert read_record(tmp_path).resumed_after_epoch == 0
+    assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
 
 
 def test_a_resumed_training_started_when_it_first_did(crops_store, quick, tmp_path, monkeypatch):
@@ -94,4 +97,4 @@ def test_a_resumed_training_started_when_it_first_did(crops_store, quick, tmp_pa
             train("task", quick(), 1, crops_store, tmp_path)
     killed = time.time()
     train("task", quick(), 1, crops_store, tmp_path)
-    assert read_record(tmp_path).started < killed
+    assert RunRecord.read(tmp_path / "run.json").started < killed

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from calobatch.config.models import Training
-from calobatch.train.predictions import read_predictions
-from calobatch.train.record import read_record
+from calobatch.run.predictions import read_predictions
+from calobatch.run.training import RunRecord
 
 CALOBATCH = [sys.executable, "-m", "calobatch.cli"]
 
@@ -64,7 +64,7 @@ def test_two_runs_of_two_horovod_ranks_give_identical_predictions(
     run(settings, crops_store, tmp_path)
     again = (tmp_path / "predictions.parquet").read_bytes()
     assert again == (output / "predictions.parquet").read_bytes()
-    assert read_record(tmp_path).ranks == 2
+    assert RunRecord.read(tmp_path / "run.json").ranks == 2
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_rank_killed_in_mid_epoch_stops_the_others_and_the_same_command_goes_o
     assert not any(Path(f"/proc/{rank}").exists() for rank in ranks)
     assert not (tmp_path / "run.json").exists()
     run(settings, crops_store, tmp_path)
-    assert read_record(tmp_path).resumed_after_epoch >= 2
+    assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch >= 2
     resumed = (tmp_path / "predictions.parquet").read_bytes()
     assert resumed == (output / "predictions.parquet").read_bytes()
 
@@ -148,8 +148,8 @@ def test_a_request_to_stop_leaves_a_checkpoint_at_a_step_and_the_same_command_go
     assert first.returncode == 75
     assert message.count("left a checkpoint after step") == 1
     run(settings, crops_store, stopped)
-    assert read_record(stopped).resumed_after_epoch == 1
-    assert read_record(stopped).resumed_at_step > 0
+    assert RunRecord.read(stopped / "run.json").resumed_after_epoch == 1
+    assert RunRecord.read(stopped / "run.json").resumed_at_step > 0
     ends = [(folder / "predictions.parquet").read_bytes() for folder in (undisturbed, stopped)]
     assert ends[0] == ends[1]
 

@@ -6,10 +6,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from calobatch.errors import JobError, UserError
+from calobatch.run.history import read_history
+from calobatch.run.predictions import read_predictions
+from calobatch.run.training import RunRecord
 from calobatch.store import open_store
-from calobatch.train.history import read_history
-from calobatch.train.predictions import read_predictions
-from calobatch.train.record import read_record
 from calobatch.train.train import train
 
 
@@ -36,7 +36,7 @@ def test_a_model_learns_what_can_be_learnt(crops_store, quick, tmp_path):
 def test_the_predictions_are_those_of_the_best_epoch_on_validation(crops_store, quick, tmp_path):
     train("task", quick(epochs=6), 1, crops_store, tmp_path)
     history = read_history(tmp_path / "history.jsonl")
-    record = read_record(tmp_path)
+    record = RunRecord.read(tmp_path / "run.json")
     best = max(epoch.validation_auc for epoch in history)
     assert history[record.best_epoch - 1].validation_auc == best
     validation = read_predictions(tmp_path / "predictions.parquet")["validation"]
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_predictions_and_another_seed_others(
 
 def test_training_stops_when_validation_does_not_improve(crops_store, quick, tmp_path):
     train("task", quick(epochs=40, early_stopping=2), 1, crops_store, tmp_path)
-    record = read_record(tmp_path)
+    record = RunRecord.read(tmp_path / "run.json")
     assert record.epochs_run == len(read_history(tmp_path / "history.jsonl")) < 40
     assert record.epochs_run == record.best_epoch + 2
 
@@ -75,7 +75,7 @@ def test_nothing_but_the_four_outputs_is_left(crops_store, quick, tmp_path):
 def test_the_record_names_data_and_settings(crops_store, quick, tmp_path):
     settings = quick(learning_rate=0.003)
     train("task", settings, 5, crops_store, tmp_path)
-    record, manifest = read_record(tmp_path), open_store(crops_store).manifest
+    record, manifest = RunRecord.read(tmp_path / "run.json"), open_store(crops_store).manifest
     assert (record.task, record.seed, record.training) == ("task", 5, settings)
     assert record.dataset_sha256 == manifest.events_sha256
     assert record.source_sha256 == {source.file: source.sha256 for source in manifest.sources}
@@ -151,7 +151,7 @@ def test_augmentation_is_for_training_only_and_reproducible(crops_store, quick, 
 
 def test_the_time_of_the_steps_is_accounted_for(crops_store, quick, tmp_path):
     train("task", quick(), 1, crops_store, tmp_path)
-    speed = read_record(tmp_path).throughput
+    speed = RunRecord.read(tmp_path / "run.json").throughput
     history = read_history(tmp_path / "history.jsonl")
     accounted = speed.data_seconds + speed.compute_seconds + speed.communication_seconds
     assert accounted == pytest.approx(

@@ -38,9 +38,9 @@ def test_quickstart_is_the_default(fresh):
     [
         ("set=tasks.electron_photon_cnn.epoch=5", "unknown key; did you mean 'epochs'"),
         ("set=tasks.electron_photon_cnn.epochs=many", "epochs: Input should be a valid integer"),
-        ("set=tasks.electron_photon_cnn.dataset=pions", "there is no dataset 'pions'"),
-        ("scenario=nowhere", "there is no scenario 'nowhere'"),
-        ("scenaro=cms", "--config has no scenaro"),
+        ("set=tasks.electron_photon_cnn.dataset=pions", "unknown dataset 'pions'"),
+        ("scenario=nowhere", "unknown scenario 'nowhere'"),
+        ("scenaro=cms", "--config has no key scenaro"),
     ],
 )
 def test_a_wrong_configuration_stops_before_the_dag_with_one_message(fresh, config, message):

@@ -19,7 +19,7 @@ rule collect:
     log:
         f"{LOGS}/collect.log",
     resources:
-        start=started_in("train"),
+        **JOBS.here("train"),
     params:
         runs=RUNS,
         settings=SCENARIO.model_dump_json(),

@@ -1,4 +1,4 @@
-PLOTS = ["roc", "scores", "history", "calibration", "confusion"]
+from calobatch.run.folder import PLOTS
 
 
 rule evaluate:
@@ -20,11 +20,7 @@ rule evaluate:
     log:
         f"{LOGS}/evaluate/{{task}}/seed{{seed}}.log",
     resources:
-        start=started_in("data"),
-        mem_mb_per_cpu=memory(2000),
-        slurm_account=of_site("account"),
-        slurm_partition=of_site("partition"),
-        slurm_extra=of_site("sbatch_options"),
+        **JOBS.of("data", mb=2000),
     params:
         folder=subpath(output.metrics, parent=True),
     shell:

@@ -9,9 +9,9 @@ rule fetch:
         update("data/public/{dataset}/{file}"),
     log:
         "logs/fetch/{dataset}/{file}.log",
-    # A resource, not a parameter: files from another place are the same files, nothing reruns.
+    # A resource and not a parameter, so that the same files from another place rerun nothing.
     resources:
-        location=location,
+        location=lambda wildcards: datasets.location_option(SCENARIO, wildcards.dataset),
     shell:
         "calobatch fetch {wildcards.dataset} {wildcards.file} --output {output} {resources.location}"
         " 2>&1 | tee {log}"

@@ -1,6 +1,6 @@
 rule pack:
     input:
-        lambda wildcards: raw_files(wildcards.dataset),
+        lambda wildcards: datasets.raw_files(SETUP, wildcards.dataset),
     output:
         events=f"{DATA}/packed/{{dataset}}/events.arrow",
         manifest=f"{DATA}/packed/{{dataset}}/manifest.json",
@@ -8,19 +8,13 @@ rule pack:
         f"{LOGS}/pack/{{dataset}}.log",
     benchmark:
         f"{LOGS}/pack/{{dataset}}.tsv"
-    threads: cores
+    threads: JOBS.cores
     resources:
-        start=started_in("data"),
-        mem_mb_per_cpu=memory(2000),
-        slurm_account=of_site("account"),
-        slurm_partition=of_site("partition"),
-        slurm_extra=of_site("sbatch_options"),
+        **JOBS.of("data", mb=2000),
     params:
         folder=subpath(output.events, parent=True),
-        settings=lambda wildcards: packing(
-            wildcards.dataset, SCENARIO.datasets[wildcards.dataset], PUBLIC_FILES
-        ).model_dump_json(),
-        pins=pins,
+        settings=lambda wildcards: datasets.pack_settings(SETUP, wildcards.dataset),
+        pins=lambda wildcards: datasets.pins_option(SCENARIO, wildcards.dataset),
     shell:
         "{resources.start} calobatch pack {wildcards.dataset} {input} --output {params.folder}"
         " --settings {params.settings:q} --workers {threads} {params.pins} 2>&1 | tee {log}"

@@ -11,11 +11,7 @@ rule report:
     log:
         f"{LOGS}/report.log",
     resources:
-        start=started_in("train"),
-        mem_mb_per_cpu=memory(2000),
-        slurm_account=of_site("account"),
-        slurm_partition=of_site("partition"),
-        slurm_extra=of_site("sbatch_options"),
+        **JOBS.of("train", mb=2000),
     params:
         runs=RUNS,
         stores=STORES,

@@ -5,18 +5,12 @@ rule simulate:
         f"{LOGS}/simulate/{{dataset}}/{{file}}.log",
     benchmark:
         f"{LOGS}/simulate/{{dataset}}/{{file}}.tsv"
-    threads: cores
+    threads: JOBS.cores
     resources:
-        start=started_in("data"),
-        mem_mb_per_cpu=memory(2000),
-        slurm_account=of_site("account"),
-        slurm_partition=of_site("partition"),
-        slurm_extra=of_site("sbatch_options"),
+        **JOBS.of("data", mb=2000),
     params:
-        layout=lambda wildcards: dataset_layout(wildcards.dataset).name,
-        settings=lambda wildcards: SCENARIO.datasets[wildcards.dataset].model_dump_json(
-            exclude={"split", "zero_below"}
-        ),
+        layout=lambda wildcards: datasets.layout_of(SCENARIO, wildcards.dataset).name,
+        settings=lambda wildcards: datasets.simulate_settings(SCENARIO, wildcards.dataset),
     shell:
         "{resources.start} calobatch simulate {params.layout} --output {output} --settings {params.settings:q}"
         " --workers {threads} 2>&1 | tee {log}"

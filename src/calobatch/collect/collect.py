@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from calobatch.collect.leaderboard import format_leaderboard, write_leaderboard
 from calobatch.collect.mlflow_store import MlflowStore
-from calobatch.collect.run_folder import read_run
 from calobatch.config.models import Scenario
+from calobatch.run.folder import read_run
+from calobatch.run.leaderboard import format_leaderboard, write_leaderboard
 
 
 def collect(

@@ -16,13 +16,17 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from calobatch.collect.model_artifact import log_model
-from calobatch.collect.run_folder import RunFolder
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
-from calobatch.evaluate.metrics import METRICS_FILE
-from calobatch.train.history import HISTORY_FILE
-from calobatch.train.predictions import PREDICTIONS_FILE
-from calobatch.train.record import RECORD_FILE
+from calobatch.run.folder import (
+    HISTORY_FILE,
+    METRICS_FILE,
+    PLOTS_FOLDER,
+    PREDICTIONS_FILE,
+    RECORD_FILE,
+    RunFolder,
+)
+from calobatch.run.history import EPOCH_METRICS
 
 EXPERIMENT = "calobatch"
 METRICS_A_CALL = 1000
@@ -146,8 +150,8 @@ class MlflowStore:
     def _log_files(self, run_id: str, run: RunFolder) -> None:
         for name in (RECORD_FILE, METRICS_FILE, HISTORY_FILE, PREDICTIONS_FILE):
             self.client.log_artifact(run_id, str(run.folder / name))
-        for plot in sorted((run.folder / "plots").glob("*.png")):
-            self.client.log_artifact(run_id, str(plot), "plots")
+        for plot in sorted((run.folder / PLOTS_FOLDER).glob("*.png")):
+            self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
         log_model(run, run_id)
 
 
@@ -192,13 +196,10 @@ def _provenance(run: RunFolder) -> dict[str, str]:
 
 
 def _epoch_metrics(run: RunFolder) -> list[Metric]:
-    names = ("train_loss", "validation_loss", "validation_auc", "validation_accuracy",
-             "learning_rate", "events_per_second", "seconds", "data_seconds", "compute_seconds",
-             "communication_seconds")  # fmt: skip
     return [
         Metric(f"epoch_{name}", float(getattr(epoch, name)), round(epoch.time * 1000), epoch.epoch)
         for epoch in run.history
-        for name in names
+        for name in EPOCH_METRICS
     ]
 
 

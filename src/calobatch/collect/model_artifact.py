@@ -8,15 +8,9 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from torch import nn
 
-from calobatch.collect.run_folder import RunFolder
 from calobatch.layouts import layout_named
-from calobatch.models.build import (
-    WEIGHTS_FILE,
-    build_model,
-    example_inputs,
-    input_names,
-    load_weights,
-)
+from calobatch.models.build import build_model, example_inputs, input_names, load_weights
+from calobatch.run.folder import WEIGHTS_FILE, RunFolder
 
 
 def log_model(run: RunFolder, run_id: str) -> None:

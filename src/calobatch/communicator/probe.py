@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from calobatch.communicator.device import choose_device
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import Placement, placement
 from calobatch.communicator.speed import Speed
 from calobatch.errors import JobError, UserError
-from calobatch.train.device import choose_device
 
 LARGE_BYTES = 32 * 2**20
 SMALL_ROUNDS, LARGE_ROUNDS = 200, 5

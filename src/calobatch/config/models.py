@@ -1,8 +1,12 @@
-"""Every key that a scenario or a task may have, with its type, bounds and default."""
+"""Every key that a scenario or a task may have, with its type, bounds, default and meaning.
+
+The messages of `calobatch check`, the JSON schema and config/README.md are all made from this file.
+"""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from calobatch.layouts import LAYOUTS
 
@@ -17,14 +21,19 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-# Not strict as whole numbers are, because YAML takes 1e-3 for text. Bounds stand before the
-# validator: after it they would be none of the JSON schema's.
+# Not strict, unlike whole numbers, because YAML reads 1e-3 as text. The bounds stand before the
+# validator, because pydantic leaves bounds that stand after it out of the JSON schema.
 Number = Annotated[float, BeforeValidator(_refuse_bool)]
 NotNegative = Annotated[float, Field(ge=0), BeforeValidator(_refuse_bool)]
 Share = Annotated[float, Field(ge=0, lt=1), BeforeValidator(_refuse_bool)]
-# Strict: `epochs: true` or `epochs: 2.5` is a slip, not a number of epochs.
+# Strict, because `epochs: true` or `epochs: 2.5` is a slip and not a number of epochs.
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
+
+
+def _unit(name: str) -> JsonDict:
+    """Return the unit of a quantity as a part of the JSON schema, for config/README.md."""
+    return {"unit": name}
 
 
 class Section(BaseModel):
@@ -34,42 +43,62 @@ class Section(BaseModel):
 
 
 class Split(Section):
-    """How events are divided, stratified by class. Official test files are kept as they are."""
+    """How the events are divided at random, with the same share of each class in every split.
 
-    validation: Share = Field(0.1, description="share of the events that are not test events")
-    test: Share = Field(0.2, description="share of all events; unused with official test files")
-    seed: Seed = 4
+    Official test files, where the layout has them, are the test split as they are.
+    """
+
+    validation: Share = Field(0.1, description="fraction of the events outside the test split")
+    test: Share = Field(
+        0.2, description="fraction of all events; not used if there are official test files"
+    )
+    seed: Seed = Field(4, description="seed of the random division")
 
 
 class Dataset(Section):
-    """What both sources of a dataset have in common."""
+    """The keys that simulated and fetched datasets share."""
 
-    layout: str = Field("", description="kind of image; by default the dataset's own name")
-    split: Split = Split()
+    layout: str = Field(
+        "", description="kind of image, electron_photon or quark_gluon; default: the dataset's name"
+    )
+    split: Split = Field(Split(), description="how the events are divided")
     zero_below: NotNegative | None = Field(
-        None, description="pixels of smaller size become zero; by default the layout's value"
+        None,
+        description="set pixels whose absolute value is below this to zero, in the units of the "
+        "files; default: the layout's value",
+        json_schema_extra=_unit("as in the files"),
     )
 
 
 class Simulated(Dataset):
-    """Raw files written by calobatch's own simulation, in the layout of the public files."""
+    """Raw files that calobatch simulates itself, in the layout of the public files."""
 
-    source: Literal["simulate"]
-    events: int = Field(gt=0, description="events in all, half of them of each class", strict=True)
-    test_share: Share = Field(0.2, description="share written to the official test file, if any")
-    pile_up: int = Field(
-        0, ge=0, le=200, description="mean number of overlaid collisions (jets)", strict=True
+    source: Literal["simulate"] = Field(description="simulate: make the files here")
+    events: int = Field(gt=0, description="number of events, half of them of each class",
+                        strict=True, json_schema_extra=_unit("events"))  # fmt: skip
+    test_share: Share = Field(
+        0.2, description="fraction of the events in the official test file (quark_gluon only)"
     )
-    seed: Seed = 1
+    pile_up: int = Field(
+        0,
+        ge=0,
+        le=200,
+        strict=True,
+        description="mean number of overlaid collisions (quark_gluon only)",
+        json_schema_extra=_unit("collisions"),
+    )
+    seed: Seed = Field(1, description="seed of the simulation")
 
 
 class Fetched(Dataset):
-    """The public files, as listed in config/datasets.csv."""
+    """The public files that config/datasets.csv lists."""
 
-    source: Literal["fetch"]
-    files: tuple[str, ...] = Field((), description="only these files; by default all of them")
+    source: Literal["fetch"] = Field(description="fetch: download the files, or copy them")
+    files: tuple[str, ...] = Field(
+        (), description="names of the files to use; default: all that are listed for the dataset"
+    )
     location: str | None = Field(
-        None, description="folder or URL that holds the files, in place of the table's addresses"
+        None, description="folder or URL that has the files; default: the addresses in the table"
     )
 
 
@@ -77,80 +106,144 @@ AnyDataset = Annotated[Simulated | Fetched, Field(discriminator="source")]
 
 
 class Constant(Section):
-    """The learning rate stays."""
+    """The learning rate stays the same."""
 
-    kind: Literal["constant"] = "constant"
+    kind: Literal["constant"] = Field("constant", description="keep the learning rate")
 
 
 class Cosine(Section):
     """The learning rate falls to zero along half a cosine, over all epochs after the warm-up."""
 
-    kind: Literal["cosine"]
+    kind: Literal["cosine"] = Field(description="lower the learning rate along half a cosine")
 
 
 class Plateau(Section):
-    """The learning rate is multiplied by ``factor`` after ``patience`` epochs without progress."""
+    """The learning rate is lowered whenever the validation AUC stops improving."""
 
-    kind: Literal["plateau"]
-    factor: Number = Field(0.2, gt=0, lt=1)
-    patience: int = Field(10, gt=0, strict=True)
+    kind: Literal["plateau"] = Field(description="lower the rate when progress stops")
+    factor: Number = Field(0.2, gt=0, lt=1, description="the learning rate is multiplied by this")
+    patience: int = Field(
+        10,
+        gt=0,
+        strict=True,
+        description="number of epochs without progress before that",
+        json_schema_extra=_unit("epochs"),
+    )
 
 
 Schedule = Annotated[Constant | Cosine | Plateau, Field(discriminator="kind")]
 
 
 class Augmentation(Section):
-    """Random moves of training images, drawn for each event and epoch; none by default."""
+    """Random moves of the training images, drawn for each event and epoch; none by default."""
 
-    flip_eta: bool = Field(False, description="half of the images are mirrored in eta")
-    flip_phi: bool = Field(False, description="half of the images are mirrored in phi")
+    flip_eta: bool = Field(False, description="mirror half of the images in eta")
+    flip_phi: bool = Field(False, description="mirror half of the images in phi")
     shift: int = Field(
-        0, ge=0, le=4, description="by up to so many pixels in eta and in phi", strict=True
+        0,
+        ge=0,
+        le=4,
+        strict=True,
+        description="shift images by up to this number of pixels, in eta and in phi",
+        json_schema_extra=_unit("pixels"),
     )
 
     @property
     def moves(self) -> int:
-        """How many moves there are to draw from."""
+        """Number of different moves, of which one is drawn per event and epoch."""
         return (1 + self.flip_eta) * (1 + self.flip_phi) * (1 + 2 * self.shift) ** 2
 
 
 class Training(Section):
-    """One training: the same settings, seed and ranks give the same predictions."""
+    """One training. The same settings, seed and number of ranks give the same predictions."""
 
-    model: str = Field(description="module of calobatch.models, or package.module of your own")
+    model: str = Field(
+        description="name of a module in calobatch.models, or package.module of your own"
+    )
     model_options: dict[str, Any] = Field({}, description="keyword arguments of the model")
-    epochs: int = Field(gt=0, strict=True)
-    batch_size: int = Field(gt=0, description="events a step, over all ranks together", strict=True)
-    learning_rate: Number = Field(gt=0)
-    optimizer: Literal["adam", "adamw"] = "adam"
-    weight_decay: Number = Field(0.0, ge=0)
-    schedule: Schedule = Constant()
-    warmup_epochs: Number = Field(0.0, ge=0, description="the rate rises linearly so long")
-    grow_batch_with_ranks: bool = Field(False, description="batch_size events a rank, not in all")
+    epochs: int = Field(
+        gt=0,
+        strict=True,
+        description="number of passes over the training events",
+        json_schema_extra=_unit("epochs"),
+    )
+    batch_size: int = Field(
+        gt=0,
+        strict=True,
+        description="number of events per step over all ranks together (see also "
+        "grow_batch_with_ranks)",
+        json_schema_extra=_unit("events"),
+    )
+    learning_rate: Number = Field(gt=0, description="step size of the optimizer at its peak")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="torch's optimizer")
+    weight_decay: Number = Field(0.0, ge=0, description="weight decay of the optimizer")
+    schedule: Schedule = Field(
+        Constant(), description="how the learning rate changes during the training"
+    )
+    warmup_epochs: Number = Field(
+        0.0,
+        ge=0,
+        description="number of epochs over which the learning rate rises linearly",
+        json_schema_extra=_unit("epochs"),
+    )
+    grow_batch_with_ranks: bool = Field(
+        False, description="batch_size is the number of events per rank, not over all ranks"
+    )
     learning_rate_scaling: Literal["none", "sqrt", "linear"] = Field(
-        "none", description="how the rate follows a batch that grew with the ranks"
+        "none",
+        description="how the learning rate grows with the batch if grow_batch_with_ranks is set: "
+        "with the number of ranks (linear), with its square root (sqrt), or not (none)",
     )
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = Field(
+        Augmentation(), description="random moves of the training images"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where a GPU has it, float32 elsewhere"
+        "auto", description="auto: bfloat16 on GPUs that have it, otherwise float32"
     )
-    channels_last: bool = Field(False, description="images lie in memory pixel by pixel")
+    channels_last: bool = Field(
+        False, description="store the channels of a pixel side by side in memory"
+    )
     passes_per_step: int = Field(
-        1, gt=0, strict=True, description="a rank's batch in so many parts: less memory"
+        1,
+        gt=0,
+        strict=True,
+        description="divide each rank's batch into this number of parts, to use less memory",
     )
-    compress_gradients: bool = Field(False, description="sent between ranks in half precision")
-    threads: int = Field(1, gt=0, strict=True, description="cores of a rank")
+    compress_gradients: bool = Field(
+        False, description="send gradients between ranks in half precision"
+    )
+    threads: int = Field(
+        1,
+        gt=0,
+        strict=True,
+        description="number of cores per rank",
+        json_schema_extra=_unit("cores"),
+    )
     early_stopping: int | None = Field(
         None,
         gt=0,
         strict=True,
-        description="stop after so many epochs without a better validation AUC",
+        description="stop after this number of epochs without a better validation AUC; "
+        "default: never",
+        json_schema_extra=_unit("epochs"),
     )
     ranks: int = Field(
-        2, gt=0, description="processes that train together; one GPU each", strict=True
+        2,
+        gt=0,
+        strict=True,
+        description="number of processes that train together, with one GPU per process",
+        json_schema_extra=_unit("processes"),
     )
-    communicator: Literal["horovod", "torch", "single"] = "horovod"
-    device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU a rank where there are")
+    communicator: Literal["horovod", "torch", "single"] = Field(
+        "horovod", description="how ranks exchange gradients; single: there is only one rank"
+    )
+    device: Literal["auto", "cpu"] = Field(
+        "auto", description="auto: one GPU per rank if there are GPUs, otherwise the CPU"
+    )
+
+    def global_batch(self, ranks: int) -> int:
+        """Return the number of events per step over all ``ranks`` together."""
+        return self.batch_size * (ranks if self.grow_batch_with_ranks else 1)
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> "Training":
@@ -168,9 +261,9 @@ class Training(Section):
         if self.learning_rate_scaling != "none" and not self.grow_batch_with_ranks:
             raise ValueError(
                 f"learning_rate_scaling {self.learning_rate_scaling!r} follows a batch that grows "
-                "with the ranks; set grow_batch_with_ranks too, or leave it out"
+                "with the ranks; set grow_batch_with_ranks too, or leave learning_rate_scaling out"
             )
-        if self.ranks > self.batch_size and not self.grow_batch_with_ranks:
+        if self.ranks > self.global_batch(self.ranks):
             raise ValueError(
                 f"batch_size {self.batch_size} cannot be shared by {self.ranks} ranks; "
                 "raise batch_size, lower ranks, or set grow_batch_with_ranks"
@@ -179,22 +272,22 @@ class Training(Section):
 
 
 class Task(Training):
-    """A row of the leaderboard: a model trained on a dataset, and what others reached."""
+    """A row of the leaderboard: a training on a dataset, and the published result it repeats."""
 
-    title: str
-    dataset: str
+    title: str = Field(description="the task in a few words, for the report and MLflow")
+    dataset: str = Field(description="name of one of the scenario's datasets")
     reference_auc: dict[Literal["train", "validation", "test"], float] = Field(
-        {}, description="published result on the public data, by split"
+        {}, description="published AUC on the public data, by split"
     )
-    reference_source: str = ""
+    reference_source: str = Field("", description="where the reference was published")
 
     def training(self) -> Training:
-        """Return the part that a training depends on, and nothing else."""
+        """Return the settings that a training depends on, and nothing else."""
         return Training(**{name: getattr(self, name) for name in Training.model_fields})
 
 
 class Scenario(Section):
-    """One run of the workflow: which data, from which source, which tasks, which seeds."""
+    """One run of the workflow, complete: its datasets, tasks and seeds."""
 
     name: Name
     title: str
@@ -214,21 +307,23 @@ class Scenario(Section):
         for name, task in self.tasks.items():
             if task.dataset not in self.datasets:
                 raise ValueError(
-                    f"tasks.{name}.dataset: there is no dataset {task.dataset!r}; this scenario "
-                    f"has {', '.join(sorted(self.datasets))}"
+                    f"tasks.{name}.dataset: unknown dataset {task.dataset!r}; this scenario has "
+                    f"{', '.join(sorted(self.datasets))}"
                 )
         if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds: {list(self.seeds)} names a seed twice")
+            raise ValueError(f"seeds: {list(self.seeds)} has a seed twice")
         return self
 
 
 class ScenarioFile(Section):
-    """A scenario as it is written down: tasks are taken from config/tasks.yaml, then overridden."""
+    """A scenario as its file has it: tasks of config/tasks.yaml with some keys changed."""
 
-    title: str
-    datasets: dict[str, AnyDataset]
+    title: str = Field(description="the scenario in a few words, for the report and MLflow")
+    datasets: dict[str, AnyDataset] = Field(description="each dataset by its name")
     tasks: dict[str, dict[str, Any] | None] = Field(
-        description="names of config/tasks.yaml, each with the keys that differ here"
+        description="names of tasks in config/tasks.yaml, each with the keys to change here"
     )
-    defaults: dict[str, Any] = Field({}, description="keys that differ here for every task")
-    seeds: tuple[Seed, ...] = (1,)
+    defaults: dict[str, Any] = Field({}, description="keys to change in every task")
+    seeds: tuple[Seed, ...] = Field(
+        (1,), description="every task is trained once per seed; a seed sets the initial weights"
+    )

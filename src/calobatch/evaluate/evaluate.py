@@ -4,17 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
-from calobatch.atomic import write_text
 from calobatch.errors import UserError
 from calobatch.evaluate.measure import BOOTSTRAP_SAMPLES, CONFIDENCE, measure
-from calobatch.evaluate.metrics import METRICS_FILE, Metrics, SplitMetrics
 from calobatch.evaluate.plots import draw_plots
 from calobatch.progress import Progress
-from calobatch.train.history import HISTORY_FILE, read_history
-from calobatch.train.predictions import PREDICTIONS_FILE, Predictions, read_predictions
-from calobatch.train.record import RECORD_FILE, read_record
-
-PLOTS_FOLDER = "plots"
+from calobatch.run.folder import (
+    HISTORY_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RECORD_FILE,
+    missing_files,
+)
+from calobatch.run.history import read_history
+from calobatch.run.metrics import Metrics, SplitMetrics
+from calobatch.run.predictions import Predictions, read_predictions
+from calobatch.run.training import RunRecord
 
 
 def evaluate(folder: Path) -> Metrics:
@@ -23,13 +27,12 @@ def evaluate(folder: Path) -> Metrics:
     metrics.json is written last: where it is, the plots are too. Raises a UserError if the folder
     is not that of a finished training, or if a split cannot be measured.
     """
-    needed = (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE)
-    if missing := [name for name in needed if not (folder / name).is_file()]:
+    if missing := missing_files(folder, (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE)):
         raise UserError(
             f"{folder} has no {', '.join(missing)}: no training has finished there; "
-            "give the folder of one that has, or run `calobatch train` first"
+            "name the folder of a finished training, or run `calobatch train` first"
         )
-    record = read_record(folder)
+    record = RunRecord.read(folder / RECORD_FILE)
     history = read_history(folder / HISTORY_FILE)
     predictions = read_predictions(folder / PREDICTIONS_FILE)
     for split, content in predictions.items():
@@ -41,8 +44,8 @@ def evaluate(folder: Path) -> Metrics:
         bootstrap_samples=BOOTSTRAP_SAMPLES,
         splits=_measure_all(predictions, f"evaluate {record.task} seed {record.seed}"),
     )
-    draw_plots(record, history, predictions, metrics, folder / PLOTS_FOLDER)
-    write_text(folder / METRICS_FILE, metrics.model_dump_json(indent=2) + "\n")
+    draw_plots(record, history, predictions, metrics, folder)
+    metrics.write(folder / METRICS_FILE)
     return metrics
 
 

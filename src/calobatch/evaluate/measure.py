@@ -6,28 +6,23 @@ from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     confusion_matrix,
-    log_loss,
     roc_auc_score,
     roc_curve,
 )
 
 from calobatch.evaluate.bootstrap import auc_interval
 from calobatch.evaluate.calibration import calibration_error
-from calobatch.evaluate.metrics import SplitMetrics
+from calobatch.run.decision import called_signal, log_loss
+from calobatch.run.metrics import SplitMetrics
 
 CONFIDENCE = 0.95
 BOOTSTRAP_SAMPLES = 500
 
 
 def measure(label: NDArray[np.uint8], score: NDArray[np.float32]) -> SplitMetrics:
-    """Return the metrics of (events) labels and scores; both classes must be present.
-
-    An event is called signal if its score is above 0.5, as in the training.
-    """
-    called = (score > 0.5).astype(np.uint8)
+    """Return the metrics of (events) labels and scores; both classes must be present."""
+    called = called_signal(score).astype(np.uint8)
     low, high = auc_interval(label, score, samples=BOOTSTRAP_SAMPLES, confidence=CONFIDENCE)
-    # The training bounds scores in the same way: one event never decides the loss.
-    bounded = np.clip(score.astype(np.float64), 1e-12, 1 - 1e-12)
     (true_0_called_0, true_0_called_1), (true_1_called_0, true_1_called_1) = confusion_matrix(
         label, called, labels=[0, 1]
     ).tolist()
@@ -38,7 +33,7 @@ def measure(label: NDArray[np.uint8], score: NDArray[np.float32]) -> SplitMetric
         auc_high=high,
         accuracy=accuracy_score(label, called),
         average_precision=average_precision_score(label, score),
-        log_loss=log_loss(label, bounded),
+        log_loss=log_loss(label, score),
         rejection_at_50=background_rejection(label, score, 0.5),
         rejection_at_70=background_rejection(label, score, 0.7),
         calibration_error=calibration_error(label, score),

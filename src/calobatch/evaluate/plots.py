@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from calobatch.evaluate.calibration import BINS, reliability, wilson_interval
-from calobatch.evaluate.metrics import Metrics, SplitMetrics
+from calobatch.history_plot import draw_history
 from calobatch.layouts import layout_named
 from calobatch.plotting import (
     BLACK,
@@ -24,9 +24,12 @@ from calobatch.plotting import (
     new_figure,
     save,
 )
-from calobatch.train.history import Epoch, best_epoch
-from calobatch.train.predictions import Predictions
-from calobatch.train.record import RunRecord
+from calobatch.run.decision import THRESHOLD
+from calobatch.run.folder import PLOTS, plot_path
+from calobatch.run.history import Epoch
+from calobatch.run.metrics import Metrics, SplitMetrics
+from calobatch.run.predictions import Predictions
+from calobatch.run.training import RunRecord
 
 SCORE_BINS = 25
 
@@ -38,20 +41,21 @@ def draw_plots(
     metrics: Metrics,
     folder: Path,
 ) -> None:
-    """Write the five plots of a training to ``folder``, as PNG of 1200 x 900 pixels."""
+    """Write the plots of a training to its run ``folder``, as PNG files of 1200 x 900 pixels."""
     classes = layout_named(record.layout).classes
 
     def figure() -> Figure:
         return new_figure(f"{record.task}, seed {record.seed}", simulated=record.simulated)
 
-    save(draw_roc(figure(), predictions, metrics, classes), folder / "roc.png")
-    save(draw_scores(figure(), predictions, classes), folder / "scores.png")
-    save(draw_history(figure(), history), folder / "history.png")
-    save(
-        draw_calibration(figure(), predictions["test"], metrics, classes),
-        folder / "calibration.png",
-    )
-    save(draw_confusion(figure(), metrics.splits["test"], classes), folder / "confusion.png")
+    drawn = {
+        "roc": draw_roc(figure(), predictions, metrics, classes),
+        "scores": draw_scores(figure(), predictions, classes),
+        "history": draw_history(figure(), history, learning_rate=True),
+        "calibration": draw_calibration(figure(), predictions["test"], metrics, classes),
+        "confusion": draw_confusion(figure(), metrics.splits["test"], classes),
+    }
+    for plot in PLOTS:
+        save(drawn[plot], plot_path(folder, plot))
 
 
 def draw_roc(
@@ -157,49 +161,6 @@ def _score_edges(score: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.linspace(low / 20, high / 20, SCORE_BINS + 1)
 
 
-def draw_history(figure: Figure, history: Sequence[Epoch]) -> Figure:
-    """Draw loss, validation AUC and learning rate by epoch, with the best epoch marked."""
-    loss, auc, rate = figure.subplots(3, sharex=True, height_ratios=(3, 3, 2))
-    epochs = [epoch.epoch for epoch in history]
-    best = best_epoch(history)
-
-    def curve(axes: Axes, values: Sequence[float], split: str, label: str = "") -> None:
-        axes.plot(
-            epochs,
-            values,
-            color=SPLIT_COLOURS[split],
-            linestyle=SPLIT_LINES[split],
-            marker="o" if len(epochs) <= 60 else "",
-            markersize=4,
-            label=label,
-        )
-
-    curve(loss, [epoch.train_loss for epoch in history], "train", "train, mean over the epoch")
-    curve(loss, [epoch.validation_loss for epoch in history], "validation", "validation")
-    curve(auc, [epoch.validation_auc for epoch in history], "validation")
-    curve(rate, [epoch.learning_rate for epoch in history], "test")
-    for axes in (loss, auc, rate):
-        axes.axvline(best.epoch, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
-    auc.plot(best.epoch, best.validation_auc, "*", color=BLACK, markersize=13, linestyle="none",
-             label=f"best: epoch {best.epoch}, {best.validation_auc:.4f}")  # fmt: skip
-    loss.margins(y=0.15)
-    auc.margins(y=0.15)
-    loss.set_ylabel("loss")
-    auc.set_ylabel("validation AUC")
-    rate.set_ylabel("learning rate")
-    # A cosine over a single epoch has a rate of zero and nothing else.
-    rate.set_ylim(0, 1.25 * max(epoch.learning_rate for epoch in history) or None)
-    rate.yaxis.set_major_locator(MaxNLocator(3))
-    rate.yaxis.set_major_formatter("{x:g}")
-    rate.set(xlabel="epoch", xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
-    rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    rate.xaxis.set_minor_locator(NullLocator())
-    loss.legend()
-    auc.legend()
-    figure.align_ylabels()
-    return figure
-
-
 def draw_calibration(
     figure: Figure, test: Predictions, metrics: Metrics, classes: tuple[str, str]
 ) -> Figure:
@@ -241,7 +202,9 @@ def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, str])
             ha="center",
             va="center",
         )
-    axes.set_xlabel(f"predicted class ({classes[1]} if the score is above 0.5)", loc="center")
+    axes.set_xlabel(
+        f"predicted class ({classes[1]} if the score is above {THRESHOLD:g})", loc="center"
+    )
     axes.set_ylabel("true class, test split", loc="center")
     axes.set_xticks([0, 1], classes)
     axes.set_yticks([0, 1], classes)

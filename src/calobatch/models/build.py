@@ -11,11 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
-from calobatch.config.load import model_module
+from calobatch.config.model_file import model_module
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-
-WEIGHTS_FILE = "model.safetensors"
 
 
 def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module:

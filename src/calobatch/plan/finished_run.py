@@ -3,18 +3,18 @@
 from pathlib import Path
 
 from calobatch.plan.measurements import TrainingSpeed
-from calobatch.train.history import HISTORY_FILE, read_history
+from calobatch.run.folder import HISTORY_FILE, RECORD_FILE
+from calobatch.run.history import read_history
+from calobatch.run.training import RunRecord
 from calobatch.train.order import epoch_steps
-from calobatch.train.record import RECORD_FILE, read_record
 
 
 def speed_of_run(folder: Path) -> TrainingSpeed:
     """Return the speed of the run in ``folder``; a UserError if it is not whole."""
-    record = read_record(folder)
+    record = RunRecord.read(folder / RECORD_FILE)
     epoch = read_history(folder / HISTORY_FILE)[0]
     events = round(epoch.seconds * epoch.events_per_second)
-    growth = record.ranks if record.training.grow_batch_with_ranks else 1
-    batch_size = record.training.batch_size * growth
+    batch_size = record.training.global_batch(record.ranks)
     return TrainingSpeed(
         task=record.task,
         ranks=record.ranks,

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 
+from calobatch.communicator.device import choose_device
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import Placement, placement
 from calobatch.communicator.probe import link_mbit, median_seconds, message
 from calobatch.errors import JobError, UserError
 from calobatch.plan.measurements import Measurements, Message, Sweep
-from calobatch.train.device import choose_device
 
 # 8 B to 64 MiB. Fewer rounds for the large, which vary less and take longer.
 SIZES = tuple(2**power for power in (3, 6, 9, 12, 14, 16, 18, 20, 22, 24, 26))

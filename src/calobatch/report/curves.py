@@ -6,27 +6,24 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from calobatch.collect.run_folder import RunFolder
+from calobatch.history_plot import draw_history
 from calobatch.plotting import (
-    BLACK,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     PURPLE,
     SKY,
-    SPLIT_COLOURS,
-    SPLIT_LINES,
     VERMILLION,
     new_figure,
 )
 from calobatch.report.embed import svg
-from calobatch.train.history import best_epoch
-from calobatch.train.predictions import PREDICTIONS_FILE, Predictions, read_predictions
+from calobatch.run.folder import PREDICTIONS_FILE, RunFolder
+from calobatch.run.history import best_epoch
+from calobatch.run.predictions import Predictions, read_predictions
 
 TASK_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 POINTS = 400  # of a curve: finer than the page can show
@@ -117,37 +114,11 @@ def roc_points(test: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float
     return efficiency[chosen], left[chosen]
 
 
-def draw_history(run: RunFolder) -> Markup:
-    """Return validation AUC and both losses against the epoch, with the best epoch marked."""
-    record, history = run.record, run.history
+def history_picture(run: RunFolder) -> Markup:
+    """Return losses and validation AUC against the epoch, with the best epoch marked."""
+    record = run.record
     figure = new_figure(simulated=record.simulated, width=4.4, height=3.9)
-    auc, loss = figure.subplots(2, sharex=True)
-    epochs = [epoch.epoch for epoch in history]
-    best = best_epoch(history)
-    for axes, split, values in (
-        (auc, "validation", [epoch.validation_auc for epoch in history]),
-        (loss, "train", [epoch.train_loss for epoch in history]),
-        (loss, "validation", [epoch.validation_loss for epoch in history]),
-    ):
-        axes.plot(
-            epochs,
-            values,
-            color=SPLIT_COLOURS[split],
-            linestyle=SPLIT_LINES[split],
-            label=split,
-            marker="o" if len(epochs) <= 40 else "",
-            markersize=4,
-        )
-    for axes in (auc, loss):
-        axes.axvline(best.epoch, color=GREY, linestyle=":", linewidth=1.2, zorder=0)
-    auc.plot(best.epoch, best.validation_auc, "*", color=BLACK, markersize=12)
-    auc.margins(y=0.15)
-    auc.set_ylabel("AUC")
-    loss.set(ylabel="loss", xlabel="epoch", xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
-    loss.xaxis.set_major_locator(MaxNLocator(integer=True))
-    loss.xaxis.set_minor_locator(NullLocator())
-    loss.legend()
-    figure.align_ylabels()
+    draw_history(figure, run.history, learning_rate=False)
     return svg(figure, f"history-{record.task}-{record.seed}", _history_in_words(run))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jinja2 import Environment
 from markupsafe import Markup
 
-from calobatch.report.leaderboard import SeedRow, TaskRow
+from calobatch.report.rows import SeedRow, TaskRow
 
 WIDTH, HEIGHT, MARGIN = 170, 26, 14
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)  # between grid lines

@@ -9,17 +9,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from calobatch.atomic import write_text
-from calobatch.collect.run_folder import RunFolder, read_run
 from calobatch.config.models import SPLITS, Scenario
 from calobatch.errors import UserError
 from calobatch.progress import Progress
 from calobatch.report import formats
 from calobatch.report.architecture import Node, architecture
-from calobatch.report.curves import draw_history, draw_rejection, draw_roc, task_colours
+from calobatch.report.curves import draw_rejection, draw_roc, history_picture, task_colours
 from calobatch.report.diagrams import diagram
 from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_seed, references
-from calobatch.report.leaderboard import TaskRow, read_leaderboard, task_rows
+from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
+from calobatch.run.folder import RunFolder, read_run
+from calobatch.run.leaderboard import read_leaderboard
 from calobatch.store import Manifest, Store, open_store
 
 FOLDER = Path(__file__).parent
@@ -74,7 +75,7 @@ def report(
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
             ("datasets", (_dataset_part(s, found, colours) for s in by_dataset.values())),
-            ("histories", (HistoryPart(run, draw_history(run)) for run in found)),
+            ("histories", (HistoryPart(run, history_picture(run)) for run in found)),
             ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
         ):
             parts[name] = []

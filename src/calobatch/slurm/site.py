@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from calobatch.config.load import read_yaml, validated
+from calobatch.config.explain import validated
+from calobatch.config.load import read_yaml
 from calobatch.config.models import Section
 from calobatch.errors import UserError
 

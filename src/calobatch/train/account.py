@@ -1,4 +1,4 @@
-"""Accounts for what the ranks of a training did: their time, memory and energy."""
+"""The account of a training: what the time, memory and energy of all its ranks went to."""
 
 import resource
 
@@ -6,14 +6,15 @@ import torch
 from pydantic import BaseModel
 
 from calobatch.communicator.interface import Communicator
+from calobatch.run.training import PHASES, Throughput
 from calobatch.train.gpu_meter import GpuMeter, GpuUse
-from calobatch.train.throughput import PHASES, Throughput
+from calobatch.train.stopwatch import Seconds, Stopwatch, no_seconds
 
 KIB_PER_MB = 1e6 / 1024
 
 
 class RankThroughput(BaseModel):
-    """One rank's part."""
+    """The part of one rank."""
 
     events: int
     seconds: dict[str, float]
@@ -22,36 +23,54 @@ class RankThroughput(BaseModel):
     gpu: GpuUse | None
 
 
-def account(
-    events: int,
-    seconds: dict[str, float],
-    meter: GpuMeter,
-    device: torch.device,
-    communicator: Communicator,
-) -> Throughput:
-    """Return the throughput of all ranks, of which this one trained on ``events`` so long."""
-    on_gpu = device.type == "cuda"
-    mine = RankThroughput(
-        events=events,
-        seconds=seconds,
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MB,
-        gpu_peak_memory_mb=torch.cuda.max_memory_allocated(device) / 1e6 if on_gpu else None,
-        gpu=meter.use(),
-    )
-    ranks = communicator.allgather(mine)
-    mean = {phase: sum(rank.seconds[phase] for rank in ranks) / len(ranks) for phase in PHASES}
-    gpus = [rank.gpu for rank in ranks if rank.gpu]
-    gpu_memory = [rank.gpu_peak_memory_mb for rank in ranks if rank.gpu_peak_memory_mb is not None]
-    return Throughput(
-        rank_events_per_second=tuple(_speed(rank) for rank in ranks),
-        **{f"{phase}_seconds": seconds for phase, seconds in mean.items()},
-        peak_memory_mb=max(rank.peak_memory_mb for rank in ranks),
-        gpu_peak_memory_mb=max(gpu_memory, default=None),
-        gpu_utilisation=sum(gpu.utilisation for gpu in gpus) / len(gpus) if gpus else None,
-        gpu_energy_joules=sum(gpu.joules for gpu in gpus) if gpus else None,
-    )
+class Account:
+    """Counts what this rank does. The training laps its ``stopwatch`` in every step."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.stopwatch = Stopwatch(device)
+        self.meter = GpuMeter(device)
+        self.seconds = no_seconds()
+        self.events = 0
+
+    def epoch_ended(self, events: int) -> Seconds:
+        """Add an epoch in which this rank trained on ``events``; return its seconds by phase."""
+        self.meter.sample()
+        seconds = self.stopwatch.read()
+        for phase in PHASES:
+            self.seconds[phase] += seconds[phase]
+        self.events += events
+        return seconds
+
+    def throughput(self, communicator: Communicator) -> Throughput:
+        """Return the speed and resource use of all ranks together; every rank calls this."""
+        on_gpu = self.device.type == "cuda"
+        mine = RankThroughput(
+            events=self.events,
+            seconds=self.seconds,
+            peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MB,
+            gpu_peak_memory_mb=torch.cuda.max_memory_allocated(self.device) / 1e6
+            if on_gpu
+            else None,
+            gpu=self.meter.use(),
+        )
+        ranks = communicator.allgather(mine)
+        mean = {phase: sum(rank.seconds[phase] for rank in ranks) / len(ranks) for phase in PHASES}
+        gpus = [rank.gpu for rank in ranks if rank.gpu]
+        gpu_memory = [
+            rank.gpu_peak_memory_mb for rank in ranks if rank.gpu_peak_memory_mb is not None
+        ]
+        return Throughput(
+            rank_events_per_second=tuple(_speed(rank) for rank in ranks),
+            **{f"{phase}_seconds": seconds for phase, seconds in mean.items()},
+            peak_memory_mb=max(rank.peak_memory_mb for rank in ranks),
+            gpu_peak_memory_mb=max(gpu_memory, default=None),
+            gpu_utilisation=sum(gpu.utilisation for gpu in gpus) / len(gpus) if gpus else None,
+            gpu_energy_joules=sum(gpu.joules for gpu in gpus) if gpus else None,
+        )
 
 
 def _speed(rank: RankThroughput) -> float:
+    """Return the events per second of a rank, without the time that it waited for others."""
     own = rank.seconds["data"] + rank.seconds["compute"]
     return rank.events / own if own else 0.0

@@ -1,11 +1,12 @@
-"""The checkpoint: all that a killed training needs to go on as if nothing had happened.
+"""The checkpoint: what a killed training needs to go on as if it had not been killed.
 
-It lives beside the run's outputs, which Snakemake deletes before it starts a job again. It holds
-tensors and plain values only, and is read without unpickling code.
+It is stored beside the run's outputs, because Snakemake deletes outputs before it starts a job
+again. It holds tensors and plain values only, so that reading it never runs code from the file.
 """
 
-import hashlib
 import pickle
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,21 @@ import torch
 from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
-from calobatch.train.history import Epoch
+from calobatch.communicator.interface import Communicator
+from calobatch.run.folder import HISTORY_FILE
+from calobatch.run.history import Epoch, write_history
+
+CHECKPOINT_FOLDER = "checkpoint"
+STATE_FILE = "state.pt"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Checkpoint:
-    """The state between two steps. What follows from the history is not repeated.
+    """The state of a training between two steps. What follows from the history is left out.
 
-    ``step`` counts the steps of the epoch after the history's last, ``seconds`` the time they
-    took; ``ranks`` has what differs between ranks in mid-epoch, and is empty between epochs.
+    ``step`` is the number of steps made since the last epoch of the history, and ``seconds`` the
+    time they took. ``ranks`` holds, in the middle of an epoch, what differs between ranks; it is
+    empty between epochs.
     """
 
     identity: str
@@ -36,8 +43,83 @@ class Checkpoint:
     ranks: list[dict[str, Any]] = field(default_factory=list)
 
 
+class CheckpointKeeper:
+    """Saves and restores one training. All ranks call it; rank 0 alone touches files.
+
+    ``identity`` says what the training depends on (see :mod:`calobatch.train.identity`): a
+    checkpoint with another identity belongs to a different training and is ignored.
+    """
+
+    def __init__(
+        self,
+        run_folder: Path,
+        identity: str,
+        communicator: Communicator,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+    ) -> None:
+        self.folder = run_folder / CHECKPOINT_FOLDER
+        self.identity = identity
+        self.communicator = communicator
+        self.model = model
+        self.optimizer = optimizer
+
+    def load(self) -> Checkpoint | None:
+        """Restore model and optimizer from the checkpoint, and return it; None if there is none.
+
+        All ranks get what rank 0 read, so that all of them start at the same step.
+        """
+        found = None
+        if self.communicator.rank == 0:
+            found = read_checkpoint(self.folder / STATE_FILE, self.identity)
+        found = self.communicator.broadcast(found)
+        if found:
+            self.model.load_state_dict(found.model)
+            self.optimizer.load_state_dict(found.optimizer)
+        return found
+
+    def save(
+        self,
+        *,
+        started: float,
+        history: Sequence[Epoch],
+        best_model: dict[str, Tensor],
+        step: int = 0,
+        seconds: float = 0.0,
+        ranks: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Replace the checkpoint by one of the present model and optimizer.
+
+        ``ranks``: what :func:`rank_state` returned on each rank, in the middle of an epoch.
+        """
+        if self.communicator.rank != 0:
+            return
+        checkpoint = Checkpoint(
+            identity=self.identity,
+            started=started,
+            history=list(history),
+            model=self.model.state_dict(),
+            best_model=best_model,
+            optimizer=self.optimizer.state_dict(),
+            step=step,
+            seconds=seconds,
+            ranks=list(ranks),
+        )
+        write_checkpoint(checkpoint, self.folder / STATE_FILE)
+        write_history(history, self.folder / HISTORY_FILE)  # for people who look at a training
+
+    def wait(self) -> None:
+        """Return once rank 0 has come here too, and so has finished writing."""
+        self.communicator.broadcast(None)
+
+    def remove(self) -> None:
+        """Delete the checkpoint of a training that has finished."""
+        if self.communicator.rank == 0:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
 def rank_state(model: nn.Module, loss_sum: Tensor, device: torch.device) -> dict[str, Any]:
-    """Return what one rank alone has in mid-epoch: its losses, buffers and random generators."""
+    """Return what this rank alone has in mid-epoch: loss so far, buffers and random generators."""
     state: dict[str, Any] = {
         "loss_sum": loss_sum.cpu(),
         "buffers": {name: buffer.cpu() for name, buffer in model.named_buffers()},
@@ -51,7 +133,7 @@ def rank_state(model: nn.Module, loss_sum: Tensor, device: torch.device) -> dict
 def restore_rank(
     state: dict[str, Any], model: nn.Module, loss_sum: Tensor, device: torch.device
 ) -> None:
-    """Put back what :func:`rank_state` took."""
+    """Put back what :func:`rank_state` returned."""
     loss_sum.copy_(state["loss_sum"])
     for name, buffer in model.named_buffers():
         buffer.copy_(state["buffers"][name])
@@ -60,23 +142,18 @@ def restore_rank(
         torch.cuda.set_rng_state(state["cuda_generator"], device)
 
 
-def identity_of(*parts: str) -> str:
-    """Return a hash of all that a training depends on; another identity is another training."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write ``checkpoint``, whole or not at all; the one before stays until then."""
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write ``checkpoint``, either the whole file or nothing; until then the previous one stays."""
     content = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     content["history"] = [epoch.model_dump() for epoch in checkpoint.history]
     with atomic_path(path) as partial:
         torch.save(content, partial)
 
 
-def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:
-    """Return the checkpoint at ``path`` if there is one and it is of this very training.
+def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
+    """Return the checkpoint at ``path`` if it belongs to the training ``identity``, else None.
 
-    Its tensors are on the CPU. A file that cannot be read counts as none.
+    Its tensors are on the CPU. A file that is missing or cannot be read counts as no checkpoint.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,29 +1,38 @@
-"""The learning rate at each step: scaling with the batch, warm-up, then the schedule.
+"""The learning rate at each step: scaled with the batch, warmed up, then on its schedule.
 
-Scaling and warm-up: Goyal et al., arXiv:1706.02677, sections 2.1 and 2.2.
+Scaling and warm-up follow Goyal et al., arXiv:1706.02677, sections 2.1 and 2.2.
 """
 
 import math
 
+import torch
+
 from calobatch.config.models import Cosine, Plateau, Training
 
-# `min_delta` of Keras' ReduceLROnPlateau: a smaller gain is no progress.
+# `min_delta` of Keras' ReduceLROnPlateau: a smaller gain in AUC is no progress.
 LEAST_GAIN = 1e-4
 
 
 class LearningRate:
-    """The rate as a function of progress (epochs, with fractions) and of validation AUCs."""
+    """The rate as a function of progress (epochs, with fractions) and of the validation AUCs."""
 
     def __init__(self, settings: Training, ranks: int) -> None:
-        growth = ranks if settings.grow_batch_with_ranks else 1
+        growth = settings.global_batch(ranks) // settings.batch_size
         scale = {"none": 1.0, "sqrt": math.sqrt(growth), "linear": float(growth)}
         self.peak = settings.learning_rate * scale[settings.learning_rate_scaling]
-        # A rate that was scaled up starts from the one that suits a single rank's batch.
+        # The warm-up of a scaled rate starts from the rate that suits the unscaled batch.
         self.start = settings.learning_rate if self.peak > settings.learning_rate else 0.0
         self.settings = settings
         self.reduction = 1.0
         self.best_auc = -math.inf
         self.epochs_without_progress = 0
+
+    def set(self, optimizer: torch.optim.Optimizer, progress: float) -> float:
+        """Give ``optimizer`` the rate after ``progress`` epochs, and return it."""
+        rate = self.at(progress)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        return rate
 
     def at(self, progress: float) -> float:
         """Return the rate after ``progress`` epochs."""
@@ -36,7 +45,7 @@ class LearningRate:
         return self.peak * self.reduction
 
     def epoch_ended(self, validation_auc: float) -> None:
-        """Tell the plateau schedule (that of Keras) how an epoch went."""
+        """Tell the plateau schedule (which is Keras') the validation AUC of an epoch."""
         schedule = self.settings.schedule
         if not isinstance(schedule, Plateau):
             return

@@ -1,17 +1,57 @@
-"""Scores of events under the current weights: each rank a part, gathered to whole."""
+"""Score events with the current weights: each rank scores a part, and all ranks get the whole."""
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from calobatch.communicator.interface import Communicator
+from calobatch.run.decision import called_signal, log_loss
 from calobatch.train.batches import BatchMaker
 from calobatch.train.order import rank_share
 
-# 244 crops or 10 jets, as many as a batch to train on: what a Vision Transformer makes of a crop
-# is a hundred times the crop itself, and larger batches are no faster.
-PIXELS_A_BATCH = 500_000
+# Makes batches of 244 crops or 10 jets, about as many as in training. What a Vision Transformer
+# computes from a crop takes a hundred times the memory of the crop, and larger batches are no
+# faster.
+PIXELS_PER_BATCH = 500_000
+
+
+class Validation(NamedTuple):
+    """How the model does on the validation split; ``scores`` has one score per event."""
+
+    loss: float
+    auc: float
+    accuracy: float
+    scores: NDArray[np.float32]
+
+    @property
+    def finite(self) -> bool:
+        """Whether every score is a number."""
+        return bool(np.isfinite(self.scores).all())
+
+    @property
+    def constant(self) -> bool:
+        """Whether all events have the same score, so that the model tells nothing apart."""
+        return bool(np.ptp(self.scores) == 0)
+
+
+def validate(
+    model: nn.Module, maker: BatchMaker, events: NDArray[np.int64], communicator: Communicator
+) -> Validation:
+    """Score ``events`` and measure the result. All metrics are NaN if a score is not finite."""
+    scores = score_events(model, maker, events, communicator)
+    label = maker.store.label[events]
+    if not np.isfinite(scores).all():
+        return Validation(np.nan, np.nan, np.nan, scores)
+    return Validation(
+        loss=log_loss(label, scores),
+        auc=float(roc_auc_score(label, scores)),
+        accuracy=float(np.mean(called_signal(scores) == label)),
+        scores=scores,
+    )
 
 
 def score_events(
@@ -22,10 +62,10 @@ def score_events(
 ) -> NDArray[np.float32]:
     """Return the probability of class 1 of each of ``events``, (events), on every rank.
 
-    Every event is scored exactly once, in float32.
+    Every event is scored exactly once, in float32 whatever the precision of the training.
     """
     share = rank_share(events, communicator.rank, communicator.size)
-    step = max(PIXELS_A_BATCH // maker.store.layout.pixels, 1)
+    step = max(PIXELS_PER_BATCH // maker.store.layout.pixels, 1)
     model.eval()
     scores = [np.zeros(0, dtype=np.float32)]
     with torch.no_grad():

@@ -1,35 +1,40 @@
-"""What a rank's time went to: data, compute, communication."""
+"""A stopwatch for the phases of a rank's time: data, compute, communication."""
 
 import time
-from collections.abc import Iterable
 
 import torch
 
-from calobatch.train.throughput import PHASES
+from calobatch.run.training import PHASES
 
 Seconds = dict[str, float]
+
+
+def no_seconds() -> Seconds:
+    """Return zero seconds for every phase."""
+    return dict.fromkeys(PHASES, 0.0)
 
 
 class Stopwatch:
     """Adds up the seconds of each phase, one lap after the other.
 
-    A GPU works behind its host: there the laps are those of its stream, read when asked for.
+    A GPU works behind its host: the host has long gone on when a kernel ends. With a GPU the laps
+    are therefore measured by events in its stream, which cost nothing until they are read.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.seconds: Seconds = dict.fromkeys(PHASES, 0.0)
+        self.seconds = no_seconds()
         self.laps: list[tuple[str, torch.cuda.Event]] = []
         self.last = time.perf_counter()
 
     def start(self) -> None:
-        """Begin a lap; what went before is nobody's."""
+        """Begin a lap; the time before it belongs to no phase."""
         if self.device.type == "cuda":
             self._mark("")
         self.last = time.perf_counter()
 
     def lap(self, phase: str) -> None:
-        """End a lap, which was of ``phase``, and begin the next."""
+        """End a lap, whose time goes to ``phase``, and begin the next."""
         if self.device.type == "cuda":
             self._mark(phase)
             return
@@ -45,19 +50,10 @@ class Stopwatch:
                 if phase:
                     self.seconds[phase] += begun.elapsed_time(ended) / 1000
             self.laps = []
-        read, self.seconds = self.seconds, dict.fromkeys(PHASES, 0.0)
+        read, self.seconds = self.seconds, no_seconds()
         return read
 
     def _mark(self, phase: str) -> None:
         event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         self.laps.append((phase, event))
-
-
-def added_up(readings: Iterable[Seconds]) -> Seconds:
-    """Return the sum of several readings."""
-    sums: Seconds = dict.fromkeys(PHASES, 0.0)
-    for reading in readings:
-        for phase, seconds in reading.items():
-            sums[phase] += seconds
-    return sums

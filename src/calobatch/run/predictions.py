@@ -1,7 +1,13 @@
-"""predictions.parquet: the score of every event of the dataset, exactly once.
+"""predictions.parquet: the score of every event of the dataset, each event exactly once.
 
-Columns: ``event`` (int64, index in the packed store), ``split`` (string), ``label`` (uint8),
-``score`` (float32, probability of class 1).
+========  =======  =============================================
+column    type     meaning
+========  =======  =============================================
+event     int64    index of the event in the packed store
+split     string   "train", "validation" or "test"
+label     uint8    the true class, 0 or 1
+score     float32  the model's probability of class 1
+========  =======  =============================================
 """
 
 from pathlib import Path
@@ -17,18 +23,16 @@ from calobatch.config.models import SPLITS
 from calobatch.errors import reading
 from calobatch.store import Store
 
-PREDICTIONS_FILE = "predictions.parquet"
-
 
 class Predictions(NamedTuple):
-    """Labels and scores of one split."""
+    """True classes and scores of one split, both (events)."""
 
     label: NDArray[np.uint8]
     score: NDArray[np.float32]
 
 
 def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> None:
-    """Write ``scores``, (events of the store), whole or not at all."""
+    """Write ``scores``, one per event of the store, either the whole file or nothing."""
     split = pa.DictionaryArray.from_arrays(pa.array(store.split.astype(np.int8)), list(SPLITS))
     table = pa.table(
         {
@@ -43,7 +47,7 @@ def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> 
 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
-    """Return the predictions of each split, by its name; a UserError if they are not whole."""
+    """Return the predictions of each split. Raises UserError if the file is missing or damaged."""
     with reading(path, "train again"):
         table = pq.read_table(path, columns=["split", "label", "score"])
     split = table["split"].to_numpy()

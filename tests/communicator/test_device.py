@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from calobatch.communicator.device import autocast, gpu_index
 from calobatch.communicator.placement import Placement
 from calobatch.errors import UserError
-from calobatch.train.device import autocast, gpu_index
 
 
 @pytest.mark.parametrize("local_size", [1, 2, 4])

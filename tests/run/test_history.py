@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calobatch.errors import UserError
-from calobatch.train.history import Epoch, best_epoch, read_history, write_history
+from calobatch.run.history import Epoch, best_epoch, read_history, write_history
 
 
 def epoch(number, auc):

@@ -1,20 +1,15 @@
-"""The history of a training: one line of JSON an epoch."""
+"""history.jsonl: one line of JSON per epoch of a training."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from calobatch.atomic import write_text
 from calobatch.errors import reading
+from calobatch.record import Record
 
-HISTORY_FILE = "history.jsonl"
 
-
-class Epoch(BaseModel):
-    """What one epoch gave. ``time`` is the end of it, in seconds since 1970 (UTC)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Epoch(Record):
+    """The results of one epoch. ``time`` is when it ended, in seconds since 1970 (UTC)."""
 
     epoch: int  # counted from 1
     time: float
@@ -24,24 +19,29 @@ class Epoch(BaseModel):
     validation_accuracy: float
     learning_rate: float
     seconds: float
-    data_seconds: float  # this and the next two: means over ranks, since the last interruption
+    # The next three are means over the ranks, counted since the training last started.
+    data_seconds: float
     compute_seconds: float
     communication_seconds: float
     events_per_second: float
 
 
+# The fields that are quantities to plot against the epoch, in the order in which MLflow gets them.
+EPOCH_METRICS = tuple(name for name in Epoch.model_fields if name not in ("epoch", "time"))
+
+
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch of the highest validation AUC, the earliest if several share it."""
+    """Return the epoch with the highest validation AUC; of several equal ones, the earliest."""
     return max(history, key=lambda epoch: (epoch.validation_auc, -epoch.epoch))
 
 
 def write_history(history: Sequence[Epoch], path: Path) -> None:
-    """Write one line of JSON an epoch."""
+    """Write one line of JSON per epoch, either the whole file or nothing."""
     write_text(path, "".join(epoch.model_dump_json() + "\n" for epoch in history))
 
 
 def read_history(path: Path) -> list[Epoch]:
-    """Read what :func:`write_history` wrote; a UserError if it is not whole."""
+    """Read a history. Raises UserError if the file is missing, empty or damaged."""
     with reading(path, "train again"):
         lines = path.read_text(encoding="utf-8").splitlines()
         if not lines:

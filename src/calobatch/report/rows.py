@@ -1,33 +1,13 @@
-"""The leaderboard as the page shows it: a row for each task, and one for each of its seeds."""
+"""The leaderboard as the page shows it: one row per task, and below it one row per seed."""
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from calobatch.collect.run_folder import RunFolder
 from calobatch.config.models import Scenario, Task
 from calobatch.errors import UserError
-
-
-class Line(BaseModel):
-    """What the page takes from one line of leaderboard.csv."""
-
-    model_config = ConfigDict(frozen=True)
-
-    task: str
-    seed: int
-    split: str
-    n_events: int
-    auc: float
-    auc_low: float
-    auc_high: float
-    accuracy: float
-    parameters: int
-    events_per_second: float
+from calobatch.run.folder import RunFolder
+from calobatch.run.leaderboard import Line
 
 
 class Spread(NamedTuple):
@@ -63,29 +43,14 @@ class TaskRow(NamedTuple):
     ranks: str
 
 
-def read_leaderboard(path: Path) -> dict[tuple[str, int, str], Line]:
-    """Return the lines of leaderboard.csv by task, seed and split."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = [Line.model_validate(line) for line in csv.DictReader(file)]
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error}; run `calobatch collect` first") from None
-    except ValidationError as error:
-        columns = ", ".join(str(problem["loc"][0]) for problem in error.errors())
-        raise UserError(
-            f"{path} has a line without, or with a wrong value for, {columns}; "
-            "run `calobatch collect` again"
-        ) from None
-    return {(line.task, line.seed, line.split): line for line in lines}
-
-
 def task_rows(
     scenario: Scenario,
     runs: Sequence[RunFolder],
-    lines: dict[tuple[str, int, str], Line],
+    leaderboard: Sequence[Line],
     colours: dict[str, str],
 ) -> list[TaskRow]:
-    """Return a row for each task of the scenario that has runs, in the scenario's order."""
+    """Return one row per task of the scenario that has runs, in the scenario's order."""
+    lines = {(line.task, line.seed, line.split): line for line in leaderboard}
     of_task: dict[str, list[RunFolder]] = {name: [] for name in scenario.tasks}
     for run in runs:
         of_task[run.record.task].append(run)

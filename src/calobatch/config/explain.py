@@ -1,0 +1,75 @@
+"""Checks settings, and explains each mistake in one plain line in place of pydantic's report."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from calobatch.errors import UserError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], content: dict[str, Any], source: str, prefix: str = "") -> Model:
+    """Return ``content`` as a ``model``. Raises one UserError with one line per mistake.
+
+    ``source`` names the file or option that the content comes from; ``prefix`` is put before every
+    key, for content that is a part of a file.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        lines = [_explain(problem, model, content, prefix) for problem in error.errors()]
+        raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
+
+
+def closest_to(word: str, known: Iterable[object]) -> str:
+    """Return the end of a message about an unknown ``word``: the nearest known one, or all."""
+    names = sorted(str(name) for name in known)
+    matches = difflib.get_close_matches(word, names, n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else f"; known: {', '.join(names)}"
+
+
+def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) -> str:
+    """Return one line for one mistake: the key, what is wrong, and the nearest known key."""
+    where = (prefix + _key(problem["loc"], content)).removesuffix(".")
+    if problem["type"] == "union_tag_not_found":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return f"{where}.{key}: this key is missing"
+    if problem["type"] == "union_tag_invalid":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return (
+            f"{where}.{key}: {problem['ctx']['tag']!r} is not one of "
+            f"{problem['ctx']['expected_tags']}"
+        )
+    if problem["type"] == "extra_forbidden":
+        known = model.model_fields if len(problem["loc"]) == 1 else _all_fields(model)
+        return f"{where}: unknown key{closest_to(str(problem['loc'][-1]), known)}"
+    if problem["type"] == "missing":
+        return f"{where}: this key is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{where}: {message}" if where else message
+    return f"{where}: {message} (found {problem['input']!r})"
+
+
+def _key(location: tuple[str | int, ...], content: Any) -> str:
+    """Return the key as the user wrote it.
+
+    Where a section can be of several kinds, pydantic's location also has the name of the kind,
+    which is not in the file.
+    """
+    written = []
+    for depth, part in enumerate(location, start=1):
+        if isinstance(content, dict) and part not in content and depth < len(location):
+            continue
+        written.append(str(part))
+        content = content.get(part) if isinstance(content, dict) else None
+    return ".".join(written)
+
+
+def _all_fields(model: type[BaseModel]) -> set[str]:
+    schema = model.model_json_schema()
+    sections = [schema, *schema.get("$defs", {}).values()]
+    return {key for section in sections for key in section.get("properties", {})}

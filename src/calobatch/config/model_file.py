@@ -1,0 +1,49 @@
+"""The Python file of a model, found and checked without importing it.
+
+Importing a model imports torch, which takes seconds and is not installed on a login node.
+"""
+
+import importlib.util
+import symtable
+from pathlib import Path
+
+from calobatch.errors import UserError
+
+
+def model_module(model: str) -> str:
+    """Return the module that holds a model: calobatch's own, unless the name has a dot."""
+    return model if "." in model else f"calobatch.models.{model}"
+
+
+def model_source(model: str) -> Path:
+    """Return the file that a model is written in."""
+    found = importlib.util.find_spec(model_module(model))
+    if found is None or found.origin is None:
+        raise UserError(f"model {model!r}: module {model_module(model)} has no file")
+    return Path(found.origin)
+
+
+def check_model(model: str, where: str) -> None:
+    """Raise UserError, which begins with ``where``, unless there is a file with a class Model."""
+    try:
+        found = importlib.util.find_spec(model_module(model))
+    except (ImportError, ValueError):  # the package does not exist; the name cannot be a module
+        found = None
+    if found is None:
+        raise UserError(
+            f"{where}: module {model_module(model)} does not exist; correct the name, or add the "
+            "file"
+        )
+    try:
+        defined = _defines_model(Path(found.origin or ""))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{where}: cannot read the model {model}: {error}; fix its file") from None
+    if not defined:
+        raise UserError(f"{where}: {found.origin} has no class Model; add it, or name another file")
+
+
+def _defines_model(source: Path) -> bool:
+    names = symtable.symtable(source.read_text(encoding="utf-8"), str(source), "exec")
+    return "Model" in names.get_identifiers() and (
+        names.lookup("Model").is_assigned() or names.lookup("Model").is_imported()
+    )

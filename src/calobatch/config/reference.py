@@ -1,0 +1,116 @@
+"""config/README.md: every key of the configuration, written from the models that check it."""
+
+import inspect
+import types
+import typing
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from calobatch.config.models import (
+    Augmentation,
+    Constant,
+    Cosine,
+    Fetched,
+    Plateau,
+    ScenarioFile,
+    Simulated,
+    Split,
+    Task,
+)
+
+OPENING = """\
+# Configuration
+
+<!-- Written by `make schema` from src/calobatch/config/models.py; do not edit. -->
+
+`tasks.yaml` lists the tasks, each with the settings of its published reference. A scenario
+(`quickstart.yaml`, `cms.yaml`, `test.yaml`, or one of your own) chooses datasets, tasks and seeds,
+and may change any key. `calobatch check NAME` prints a scenario with every default filled in.
+`datasets.csv` lists the public files and their addresses, and `pins/` has their checksums.
+
+On the command line, `--config set="tasks.electron_photon_cnn.epochs=5 seeds=[1,2]"` changes keys
+for one run. JSON schemas for editors are in `workflow/schemas/`.
+"""
+# Heading, model, and the place of its keys in a scenario file.
+SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
+    ("A scenario file", ScenarioFile, "at the top of the file"),
+    ("A simulated dataset", Simulated, "`datasets.<name>` with `source: simulate`"),
+    ("A fetched dataset", Fetched, "`datasets.<name>` with `source: fetch`"),
+    ("The split of a dataset", Split, "`datasets.<name>.split`"),
+    ("A task", Task, "`tasks.<name>`, in `tasks.yaml`, in a scenario's `tasks` or in `defaults`"),
+    ("The augmentation of a task", Augmentation, "`tasks.<name>.augmentation`"),
+    ("A constant learning rate", Constant, "`tasks.<name>.schedule`"),
+    ("A learning rate along a cosine", Cosine, "`tasks.<name>.schedule`"),
+    ("A learning rate with plateaus", Plateau, "`tasks.<name>.schedule`"),
+)
+
+
+def reference_page() -> str:
+    """Return the page as Markdown: one table per section, one row per key."""
+    parts = [OPENING]
+    for heading, model, place in SECTIONS:
+        rows = [_row(name, field) for name, field in model.model_fields.items()]
+        parts.append(
+            f"## {heading}\n\n"
+            f"{inspect.cleandoc(model.__doc__ or '')}\n\n"
+            f"Where: {place}.\n\n"
+            "| key | type | unit | default | meaning |\n|---|---|---|---|---|\n"
+            + "\n".join(rows)
+            + "\n"
+        )
+    return "\n".join(parts)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else _default(field.default)
+    extra = field.json_schema_extra
+    unit = str(extra["unit"]) if isinstance(extra, dict) else ""
+    cells = (f"`{name}`", _type(field), unit, default, field.description or "")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        kind = getattr(value, "kind", None)
+        return f"`{{kind: {kind}}}`" if kind else "the section's defaults"
+    if value in (None, "", {}, ()):
+        return "none"
+    if isinstance(value, tuple):
+        value = list(value)
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _type(field: FieldInfo) -> str:
+    """Return the type in words, with its bounds, as a user of YAML knows it."""
+    bounds = {
+        word: getattr(bound, attribute)
+        for bound in field.metadata
+        for attribute, word in (("gt", "above"), ("ge", "at least"), ("lt", "below"),
+                                ("le", "at most"))
+        if getattr(bound, attribute, None) is not None
+    }  # fmt: skip
+    words = [_type_in_words(field.annotation)]
+    return ", ".join(words + [f"{word} {_number(value)}" for word, value in bounds.items()])
+
+
+def _type_in_words(annotation: Any) -> str:
+    simple = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    if annotation in simple:
+        return simple[annotation]
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin is typing.Annotated:
+        return _type_in_words(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        named = dict.fromkeys(_type_in_words(a) for a in arguments if a is not type(None))
+        return " or ".join(named)
+    if origin is tuple:
+        return "list"
+    return "section"
+
+
+def _number(value: float) -> str:
+    return f"2^{int(value).bit_length() - 1}" if value >= 2**31 else f"{value:g}"

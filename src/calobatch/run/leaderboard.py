@@ -1,0 +1,120 @@
+"""leaderboard.csv: one line per finished run and split."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ValidationError
+
+from calobatch.atomic import atomic_path
+from calobatch.config.models import SPLITS, Scenario
+from calobatch.errors import UserError
+from calobatch.record import Record
+from calobatch.run.folder import RunFolder
+
+# What is printed in a terminal: the columns that fit, of all splits but the training's.
+SHOWN = ("task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
+
+
+def _none_if_empty(cell: Any) -> Any:
+    return None if cell == "" else cell
+
+
+class Line(Record):
+    """One line. Its fields are the columns of the file, in this order."""
+
+    task: str
+    dataset: str
+    model: str
+    seed: int
+    split: str
+    n_events: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    accuracy: float
+    parameters: int
+    ranks: int
+    events_per_second: float
+    # None, an empty cell of the file: nothing was published for this split.
+    reference_auc: Annotated[float | None, BeforeValidator(_none_if_empty)]
+    run_id: str  # of the run in MLflow
+
+
+COLUMNS = tuple(Line.model_fields)
+
+
+def write_leaderboard(
+    scenario: Scenario, runs: Sequence[RunFolder], run_ids: Mapping[Path, str], path: Path
+) -> None:
+    """Write the leaderboard; ``run_ids`` has the MLflow run of each run folder."""
+    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for run in runs:
+            for split in SPLITS:
+                writer.writerow(_cells(_line(scenario, run, split, run_ids[run.folder])))
+
+
+def _line(scenario: Scenario, run: RunFolder, split: str, run_id: str) -> Line:
+    record, measured = run.record, run.metrics.splits[split]
+    reference = {str(name): auc for name, auc in scenario.tasks[record.task].reference_auc.items()}
+    return Line(
+        task=record.task,
+        dataset=record.dataset,
+        model=record.training.model,
+        seed=record.seed,
+        split=split,
+        n_events=measured.events,
+        auc=measured.auc,
+        auc_low=measured.auc_low,
+        auc_high=measured.auc_high,
+        accuracy=measured.accuracy,
+        parameters=record.parameters,
+        ranks=record.ranks,
+        events_per_second=record.events_per_second,
+        reference_auc=reference.get(split),
+        run_id=run_id,
+    )
+
+
+def _cells(line: Line) -> dict[str, object]:
+    """Return the line as it is written: as many digits as are worth reading."""
+    digits = dict.fromkeys(("auc", "auc_low", "auc_high", "accuracy"), 6) | {"events_per_second": 1}
+    return {
+        name: f"{value:.{digits[name]}f}" if name in digits else "" if value is None else value
+        for name, value in line
+    }
+
+
+def read_leaderboard(path: Path) -> list[Line]:
+    """Read a leaderboard. Raises UserError if it is missing, or a line of it is not valid."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [Line.model_validate(line) for line in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}; run `calobatch collect` first") from None
+    except ValidationError as error:
+        columns = ", ".join(str(problem["loc"][0]) for problem in error.errors())
+        raise UserError(
+            f"{path} has a line in which {columns} is missing or wrong; "
+            "run `calobatch collect` again"
+        ) from None
+
+
+def format_leaderboard(path: Path) -> str:
+    """Return the validation and test lines of the leaderboard as a table for a terminal."""
+    lines = [line for line in read_leaderboard(path) if line.split != "train"]
+    rows = [SHOWN, *([_short(getattr(line, column)) for column in SHOWN] for line in lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(SHOWN))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

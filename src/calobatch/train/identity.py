@@ -1,0 +1,33 @@
+"""The identity of a training: a hash of everything that its result depends on."""
+
+import hashlib
+
+import torch
+
+from calobatch.checksum import sha256_of
+from calobatch.config.model_file import model_source
+from calobatch.config.models import Training
+from calobatch.store import Store
+
+# Version of what a training computes. Raise it with every change to calobatch that changes the
+# numbers of a training; then checkpoints of the old code are not continued by the new code.
+# The version of the package does not count: most releases leave every number as it was.
+COMPUTATION = "0.1.0"
+
+
+def training_identity(settings: Training, seed: int, store: Store, device: torch.device) -> str:
+    """Return 64 hexadecimal digits that two trainings share only if their results are the same.
+
+    The results also depend on torch's version, because its kernels change, and on the source of
+    the model. The model's file counts byte for byte: a changed comment changes the identity.
+    """
+    parts = (
+        settings.model_dump_json(),
+        str(seed),
+        store.manifest.events_sha256,
+        device.type,
+        torch.__version__,
+        COMPUTATION,
+        sha256_of(model_source(settings.model)),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,99 @@
+"""Verbs that start things, here or on a cluster, and that check a cluster."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from calobatch.errors import UserError
+from calobatch.verbs.verb import Verb, add_command, add_overrides, command_of
+
+
+def _launch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", "--ranks", type=int, required=True)
+    add_command(parser)
+
+
+def _launch(options: argparse.Namespace) -> None:
+    from calobatch.launch import launch
+
+    command = command_of(options)
+    if not command or options.ranks < 1:
+        raise UserError("launch needs at least one rank and a command: launch -n 2 calobatch ...")
+    launch(command, options.ranks)
+
+
+def _contain_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", choices=("data", "train"))
+    add_command(parser)
+
+
+def _contain(options: argparse.Namespace) -> None:
+    from calobatch.slurm.contain import contain
+
+    command = command_of(options)
+    if not command:
+        raise UserError("contain needs a command: contain train -- calobatch train ...")
+    contain(options.image, command)
+
+
+def _requeue_options(parser: argparse.ArgumentParser) -> None:
+    add_command(parser)
+
+
+def _requeue(options: argparse.Namespace) -> None:
+    from calobatch.slurm.requeue import requeue
+
+    requeue(command_of(options))
+
+
+def _submit_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scenario", default="quickstart")
+    add_overrides(parser)
+
+
+def _submit(options: argparse.Namespace) -> None:
+    from calobatch.slurm.site import read_site
+    from calobatch.slurm.submit import submit
+    from calobatch.workflow.scenario import read_setup
+
+    scenario = read_setup(options.scenario, options.overrides).scenario
+    submit(scenario, options.overrides, read_site())
+
+
+def _images_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--folder", type=Path, default=Path("containers/images"))
+
+
+def _images(options: argparse.Namespace) -> None:
+    from calobatch.slurm.images import listing
+
+    print(listing(options.folder, options.variant))
+
+
+def _doctor_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scenario", default="quickstart", metavar="NAME")
+    parser.add_argument(
+        "--patience", type=float, default=300.0, metavar="SECONDS",
+        help="how long to wait for a test job to start",
+    )  # fmt: skip
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from calobatch.slurm.doctor import doctor
+    from calobatch.workflow.scenario import read_scenario
+
+    if not doctor(read_scenario(options.scenario), options.patience):
+        sys.exit(UserError.exit_code)
+
+
+CLUSTER = (
+    Verb("launch", "start a command as N ranks on this machine", _launch_options, _launch),
+    Verb("contain", "run a command inside an image, as jobs on a cluster do",
+         _contain_options, _contain),
+    Verb("requeue", "run a training, and requeue its SLURM job if it was stopped early",
+         _requeue_options, _requeue),
+    Verb("submit", "submit the head process itself as a job of SLURM", _submit_options, _submit),
+    Verb("images", "list the images that this checkout needs", _images_options, _images),
+    Verb("doctor", "check everything that a run on a cluster needs", _doctor_options, _doctor),
+)  # fmt: skip

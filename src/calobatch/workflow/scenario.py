@@ -1,0 +1,78 @@
+"""The scenario of one run of the workflow, with all that can be refused before it starts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from calobatch.config.load import load_scenario
+from calobatch.config.models import Scenario
+from calobatch.errors import UserError
+from calobatch.fetch.table import RemoteFile, read_table
+from calobatch.slurm.geometry import Geometry, geometry
+from calobatch.slurm.site import EXAMPLE, SITE_FILE, Site, read_site
+
+# The keys of `snakemake --config`.
+KEYS = {"scenario", "set"}
+DEFAULT = "quickstart"
+TABLE = Path("config/datasets.csv")
+
+
+class Setup(NamedTuple):
+    """A scenario, the public files that datasets.csv lists, and the cluster that it may run on.
+
+    ``shapes`` is how the ranks of each task are laid out over the nodes of the cluster.
+    """
+
+    scenario: Scenario
+    public_files: tuple[RemoteFile, ...]
+    site: Site
+    shapes: Mapping[str, Geometry]
+
+
+def setup_of(config: Mapping[str, object]) -> Setup:
+    """Return the setup that `snakemake --config` chooses. Raises UserError on an unknown key."""
+    if unknown := set(config) - KEYS:
+        raise UserError(
+            f"--config has no key {', '.join(sorted(unknown))}; choose a scenario with "
+            "scenario=NAME and change a key with set=tasks.electron_photon_cnn.epochs=5"
+        )
+    return read_setup(str(config.get("scenario", DEFAULT)), str(config.get("set") or ""))
+
+
+def read_setup(name: str, overrides: str = "") -> Setup:
+    """Read and check a scenario and everything around it.
+
+    Raises UserError for all that Snakemake refuses, so that every command refuses the same with
+    the same words. As long as there is no site file, the cluster is that of the example.
+    """
+    scenario = read_scenario(name, overrides)
+    site = read_site(SITE_FILE if SITE_FILE.exists() else EXAMPLE)
+    return Setup(scenario, tuple(read_table(TABLE)), site, shapes_of(scenario, site))
+
+
+def read_scenario(name: str, overrides: str = "") -> Scenario:
+    """Read and check a scenario, without the cluster that it may run on."""
+    scenario = load_scenario(name, overrides)
+    check_public_files(scenario, tuple(read_table(TABLE)))
+    return scenario
+
+
+def check_public_files(scenario: Scenario, public_files: tuple[RemoteFile, ...]) -> None:
+    """Raise UserError if a dataset to be fetched, or a file of it, is not in the table."""
+    for name, dataset in scenario.datasets.items():
+        if dataset.source != "fetch":
+            continue
+        listed = [public.file for public in public_files if public.dataset == name]
+        if not listed or set(dataset.files) - set(listed):
+            raise UserError(
+                f"datasets.{name}: {TABLE} lists {', '.join(listed) or 'no file'} for {name}; "
+                f"correct the name of the dataset or its files, or add them to the table"
+            )
+
+
+def shapes_of(scenario: Scenario, site: Site) -> dict[str, Geometry]:
+    """Return the layout of each task's ranks. Raises UserError if a rank does not fit a node."""
+    return {
+        task: geometry(settings.ranks, settings.device, site, settings.threads)
+        for task, settings in scenario.tasks.items()
+    }
