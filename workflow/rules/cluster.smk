@@ -74,7 +74,11 @@ def memory(base):
 def memory_of_training(wildcards, attempt):
     """MB for each core of a training, likewise."""
     cores_per_node = SHAPES[wildcards.task].cpus_per_node
-    return geometry.memory(4000, attempt, cores_per_node, SITE) if on_cluster() else None
+    return (
+        geometry.memory(geometry.TRAINING_MB, attempt, cores_per_node, SITE)
+        if on_cluster()
+        else None
+    )
 
 
 def of_site(key):

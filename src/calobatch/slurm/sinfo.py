@@ -1,4 +1,4 @@
-"""The partitions of a cluster and their nodes, as sinfo lists them."""
+"""The partitions of a cluster and their nodes, as SLURM's program sinfo lists them."""
 
 import math
 import re
@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 from calobatch.errors import UserError
 
+# Partition, its availability, its time limit, node, cores, memory, state and GPUs of the node.
 SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G"
-# Beginnings of the short names of states in which a node takes no job.
-OUT_OF_USE = ("down", "drain", "drng", "fail", "maint", "unk", "inval", "futr")
+# States in which a node takes no new job, as the beginnings of sinfo's short names for them.
+UNAVAILABLE = ("down", "drain", "drng", "fail", "maint", "unk", "inval", "futr")
 GPUS = re.compile(r"gpu:(?:([^:,()]+):)?(\d+)")
 
 
 class Node(NamedTuple):
-    """A node; ``memory`` in MB, ``gpus`` by type ("" if the site names none)."""
+    """A node. ``memory`` is in MB; ``gpus`` counts GPUs by type, "" if SLURM knows no type."""
 
     name: str
     cpus: int
@@ -23,17 +24,17 @@ class Node(NamedTuple):
     gpus: dict[str, int]
 
     @property
-    def in_use(self) -> bool:
-        """Whether it takes jobs; a star says that it does not answer."""
-        return not self.state.startswith(OUT_OF_USE) and "*" not in self.state
+    def available(self) -> bool:
+        """Whether the node takes jobs, now or when it is free. A star: it does not respond."""
+        return not self.state.startswith(UNAVAILABLE) and "*" not in self.state
 
     def gpus_of(self, kind: str) -> int:
-        """Return the number of its GPUs of a type, or of all types without one."""
+        """Return the number of GPUs of the type ``kind``, or of all types if it is empty."""
         return self.gpus.get(kind, 0) if kind else sum(self.gpus.values())
 
 
 class Partition(NamedTuple):
-    """A partition. ``minutes``: the longest that a job may ask for, perhaps infinite."""
+    """A partition. ``minutes`` is the longest walltime that a job may request, or infinity."""
 
     name: str
     default: bool
@@ -43,7 +44,11 @@ class Partition(NamedTuple):
 
 
 def read_partitions(output: str) -> dict[str, Partition]:
-    """Return the partitions in what `sinfo --noheader --Node --format=SINFO_FORMAT` printed."""
+    """Return the partitions that `sinfo --noheader --Node --format=SINFO_FORMAT` printed.
+
+    sinfo prints a line for each pair of a partition and a node, a star after the default partition,
+    and a plus after the memory if it differs within a group of nodes.
+    """
     found: dict[str, Partition] = {}
     for line in output.splitlines():
         starred, available, limit, node, cpus, memory, state, gres = line.strip().split("|")
@@ -61,7 +66,7 @@ def read_partitions(output: str) -> dict[str, Partition]:
 
 
 def read_gpus(gres: str) -> dict[str, int]:
-    """Return the number of GPUs by type in a text such as "gpu:a100:4(S:0-1),shard:8"."""
+    """Return the number of GPUs by type from a text such as "gpu:a100:4(S:0-1),shard:8"."""
     gpus: dict[str, int] = {}
     for kind, count in GPUS.findall(gres):
         gpus[kind] = gpus.get(kind, 0) + int(count)
@@ -69,7 +74,7 @@ def read_gpus(gres: str) -> dict[str, int]:
 
 
 def read_minutes(limit: str) -> float:
-    """Return the minutes in a text such as "1-00:00:00", "30:00" or "infinite"."""
+    """Return the minutes in a text such as "1-00:00:00" (one day), "30:00" or "infinite"."""
     if not limit[:1].isdigit():
         return math.inf
     days, _, clock = limit.rpartition("-")
@@ -78,7 +83,10 @@ def read_minutes(limit: str) -> float:
 
 
 def partition_named(partitions: dict[str, Partition], name: str) -> Partition:
-    """Return a partition, or the default one without a name; a UserError if there is none."""
+    """Return the partition called ``name``, or the default partition if ``name`` is empty.
+
+    Raises a UserError if the user has no such partition.
+    """
     if name in partitions:
         return partitions[name]
     if not name:
@@ -87,10 +95,10 @@ def partition_named(partitions: dict[str, Partition], name: str) -> Partition:
                 return partition
     there = ", ".join(partitions) or "none"
     which = f"partition {name!r}" if name else "default partition"
-    raise UserError(f"there is no {which} that you may use; there are: {there}")
+    raise UserError(f"SLURM offers you no {which}; it offers: {there}")
 
 
 def names(nodes: Sequence[Node], most: int = 4) -> str:
-    """Return the first names of nodes, with their states."""
+    """Return the names and states of the first ``most`` nodes."""
     listed = ", ".join(f"{node.name} {node.state}" for node in nodes[:most])
     return f"{listed}, ..." if len(nodes) > most else listed

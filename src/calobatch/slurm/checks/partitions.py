@@ -1,14 +1,16 @@
-"""Whether the partitions fit what the jobs will ask for."""
+"""Checks of the partitions: whether they exist and have room and time for the jobs."""
 
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from calobatch.errors import UserError
-from calobatch.slurm.checks.ask import ask
+from calobatch.slurm.ask import ask
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, failed, ok, warning
-from calobatch.slurm.checks.partitions import (
+from calobatch.slurm.geometry import job_options, partition_of
+from calobatch.slurm.profile import PROFILE, minutes_of
+from calobatch.slurm.sinfo import (
     SINFO_FORMAT,
     Node,
     Partition,
@@ -16,16 +18,14 @@ from calobatch.slurm.checks.partitions import (
     partition_named,
     read_partitions,
 )
-from calobatch.slurm.checks.request import PROFILE, job_options, minutes_of
-from calobatch.slurm.geometry import partition_of
 from calobatch.slurm.site import SITE_FILE
 
 
 def partitions_exist(case: Case) -> Finding:
-    """Look for the site file's partitions."""
+    """Check that the partitions in the site file exist and take jobs."""
     answer = ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
     if answer.code:
-        return failed(f"sinfo does not answer: {answer.complaint}", "ask the site")
+        return failed(f"sinfo does not answer: {answer.complaint}", "ask the cluster's support")
     case.partitions = read_partitions(answer.output)
     try:
         used = [partition_of_jobs(case), partition_of_trainings(case)]
@@ -34,24 +34,24 @@ def partitions_exist(case: Case) -> Finding:
     closed = [partition.name for partition in used if not partition.up]
     if closed:
         return failed(
-            f"partition {closed[0]} is closed: no job starts there now",
-            f"name another one in {SITE_FILE}, or wait until it is opened (`sinfo -s`)",
+            f"partition {closed[0]} is closed, so no job starts in it",
+            f"name another partition in {SITE_FILE}, or wait until it opens (`sinfo -s`)",
         )
     return ok(" and ".join(dict.fromkeys(partition.name for partition in used)))
 
 
 def partition_of_jobs(case: Case) -> Partition:
-    """Return the partition of the jobs without GPUs."""
+    """Return the partition of the jobs that need no GPU."""
     return partition_named(case.partitions, case.site.partition)
 
 
 def partition_of_trainings(case: Case) -> Partition:
-    """Return the partition that the request goes to."""
+    """Return the partition of the largest training."""
     return partition_named(case.partitions, partition_of(case.request.shape, case.site))
 
 
-class Need(NamedTuple):
-    """What a job asks of each of its nodes."""
+class Demand(NamedTuple):
+    """What a job requests of one kind on each of its nodes, and the key that sets it."""
 
     what: str
     amount: int
@@ -59,18 +59,18 @@ class Need(NamedTuple):
     key: str
 
 
-def needs(case: Case, attempt: int = 0) -> list[Need]:
-    """Return what a training asks of each node."""
+def demands(case: Case, attempt: int = 0) -> list[Demand]:
+    """Return what the largest training requests on each node; ``attempt`` counts from 0."""
     request, kind = case.request, case.site.gpu_type
     return [
-        Need("cores", request.shape.cpus_per_node, lambda node: node.cpus, "cpus_per_node"),
-        Need(
+        Demand("cores", request.shape.cpus_per_node, lambda node: node.cpus, "cpus_per_node"),
+        Demand(
             f"GPUs{kind and f' of type {kind}'}",
             request.shape.gpus_per_node,
             lambda node: node.gpus_of(kind),
             "gpus_per_node and gpu_type",
         ),
-        Need(
+        Demand(
             "MB of memory",
             request.memory_per_node(attempt),
             lambda node: node.memory,
@@ -80,53 +80,63 @@ def needs(case: Case, attempt: int = 0) -> list[Need]:
 
 
 def fitting(case: Case, attempt: int = 0) -> list[Node]:
-    """Return the nodes that are large enough for the training, in use or not."""
+    """Return the nodes that are large enough for the largest training, available or not."""
     nodes = partition_of_trainings(case).nodes
-    return [n for n in nodes if all(d.of_node(n) >= d.amount for d in needs(case, attempt))]
+    return [n for n in nodes if all(d.of_node(n) >= d.amount for d in demands(case, attempt))]
 
 
 def nodes_fit(case: Case) -> Finding:
-    """Look for nodes that are large enough, and in use."""
+    """Check that enough nodes are large enough for the largest training, and available."""
     partition, wanted = partition_of_trainings(case), case.request.shape.nodes
     fit = fitting(case)
     if len(fit) < wanted:
         return _too_small(case, partition)
-    away = [node for node in fit if not node.in_use]
-    result = f"{len(fit)} of {partition.name} fit, {len(fit) - len(away)} are in use, {wanted} " + (
-        f"needed ({names(away)})" if away else "needed"
+    away = [node for node in fit if not node.available]
+    result = (
+        f"{_nodes(wanted)} needed; {len(fit)} in {partition.name} are large enough, "
+        f"{len(fit) - len(away)} of them available" + (f" ({names(away)})" if away else "")
     )
     if len(fit) - len(away) < wanted:
         return warning(
-            result, "jobs wait until they are back (`sinfo -R` has the reasons); or lower ranks"
+            result,
+            "wait until more nodes are available (`sinfo -R` shows why they are not), or lower "
+            "the number of ranks",
         )
     for attempt in range(1, len(case.request.attempts)):
         if len(fitting(case, attempt)) < wanted:
             return warning(
-                f"{result}; but too few for try {attempt + 1} of a job, which asks for "
-                f"{case.request.memory_per_node(attempt)} MB a node",
-                f"set mb_per_node in {SITE_FILE}, which no job outgrows",
+                f"{result}; too few for attempt {attempt + 1} of a job, which requests "
+                f"{case.request.memory_per_node(attempt)} MB per node",
+                f"set mb_per_node in {SITE_FILE}, the most that any attempt will request",
             )
     return ok(result)
 
 
 def _too_small(case: Case, partition: Partition) -> Finding:
     wanted = case.request.shape.nodes
-    for need in needs(case):
-        most = sorted((need.of_node(node) for node in partition.nodes), reverse=True)
-        if sum(have >= need.amount for have in most) < wanted:
+    for demand in demands(case):
+        most = sorted((demand.of_node(node) for node in partition.nodes), reverse=True)
+        if sum(have >= demand.amount for have in most) < wanted:
             return failed(
-                f"{need.amount} {need.what} a node are asked for on {wanted} node(s); the largest "
-                f"of {len(most)} nodes of {partition.name} have {', '.join(map(str, most[:3]))}",
-                f"correct {need.key} in {SITE_FILE}, lower ranks, or name another partition",
+                f"{_nodes(wanted)} with {demand.amount} {demand.what} each are needed; the largest "
+                f"of {_nodes(len(most))} in {partition.name} have "
+                f"{', '.join(map(str, most[:3]))}",
+                f"correct {demand.key} in {SITE_FILE}, lower the number of ranks, or name another "
+                "partition",
             )
     return failed(
-        f"{partition.name} has no {wanted} node(s) with enough cores, GPUs and memory at once",
-        f"name another partition in {SITE_FILE}, or lower ranks",
+        f"{partition.name} has fewer than {_nodes(wanted)} with enough cores, GPUs and memory "
+        "together",
+        f"name another partition in {SITE_FILE}, or lower the number of ranks",
     )
 
 
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
 def time_limit(case: Case) -> Finding:
-    """Compare the time that jobs ask for with what their partitions allow."""
+    """Compare the walltimes that jobs request with what their partitions allow."""
     asked = (
         (partition_of_jobs(case), minutes_of("any other")),
         (partition_of_trainings(case), [each.minutes for each in case.request.attempts]),
@@ -134,15 +144,16 @@ def time_limit(case: Case) -> Finding:
     for partition, minutes in asked:
         if minutes[0] > partition.minutes:
             return failed(
-                f"jobs ask for {minutes[0]} minutes, {partition.name} allows "
+                f"jobs request {minutes[0]} minutes, but {partition.name} allows "
                 f"{partition.minutes:.0f}",
-                f"lower runtime in {PROFILE}: a training goes on where it was cut off",
+                f"lower runtime in {PROFILE}; a training that runs out of time goes on from its "
+                "checkpoint",
             )
         if minutes[-1] > partition.minutes:
             return warning(
-                f"retries ask for up to {minutes[-1]} minutes, {partition.name} allows "
-                f"{partition.minutes:.0f}",
-                f"let runtime grow less in {PROFILE}: min({partition.minutes:.0f}, "
+                f"repeated attempts request up to {minutes[-1]} minutes, but {partition.name} "
+                f"allows {partition.minutes:.0f}",
+                f"limit runtime in {PROFILE}, for example min({partition.minutes:.0f}, "
                 f"{minutes[0]} * attempt)",
             )
     return ok(
@@ -154,14 +165,16 @@ def time_limit(case: Case) -> Finding:
 
 
 def accepted(case: Case) -> Finding:
-    """Ask SLURM whether it would take the training, without submitting it."""
+    """Ask SLURM whether it would accept the largest training, without submitting it."""
     first = case.request.attempts[0]
     options = job_options(case.request.shape, case.site, *first)
     answer = ask(["sbatch", "--test-only", *options, "--wrap=true"])
     if answer.code:
         return failed(
-            f"sbatch {' '.join(options)}: {answer.complaint}",
-            f"correct {SITE_FILE}, or lower what the profile asks for ({PROFILE})",
+            f"`sbatch {' '.join(options)}` is refused: {answer.complaint}",
+            f"correct {SITE_FILE}, or lower what {PROFILE} requests",
         )
     start = re.search(r"start at (\S+).* on nodes (\S+)", answer.complaint)
-    return ok("would start at {} on {}".format(*start.groups()) if start else "takes the job")
+    return ok(
+        "a job would start at {} on {}".format(*start.groups()) if start else "the job is accepted"
+    )
