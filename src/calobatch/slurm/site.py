@@ -55,7 +55,11 @@ class Site(Section):
         description="network interface over which ranks talk; by default the one that leads to the "
         "other nodes",
     )
-    sbatch_options: str = Field("", description="further options of sbatch, for every job")
+    sbatch_options: str = Field(
+        "",
+        description="further options of sbatch, for every job; not "
+        "--constraint or --qos, which Snakemake's SLURM plugin refuses",
+    )
 
 
 def read_site(path: Path = SITE_FILE) -> Site:
