@@ -20,7 +20,9 @@ def why_not_here(shared):
     closed = [str(f) for f in shared.parents if f.exists() and not f.stat().st_mode & stat.S_IXOTH]
     if able.returncode:
         return able.stderr.strip()
-    return f"other users cannot enter {closed[-1]}; clone to a folder that they can" if closed else ""
+    return (
+        f"other users cannot enter {closed[-1]}; clone to a folder that they can" if closed else ""
+    )
 
 
 @pytest.fixture(scope="session")
