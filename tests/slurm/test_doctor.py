@@ -103,6 +103,10 @@ def test_on_a_working_cluster_every_check_passes_and_nothing_is_left_behind(proj
     assert [line.split()[0] for line in printed[:-2]] == [
         "skipped" if check.name in ("quota", "GPUs in image") else "ok" for check in CHECKS
     ]
+    assert (
+        "ok       nodes             1 node needed; 2 in normal are large enough, 2 of them available"
+        in printed
+    )
     assert printed[-1] == f"doctor: {len(CHECKS) - 2} ok, 2 skipped; jobs can be submitted"
     assert not leftovers(project)
     assert not (project / "scancelled").exists()
@@ -120,7 +124,13 @@ BROKEN = [
     ("sinfo", f"printf '{NODES.replace('|4|', '|1|')}\\n'", "nodes", "FAILED", "2 cores .* 1, 1"),
     ("sinfo", f"printf '{NODES.replace('8000', '6000')}\\n'", "nodes", "FAILED", "8000 MB"),
     ("sinfo", f"printf '{NODES.replace('idle', 'down*')}\\n'", "nodes", "warning", r"c1 down\*"),
-    ("sinfo", f"printf '{NODES.replace('1-00', '00')}\\n'", "time limit", "FAILED", "allows 0"),
+    (
+        "sinfo",
+        f"printf '{NODES.replace('1-00', '00')}\\n'",
+        "time limit",
+        "FAILED",
+        "jobs .* normal allows 0",
+    ),
     ("sinfo", f"printf '{NODES.replace('1-00', '08')}\\n'", "time limit", "warning", "1440"),
     ("sbatch", "echo 'allocation failure: Invalid qos' >&2; exit 1", "sbatch", "FAILED", "qos"),
     ("srun", "exit 97", "compute node", "FAILED", "the folder .* does not exist"),

@@ -36,7 +36,7 @@ def contain(image: str, command: Sequence[str]) -> None:
     # that. The training must receive them: they ask it for a checkpoint.
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
-    # exec discards whatever Python has not written yet.
+    # exec would discard output that Python still buffers.
     sys.stdout.flush()
     sys.stderr.flush()
     call = apptainer_command(path, command, site, environment)
@@ -57,8 +57,8 @@ def environment_of_apptainer(site: Site) -> dict[str, str]:
 def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:
     """Return the variables that the command will find, under the names that Apptainer expects.
 
-    Apptainer sets NAME inside the image from APPTAINERENV_NAME outside, whatever the value
-    contains.
+    Apptainer sets NAME inside the image from APPTAINERENV_NAME outside, even if the value
+    contains commas.
     """
     given = {
         name: value

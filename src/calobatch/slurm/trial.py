@@ -19,7 +19,7 @@ TRIAL_MINUTES = 5
 # Seconds between two looks at the queue: short at first, then longer, to spare SLURM's controller.
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 10.0
 SECONDS_TO_END = 10.0
-# Exit codes of START that no program uses, so that `explained` can tell what is missing.
+# Exit codes of START that no program uses, from which `explained` knows what is missing.
 NO_FOLDER, NO_PYTHON, NO_MODULE = 97, 98, 99
 # The node may lack the project folder or its Python, so a shell, which every node has, looks.
 START = (
@@ -28,7 +28,7 @@ START = (
 
 
 class NotStartedError(Exception):
-    """The job was still in the queue when the patience ended; the message is SLURM's reason."""
+    """The job did not start within the patience; the message is SLURM's reason."""
 
 
 class JobState(NamedTuple):

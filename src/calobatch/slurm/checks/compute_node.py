@@ -15,8 +15,7 @@ from calobatch.slurm.profile import PROFILE
 from calobatch.slurm.site import SITE_FILE
 from calobatch.slurm.trial import TRIAL_MINUTES, NotStartedError, explained, run_trial
 
-# Less than TRIAL_MINUTES, so that the doctor and not SLURM ends a job that hangs. Enough for two
-# images that take as long as MOUNT_SECONDS allows and a GPU that takes GPU_SECONDS.
+# Less than TRIAL_MINUTES, so that the doctor and not SLURM ends a job that hangs.
 NODE_JOB_SECONDS = 240.0
 SLOW_MOUNT_SECONDS = 5.0
 FUSE = (

@@ -23,11 +23,12 @@ FROM_LOGIN, FROM_NODE = "from_login", "from_node"
 # File systems may support one kind of lock between nodes and not the other.
 LOCKS: dict[str, Callable[[int, int], None]] = {"flock": fcntl.flock, "lockf": fcntl.lockf}
 SEEN, NOT_SEEN = "seen", "not seen"
+# How long each image may take to start, and torch to use the GPUs. Together these times must stay
+# below NODE_JOB_SECONDS (compute_node.py).
 MOUNT_SECONDS, GPU_SECONDS = 60.0, 90.0
 # A part of Apptainer's message when it cannot mount an image and unpacks it into a folder instead.
 UNPACKED = "temporary sandbox"
-# Counting GPUs is not enough: a GPU whose driver is too old is counted, and fails at the first
-# tensor.
+# A GPU that is counted may still be unusable, so a tensor is created on each.
 SHOW_GPUS = (
     "import torch; n = torch.cuda.device_count(); [torch.ones(1, device=i) for i in range(n)]; "
     "print(n, *{torch.cuda.get_device_name(i) for i in range(n)})"

@@ -118,8 +118,8 @@ def _too_small(case: Case, partition: Partition) -> Finding:
         most = sorted((demand.of_node(node) for node in partition.nodes), reverse=True)
         if sum(have >= demand.amount for have in most) < wanted:
             return failed(
-                f"{_nodes(wanted)} with {demand.amount} {demand.what} each are needed; the largest "
-                f"of {_nodes(len(most))} in {partition.name} have "
+                f"a training needs {demand.amount} {demand.what} per node on {_nodes(wanted)}; the "
+                f"largest of {_nodes(len(most))} in {partition.name} have "
                 f"{', '.join(map(str, most[:3]))}",
                 f"correct {demand.key} in {SITE_FILE}, lower the number of ranks, or name another "
                 "partition",
@@ -138,28 +138,29 @@ def _nodes(count: int) -> str:
 def time_limit(case: Case) -> Finding:
     """Compare the walltimes that jobs request with what their partitions allow."""
     asked = (
-        (partition_of_jobs(case), minutes_of("any other")),
-        (partition_of_trainings(case), [each.minutes for each in case.request.attempts]),
+        ("jobs", partition_of_jobs(case), minutes_of("any other")),
+        ("trainings", partition_of_trainings(case), [n.minutes for n in case.request.attempts]),
     )
-    for partition, minutes in asked:
+    for who, partition, minutes in asked:
         if minutes[0] > partition.minutes:
             return failed(
-                f"jobs request {minutes[0]} minutes, but {partition.name} allows "
+                f"{who} request {minutes[0]} minutes, but {partition.name} allows "
                 f"{partition.minutes:.0f}",
                 f"lower runtime in {PROFILE}; a training that runs out of time goes on from its "
                 "checkpoint",
             )
         if minutes[-1] > partition.minutes:
             return warning(
-                f"repeated attempts request up to {minutes[-1]} minutes, but {partition.name} "
-                f"allows {partition.minutes:.0f}",
+                f"repeated attempts of {who} request up to {minutes[-1]} minutes, but "
+                f"{partition.name} allows {partition.minutes:.0f}",
                 f"limit runtime in {PROFILE}, for example min({partition.minutes:.0f}, "
                 f"{minutes[0]} * attempt)",
             )
     return ok(
         "; ".join(
-            f"{minutes[0]} to {minutes[-1]} of {partition.minutes:.0f} minutes in {partition.name}"
-            for partition, minutes in asked
+            f"{who} request {minutes[0]} to {minutes[-1]} of {partition.minutes:.0f} minutes in "
+            f"{partition.name}"
+            for who, partition, minutes in asked
         )
     )
 

@@ -10,6 +10,7 @@ from calobatch.slurm.geometry import Geometry, job_options
 from calobatch.slurm.site import SITE_FILE
 from calobatch.slurm.trial import TRIAL_MINUTES, NotStartedError, explained, run_trial
 
+# Less than TRIAL_MINUTES, so that the doctor and not SLURM ends a job that hangs.
 RANKS_JOB_SECONDS = 180.0
 # Between the 118 MB/s that 1 Gbit/s Ethernet gives, and what 10 Gbit/s gives.
 SLOW_MEGABYTES_PER_SECOND = 300.0
