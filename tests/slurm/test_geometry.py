@@ -106,7 +106,8 @@ def test_trainings_go_to_the_partition_of_their_device():
 
 
 def test_a_rank_larger_than_a_node_is_refused():
-    with pytest.raises(UserError, match="a rank needs 8 cores, but a node has only 4; correct"):
+    message = "8 cores, but a node has only 4; correct cpus_per_rank or cpus_per_node"
+    with pytest.raises(UserError, match=message):
         geometry(2, "cpu", site(0, 4, cpus_per_rank=8))
 
 
