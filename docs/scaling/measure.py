@@ -30,10 +30,9 @@ from calobatch.config.models import Scenario, Training
 from calobatch.errors import JobError, UserError
 from calobatch.plan.finished_run import speed_of_run
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed, read_measurements
-from calobatch.slurm.checks.request import TRAINING_MB, job_options
-from calobatch.slurm.checks.trial import run_trial
-from calobatch.slurm.geometry import Geometry, memory
+from calobatch.slurm.geometry import TRAINING_MB, Geometry, job_options, memory
 from calobatch.slurm.site import read_site
+from calobatch.slurm.trial import run_trial
 
 HERE = Path(__file__).parent
 SCENARIO = "docs/scaling/scaling.yaml"

@@ -1,6 +1,6 @@
-"""The testbed, up once for all tests of this folder, with the images built by its user.
+"""The testbed, started once for all tests in this folder, with images that its user has built.
 
-Where this machine cannot run it (no root, no podman) the tests are skipped, and say why; with
+If this machine cannot run it (no root, no podman), the tests are skipped with the reason; with
 CALOBATCH_REQUIRE_CLUSTER=1 they fail instead.
 """
 
@@ -15,21 +15,23 @@ from tests.cluster.testbed import CHECKOUT, TESTBED, Testbed
 
 
 def why_not_here(shared):
-    """Return what keeps the testbed from running on this machine, or nothing."""
+    """Return why the testbed cannot run on this machine, or an empty text."""
     able = subprocess.run([TESTBED / "check_host"], capture_output=True, text=True)
     closed = [str(f) for f in shared.parents if f.exists() and not f.stat().st_mode & stat.S_IXOTH]
     if able.returncode:
         return able.stderr.strip()
-    return f"others may not enter {closed[-1]}; clone to a folder that they may" if closed else ""
+    return (
+        f"other users cannot enter {closed[-1]}; clone to a folder that they can" if closed else ""
+    )
 
 
 @pytest.fixture(scope="session")
 def testbed():
-    """A running cluster whose shared folder has this checkout, its environment and its images."""
+    """A running cluster whose shared folder has this checkout and its wheelhouse."""
     shared = (CHECKOUT / ".cache").resolve() / "testbed" / "checkout"
     if reason := why_not_here(shared):
         if os.environ.get("CALOBATCH_REQUIRE_CLUSTER"):
-            pytest.fail(f"the cluster's tests cannot run here: {reason}")
+            pytest.fail(f"the tests on the cluster cannot run here: {reason}")
         pytest.skip(reason)
     subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
     cluster = Testbed(shared)
@@ -45,7 +47,7 @@ def testbed():
 
 @pytest.fixture(scope="session")
 def ready(testbed):
-    """The testbed after a new user's first steps: the environment, and the images."""
+    """The testbed after the first steps of a new user: the environment and the images exist."""
     testbed.shell("PYTHON=python3.11 make head")
     testbed.shell("make images", timeout=1800)
     return testbed

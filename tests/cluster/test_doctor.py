@@ -1,4 +1,4 @@
-"""The preflight on a real cluster: all well, and with things broken on purpose."""
+"""The doctor on a real cluster: with everything working, and with things broken on purpose."""
 
 import re
 
@@ -10,14 +10,14 @@ LINE = re.compile(r"^(ok|warning|FAILED|skipped) +(.+?)  ", re.MULTILINE)
 DOCTOR = ".venv/bin/calobatch doctor --patience 60"
 
 
-def marks(said):
-    """The mark of each check, by its name."""
-    return {name.strip(): mark for mark, name in LINE.findall(said)}
+def marks(output):
+    """Return the mark of each check by its name."""
+    return {name.strip(): mark for mark, name in LINE.findall(output)}
 
 
-def test_a_cluster_that_is_well_passes(ready):
+def test_a_working_cluster_passes(ready):
     found = marks(ready.shell(DOCTOR).stdout)
-    # How fast two containers on one machine talk is no matter of health.
+    # Two containers on one machine may talk slowly; that is not a fault of the cluster.
     assert {name for name, mark in found.items() if mark in ("warning", "FAILED")} <= {"ranks"}
     assert {"SLURM", "accounting", "images", "shared folder", "image mount"} <= set(found)
 
@@ -30,7 +30,7 @@ def test_a_cluster_that_is_well_passes(ready):
         ("network_interface: ib7", "ranks"),
     ],
 )
-def test_what_is_broken_is_named_with_the_mend(ready, change, failed):
+def test_a_broken_site_file_is_named_with_the_fix(ready, change, failed):
     ready.write("cluster/slurm/site.yaml", f"{SITE}{change}\n")
     try:
         answer = ready.shell(DOCTOR, check=False)

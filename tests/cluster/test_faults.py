@@ -1,7 +1,7 @@
-"""What happens to trainings on a cluster, and that each ends as if it had not.
+"""Trainings that are disturbed on a cluster end with the same predictions as undisturbed ones.
 
-Every fault is a real one: signals and a walltime from SLURM, a killed rank, a preempting job, a
-node that is gone, a head process that is gone.
+Every fault is real: signals and a walltime from SLURM, a killed rank, a job that preempts another,
+a node that fails and a head process that is killed.
 """
 
 import json
@@ -13,7 +13,8 @@ from tests.checkout import CHECKOUT, Workflow
 from tests.cluster.testbed import SITE, wait_until
 
 TASK = "electron_photon_cnn"
-# A user's own model: slow without a load on the machine, with random numbers and buffers to keep.
+# A model of a user: it sleeps, so that training is slow without loading the machine, and it has
+# random numbers and buffers that a checkpoint must keep.
 MODEL = CHECKOUT / "tests/train/slow_dropout.py"
 SCENARIO = """title: Trainings that are disturbed
 datasets:
@@ -25,14 +26,14 @@ seeds: [1, 2, 3]
 RUN = (
     "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
     " --until train --config scenario=faults"
-    # Of the memory that trainings ask for one would fill a node: all three run at once.
+    # By default the memory of one training fills a node. With less, all three run at the same time.
     " --set-resources train:mem_mb_per_cpu=1500"
 )
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """The predictions of each seed, from a run on this machine."""
+    """The predictions for each seed, from a run on this machine."""
     workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
     (workflow.folder / "config/faults.yaml").write_text(SCENARIO)
     shutil.copy(MODEL, workflow.folder / "src/calobatch/models/slow_dropout.py")
@@ -46,7 +47,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def faults(ready):
-    """The testbed with the scenario in it, and no results of it."""
+    """The testbed with the scenario, and without results of it."""
     ready.write("config/faults.yaml", SCENARIO)
     ready.write("src/calobatch/models/slow_dropout.py", MODEL.read_text())
     ready.shell("rm -rf results/faults .snakemake/locks")
@@ -66,7 +67,7 @@ def record(place, seed):
 
 
 def job_of(testbed, seed):
-    """The job and the node of the running training of a seed, or nothing."""
+    """Return the job and the node of the running training of a seed, or None."""
     listed = testbed.shell("squeue --me --noheader --states=RUNNING --format='%i|%k|%N'").stdout
     for line in listed.splitlines():
         job, comment, node = line.split("|")
@@ -86,14 +87,15 @@ def wait_for_epochs(testbed, seed, epochs):
 
 
 def finish(run):
-    said, _ = run.communicate(timeout=900)
-    assert run.returncode == 0, said
-    return said
+    output, _ = run.communicate(timeout=900)
+    assert run.returncode == 0, output
+    return output
 
 
 def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
-    """Seed 1 is asked to stop, seed 2 loses a rank, seed 3 (and whoever is slow) gets its
-    walltime's signal, some two minutes before the fourth.
+    """Seed 1 is asked to stop, seed 2 loses a rank, and seed 3 reaches its walltime of 4 minutes.
+
+    SLURM signals seed 3, and any other that is still running, about 2 minutes after its start.
     """
     run = faults.start(f"{RUN} train:runtime=4")
     job, _ = wait_for_epochs(faults, 1, 2)
@@ -110,7 +112,7 @@ def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
     assert "rank" in (faults.folder / f"logs/faults/train/{TASK}/seed1.log").read_text()
 
 
-def test_preemption_a_node_that_is_gone_and_a_head_that_is_gone(faults, undisturbed):
+def test_preemption_a_failed_node_and_a_killed_head_process(faults, undisturbed):
     faults.write("cluster/slurm/site.yaml", SITE + "partition: low\n")
     one = RUN.replace("scenario=faults", "scenario=faults 'set=seeds=[1]'")
     run = faults.start(one)
@@ -134,6 +136,6 @@ def test_preemption_a_node_that_is_gone_and_a_head_that_is_gone(faults, undistur
     run.communicate(timeout=60)
     assert job_of(faults, 1) == (job, other[1])
     faults.shell("snakemake --unlock --config scenario=faults")
-    said = finish(faults.start(one))
-    assert f"ending jobs of a head process that is gone: {job} (train)" in said
+    output = finish(faults.start(one))
+    assert f"ending jobs that an earlier head process left behind: {job} (train)" in output
     assert predictions(faults, 1) == undisturbed[1]

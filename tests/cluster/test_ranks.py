@@ -1,4 +1,4 @@
-"""Ranks on two nodes: where they are, and what happens when they cannot meet."""
+"""Ranks on two nodes: their places, and the errors when they cannot connect to each other."""
 
 import json
 import re
@@ -40,18 +40,18 @@ def train(output, **changes):
 
 
 def failure(testbed, command):
-    """Run a command that must fail within a minute of its start; return what it said."""
+    """Run a command that must fail within a minute of its start, and return its output."""
     start = time.monotonic()
     answer = testbed.shell(command, check=False)
-    # A minute, and what starting four containers takes on a small machine.
+    # One minute, plus the time to start four containers on a small machine.
     assert time.monotonic() - start < 60 + 30
     assert answer.returncode
     return answer.stdout + answer.stderr
 
 
-def test_every_rank_has_a_place_of_its_own_and_the_gpus_of_its_node(packed):
-    said = packed.shell(SRUN + train("two_nodes")).stderr
-    places = PLACE.findall(said)
+def test_every_rank_has_its_own_place_and_the_gpus_of_its_node(packed):
+    output = packed.shell(SRUN + train("two_nodes")).stderr
+    places = PLACE.findall(output)
     assert {place[:4] for place in places} == {
         ("0", "c1", "0", "0,1"),
         ("1", "c1", "1", "0,1"),
@@ -64,18 +64,18 @@ def test_every_rank_has_a_place_of_its_own_and_the_gpus_of_its_node(packed):
     assert (record["ranks"], record["hosts"]) == (4, ["c1", "c2"])
 
 
-def test_torch_distributed_meets_across_nodes_too(packed):
+def test_torch_distributed_also_connects_ranks_on_two_nodes(packed):
     packed.shell(SRUN + train("torch", communicator="torch"))
     assert (packed.folder / "results/torch/predictions.parquet").exists()
 
 
 def test_a_wrong_number_of_ranks_is_named(packed):
-    said = failure(packed, SRUN + train("wrong", ranks=2))
-    assert "two_nodes is set to 2 ranks, but 4 were started" in said
+    output = failure(packed, SRUN + train("wrong", ranks=2))
+    assert "two_nodes is set to 2 ranks, but 4 were started" in output
 
 
 def test_a_port_in_use_is_named(packed):
-    """The batch step is on the first node, where rank 0 of its step 0 is to listen."""
+    """The batch script occupies the port on the first node, where rank 0 of step 0 listens."""
     packed.write(
         "occupied.sh",
         "#!/bin/bash\n"
@@ -84,19 +84,19 @@ def test_a_port_in_use_is_named(packed):
         f"sleep 2\n{SRUN}{train('occupied')}\n",
     )
     options = "--account physics --nodes 2 --ntasks-per-node 2 --gres gpu:2 --output occupied.log"
-    said = failure(
+    output = failure(
         packed, f"sbatch --wait {options} occupied.sh; code=$?; cat occupied.log; exit $code"
     )
-    assert re.search(r"rank 0 cannot listen on port \d+ \(.*in use", said)
+    assert re.search(r"rank 0 cannot listen on port \d+ \(.*in use", output)
 
 
 def test_a_first_node_that_cannot_be_reached_is_named(packed):
     address = packed.shell("getent hosts c1").stdout.split()[0]
     packed.node("c2", "exec", "ip", "route", "add", "blackhole", address)
     try:
-        said = failure(packed, SRUN + train("unreachable"))
+        output = failure(packed, SRUN + train("unreachable"))
     finally:
         packed.node("c2", "exec", "ip", "route", "del", "blackhole", address)
     assert re.search(
-        r"(cannot reach rank 0 at c1:\d+|no network interface leads from c2 to c1)", said
+        r"(cannot reach rank 0 at c1:\d+|no network interface leads from c2 to c1)", output
     )

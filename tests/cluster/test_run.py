@@ -1,4 +1,4 @@
-"""The tiny scenario as a user of a cluster runs it: every rule a job, every job in an image."""
+"""The smallest scenario as a user of a cluster runs it: rules as jobs, and jobs in images."""
 
 import csv
 import json
@@ -15,42 +15,44 @@ RUN = f"snakemake --profile slurm {QUICK} --config scenario=test"
 
 @pytest.fixture(scope="module")
 def finished_on_cluster(ready):
-    """The testbed after a run, and what snakemake said."""
+    """The testbed after a run, and what snakemake printed."""
     ready.shell("rm -rf data/test results/test mlflow.db mlruns")
     answer = ready.shell(RUN)
     return ready, answer.stdout + answer.stderr
 
 
 def accounted(testbed):
-    """The finished jobs that SLURM knows: state, nodes and resources of each."""
+    """Return state, number of nodes and resources of the finished jobs that SLURM lists, by job."""
     listed = testbed.shell(
         "sacct -X -n -P --starttime today -o jobid,state,nnodes,alloctres"
     ).stdout
     return {line.split("|")[0]: line.split("|")[1:] for line in listed.splitlines()}
 
 
-def submitted(said):
-    """The SLURM job of each job of Snakemake, by the log that is named after its rule."""
-    return re.findall(r"SLURM jobid (\d+) \(log: \S*/rule_(\w+?)/", said)
+def submitted(output):
+    """Return the SLURM job and the rule of each job; the name of its log contains the rule."""
+    return re.findall(r"SLURM jobid (\d+) \(log: \S*/rule_(\w+?)/", output)
 
 
-def test_every_rule_instance_was_one_job_that_succeeded(finished_on_cluster):
-    testbed, said = finished_on_cluster
-    rules = [rule for _, rule in submitted(said)]
+def test_every_rule_instance_was_one_successful_job(finished_on_cluster):
+    testbed, output = finished_on_cluster
+    rules = [rule for _, rule in submitted(output)]
     expected = {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "report": 1}
     assert {rule: rules.count(rule) for rule in set(rules)} == expected
     states = accounted(testbed)
-    assert {states[job][0] for job, _ in submitted(said)} == {"COMPLETED"}
+    assert {states[job][0] for job, _ in submitted(output)} == {"COMPLETED"}
 
 
 def test_every_job_ran_in_an_image(finished_on_cluster):
-    """The head's environment has neither torch nor h5py: outside an image no job could succeed."""
+    """The head process's environment has neither torch nor h5py, so outside of an image every job
+    would fail.
+    """
     testbed, _ = finished_on_cluster
     answer = testbed.shell("python -c 'import torch'; python -c 'import h5py'", check=False)
     assert answer.stderr.count("ModuleNotFoundError") == 2
 
 
-def test_the_predictions_are_those_of_a_run_on_this_machine(
+def test_the_predictions_are_the_same_as_those_of_a_run_on_this_machine(
     finished_on_cluster, finished: Workflow
 ):
     testbed, _ = finished_on_cluster
@@ -59,7 +61,7 @@ def test_the_predictions_are_those_of_a_run_on_this_machine(
         assert (testbed.folder / name).read_bytes() == (finished.folder / name).read_bytes()
 
 
-def test_the_leaderboard_and_the_report_are_there(finished_on_cluster):
+def test_the_leaderboard_and_the_report_are_written(finished_on_cluster):
     testbed, _ = finished_on_cluster
     with (testbed.folder / "results/test/leaderboard.csv").open() as file:
         assert {line["task"] for line in csv.DictReader(file)} == TASKS
@@ -67,7 +69,7 @@ def test_the_leaderboard_and_the_report_are_there(finished_on_cluster):
     assert (testbed.folder / "mlflow.db").exists()
 
 
-def test_provenance_says_where_the_ranks_were(finished_on_cluster):
+def test_the_run_record_names_the_nodes_of_the_ranks(finished_on_cluster):
     testbed, _ = finished_on_cluster
     record = json.loads(
         (testbed.folder / "results/test/quark_gluon_cnn/seed1/run.json").read_text()

@@ -1,4 +1,4 @@
-"""The testbed as a test sees it: a checkout of an ordinary user, and commands on the login node."""
+"""The testbed for tests: the checkout of an ordinary user, and commands on the login node."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 300
 
 
 def wait_until(condition, what):
-    """Return what ``condition`` returns as soon as that is something; fail after a while."""
+    """Call ``condition`` until its result is true, and return that; fail after PATIENCE_SECONDS."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS} s for {what}"
@@ -27,7 +27,7 @@ def wait_until(condition, what):
 
 
 class Testbed:
-    """A cluster that is up, and the shared folder with a checkout in it."""
+    """A running cluster and its shared folder, which holds a checkout."""
 
     __test__ = False
 
@@ -40,7 +40,7 @@ class Testbed:
         }
 
     def bring(self, names: list[str]) -> None:
-        """Make the shared checkout the same as this one; what was built or cached there stays."""
+        """Copy this checkout to the shared one, but keep what was built or cached there."""
         kept = {".venv", ".cache", "containers", "images"}
         for folder in (self.folder, self.folder / "containers"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -54,19 +54,19 @@ class Testbed:
         subprocess.run(["chown", "-R", f"{USER}:{USER}", self.folder], check=True)
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the shared checkout."""
+        """Write a file into the shared checkout."""
         path = self.folder / name
         path.write_text(text)
         os.chown(path, USER, USER)
 
     def call(self, script: str, *arguments: str) -> None:
-        """Run one of the testbed's own commands."""
+        """Run one of the commands in cluster/testbed."""
         subprocess.run([TESTBED / script, *arguments], env=self.environment, check=True)
 
     def shell(
         self, command: str, *, check: bool = True, timeout: float = 900
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command on the login node, as the user, in the checkout's environment."""
+        """Run a command on the login node as the user, in the environment of the checkout."""
         answer = subprocess.run(
             self.prefix(command),
             env=self.environment,
@@ -80,7 +80,7 @@ class Testbed:
         return answer
 
     def start(self, command: str) -> subprocess.Popen[str]:
-        """Start a command on the login node; its output goes to a pipe."""
+        """Start a command on the login node, with its output in a pipe."""
         return subprocess.Popen(
             self.prefix(command),
             env=self.environment,
@@ -91,13 +91,13 @@ class Testbed:
         )
 
     def prefix(self, command: str) -> list[str]:
-        """Return the call that runs a command on the login node."""
+        """Return the arguments that run a command on the login node."""
         activate = "[ -e .venv/bin/activate ] && source .venv/bin/activate"
         inside = f"cd {self.folder}; {activate}; {command}"
         return [str(TESTBED / "shell"), "bash", "-c", inside]
 
     def node(self, name: str, *command: str) -> None:
-        """Run podman on a node's container: what a failing machine would do."""
+        """Run a podman command on a node's container, for example to make the node fail."""
         container = f"{self.environment['CALOBATCH_TESTBED']}-{name}"
         podman = ["podman", "--log-level", "error", "--runtime", "runc"]
         subprocess.run([*podman, command[0], container, *command[1:]], check=True)

@@ -1,4 +1,4 @@
-"""What a command in an image is given of the host, and what it is spared."""
+"""What a command inside an image gets from the host, and what it does not get."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ CPU = Site(cpus_per_node=4, cpus_per_rank=2)
 CUDA = Site(cpus_per_node=4, gpus_per_node=2, variant="cuda")
 
 
-def test_only_what_is_named_is_handed_in():
+def test_only_named_variables_are_passed_in():
     host = {"PYTHONPATH": "/site", "LD_PRELOAD": "x", "MLFLOW_TRACKING_URI": "u", "HOME": "h"}
     given = handed_in(host, CPU)
     assert given["APPTAINERENV_MLFLOW_TRACKING_URI"] == "u"
@@ -24,14 +24,16 @@ def test_only_what_is_named_is_handed_in():
 @pytest.mark.parametrize(
     ("site", "visible", "expected"), [(CUDA, "0,1", True), (CUDA, "", False), (CPU, "0,1", False)]
 )
-def test_the_driver_is_mounted_only_where_a_gpu_was_given_and_can_be_used(site, visible, expected):
+def test_the_gpu_driver_is_mounted_only_if_the_job_has_a_gpu_and_the_image_can_use_it(
+    site, visible, expected
+):
     environment = {"CUDA_VISIBLE_DEVICES": visible}
     command = apptainer_command(Path("image.sif"), ["true"], site, environment)
     assert ("--nv" in command) == expected
     assert ("APPTAINERENV_CALOBATCH_GPU_EXPECTED" in handed_in(environment, site)) == expected
 
 
-def test_the_command_runs_in_this_folder_with_the_binds_of_the_site():
+def test_the_command_runs_in_this_folder_and_the_binds_of_the_site_are_mounted():
     site = CPU.model_copy(update={"binds": ("/scratch/alice",)})
     command = apptainer_command(Path("image.sif"), ["calobatch", "pack", "a b"], site, {})
     assert command[-4:] == ["image.sif", "calobatch", "pack", "a b"]

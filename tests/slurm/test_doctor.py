@@ -1,6 +1,6 @@
-"""The preflight against stand-ins for SLURM's and Apptainer's programs, good and broken.
+"""The doctor with stand-ins for the programs of SLURM and Apptainer, working and broken ones.
 
-What would run on a compute node runs here, started by a stand-in for srun.
+A stand-in for srun starts here what srun would start on a compute node.
 """
 
 import inspect
@@ -20,12 +20,13 @@ import pytest
 
 from calobatch.communicator.speed import Speed
 from calobatch.config.load import load_scenario
-from calobatch.slurm.checks import compute_node, ranks, request, trial
+from calobatch.slurm import profile, trial
+from calobatch.slurm.checks import compute_node, ranks
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Mark
-from calobatch.slurm.checks.partitions import read_gpus, read_minutes, read_partitions
 from calobatch.slurm.doctor import CHECKS, doctor, examine
 from calobatch.slurm.images import NAMES, image_path
+from calobatch.slurm.sinfo import read_gpus, read_minutes, read_partitions
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = """account: physics
@@ -55,7 +56,7 @@ GOOD = {
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
-    """Return what replaces a program by a shell script; at first all is well."""
+    """Return a function that replaces a program by a shell script. At first all programs work."""
     folder = tmp_path / "programs"
     folder.mkdir()
 
@@ -96,12 +97,14 @@ def leftovers(folder):
     return list(folder.glob(".calobatch-doctor-*"))
 
 
-def test_where_all_is_well_nothing_is_to_mend_and_nothing_is_left(project, capsys):
+def test_on_a_working_cluster_every_check_passes_and_nothing_is_left_behind(project, capsys):
     assert doctor(load_scenario("quickstart"), 60.0)
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in printed[:-2]] == [
         "skipped" if check.name in ("quota", "GPUs in image") else "ok" for check in CHECKS
     ]
+    nodes = "1 node needed; 2 in normal are large enough, 2 of them available"
+    assert f"ok       nodes             {nodes}" in printed
     assert printed[-1] == f"doctor: {len(CHECKS) - 2} ok, 2 skipped; jobs can be submitted"
     assert not leftovers(project)
     assert not (project / "scancelled").exists()
@@ -113,19 +116,25 @@ BROKEN = [
     ("scontrol", "echo 'Slurmctld(primary) at login is DOWN'; exit 1", "SLURM", "FAILED", "DOWN"),
     ("scontrol", "exit 127", "SLURM", "FAILED", "exit code 127"),
     ("sacct", "echo 'accounting storage is disabled' >&2; exit 1", "accounting", "FAILED", "disab"),
-    ("sacctmgr", "echo chemistry", "account", "FAILED", "there are: chemistry"),
+    ("sacctmgr", "echo chemistry", "account", "FAILED", "accounts of .*: chemistry"),
     ("sinfo", "exit 0", "partitions", "FAILED", "no default partition"),
     ("sinfo", f"printf '{NODES.replace('|up', '|down')}\\n'", "partitions", "FAILED", "closed"),
     ("sinfo", f"printf '{NODES.replace('|4|', '|1|')}\\n'", "nodes", "FAILED", "2 cores .* 1, 1"),
     ("sinfo", f"printf '{NODES.replace('8000', '6000')}\\n'", "nodes", "FAILED", "8000 MB"),
     ("sinfo", f"printf '{NODES.replace('idle', 'down*')}\\n'", "nodes", "warning", r"c1 down\*"),
-    ("sinfo", f"printf '{NODES.replace('1-00', '00')}\\n'", "time limit", "FAILED", "allows 0"),
+    (
+        "sinfo",
+        f"printf '{NODES.replace('1-00', '00')}\\n'",
+        "time limit",
+        "FAILED",
+        "jobs .* normal allows 0",
+    ),
     ("sinfo", f"printf '{NODES.replace('1-00', '08')}\\n'", "time limit", "warning", "1440"),
     ("sbatch", "echo 'allocation failure: Invalid qos' >&2; exit 1", "sbatch", "FAILED", "qos"),
-    ("srun", "exit 97", "compute node", "FAILED", "there is no folder"),
-    ("srun", "exit 98", "compute node", "FAILED", "there is no .*python"),
+    ("srun", "exit 97", "compute node", "FAILED", "the folder .* does not exist"),
+    ("srun", "exit 98", "compute node", "FAILED", "python.* does not exist"),
     ("srun", "echo 'srun: error: no way' >&2; exit 1", "compute node", "FAILED", "no way"),
-    ("quota", "echo '/home 12G* 10G'", "quota", "warning", "above its limit"),
+    ("quota", "echo '/home 12G* 10G'", "quota", "warning", "above the limit"),
     ("apptainer", "echo no setuid >&2; exit 1", "Apptainer", "FAILED", "no setuid"),
     (
         "apptainer",
@@ -142,7 +151,13 @@ BROKEN = [
         "unpacked at each start",
     ),
     ("apptainer", f"echo '{SLOW.as_line()}'", "ranks", "warning", "110 MB/s .* slow"),
-    ("apptainer", f"echo '{LOOP.as_line()}'", "ranks", "warning", "leads to no other node"),
+    (
+        "apptainer",
+        f"echo '{LOOP.as_line()}'",
+        "ranks",
+        "warning",
+        "this interface leads to no other node",
+    ),
     (
         "apptainer",
         'case "$*" in *probe*) echo rank 1 cannot reach rank 0 >&2; exit 1;; esac',
@@ -153,54 +168,56 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("program", "script", "check", "mark", "tells"), BROKEN)
-def test_what_is_broken_is_found_by_its_check_with_a_mend(
-    project, programs, program, script, check, mark, tells
+@pytest.mark.parametrize(("program", "script", "check", "mark", "message"), BROKEN)
+def test_a_broken_program_is_found_by_its_own_check_which_says_the_fix(
+    project, programs, program, script, check, mark, message
 ):
     programs(program, script)
     found = findings()
     assert found[check].mark == mark
-    assert re.search(tells, found[check].result)
-    assert found[check].mend
+    assert re.search(message, found[check].result)
+    assert found[check].fix
     earlier = list(found)[: list(found).index(check)]
     assert not [name for name in earlier if found[name].mark is Mark.FAILED]
     assert not leftovers(project)
 
 
-def test_a_file_of_the_users_that_is_wrong_is_named_with_its_mend(project):
+def test_a_wrong_site_file_is_named_with_the_fix(project):
     site = project / "cluster/slurm/site.yaml"
     site.write_text(SITE + "partition: gpu_long\n")
     assert "'gpu_long'" in findings()["partitions"].result
     site.write_text("account: physics\n")
     assert "cpus_per_node" in findings()["site file"].result
     site.unlink()
-    assert findings()["site file"].mend.startswith("copy cluster/slurm/site.example.yaml")
+    assert findings()["site file"].fix.startswith("copy cluster/slurm/site.example.yaml")
 
 
-def test_an_image_of_another_environment_is_not_taken(project):
+def test_an_image_built_from_other_package_versions_is_not_used(project):
     image = image_path(project / "containers/images", "train", "cpu")
     image.rename(image.with_name("train-cpu-000000000000.sif"))
     found = findings()
-    assert "of another environment" in found["images"].result
-    assert found["images"].mend == "run `make images`"
-    assert found["ranks"].result == "because of images (FAILED)"
+    assert "built from other package versions" in found["images"].result
+    assert found["images"].fix == "run `make images`"
+    assert found["ranks"].result == "not checked because of images (FAILED)"
 
 
 def test_a_profile_that_cannot_be_read_is_named(project):
-    profile = project / "cluster/slurm/config.yaml"
-    profile.write_text("default-resources: {runtime: 6h}\n")
-    assert "does not tell the runtime of train" in findings()["largest training"].result
+    config = project / "cluster/slurm/config.yaml"
+    config.write_text("default-resources: {runtime: 6h}\n")
+    assert "no valid runtime for train" in findings()["largest training"].result
+    config.write_text("default-resources: {runtime: 60}\nlatency-wait: a minute\n")
+    assert "no valid latency-wait" in findings()["largest training"].result
 
 
-def test_without_slurm_all_that_needs_it_is_skipped_and_says_why(project, programs, capsys):
+def test_without_slurm_every_check_that_needs_it_is_skipped_and_says_why(project, programs, capsys):
     programs("scontrol", "exit 1")
     assert not doctor(load_scenario("quickstart"), 60.0)
     skipped = [line for line in capsys.readouterr().out.splitlines() if "because of" in line]
     assert len(skipped) > 10
-    assert all(line.endswith("because of SLURM (FAILED)") for line in skipped)
+    assert all(line.endswith("not checked because of SLURM (FAILED)") for line in skipped)
 
 
-def test_gpus_are_asked_for_and_must_be_seen_in_the_image(project, programs, monkeypatch):
+def test_gpus_are_requested_and_must_work_in_the_image(project, programs, monkeypatch):
     (project / "cluster/slurm/site.yaml").write_text(SITE + "gpus_per_node: 2\nvariant: cuda\n")
     for name in NAMES:
         image_path(project / "containers/images", name, "cuda").touch()
@@ -219,7 +236,9 @@ def test_gpus_are_asked_for_and_must_be_seen_in_the_image(project, programs, mon
 PENDING = "[ -s scancelled ] || echo 'PENDING|Priority'"
 
 
-def test_a_job_that_does_not_start_is_cancelled_and_a_warning_with_its_reason(project, programs):
+def test_a_job_that_does_not_start_is_cancelled_and_gives_a_warning_with_the_reason(
+    project, programs
+):
     programs("srun", "exec sleep 60")
     programs("squeue", PENDING)
     begun = time.monotonic()
@@ -233,15 +252,15 @@ def test_a_job_that_does_not_start_is_cancelled_and_a_warning_with_its_reason(pr
 
 
 def test_a_job_that_never_ends_is_cancelled(project, programs, monkeypatch):
-    monkeypatch.setattr(compute_node, "JOB_SECONDS", 0.5)
+    monkeypatch.setattr(compute_node, "NODE_JOB_SECONDS", 0.5)
     programs("srun", "exec sleep 60")
     programs("squeue", "echo 'RUNNING|None'")
-    assert "had not ended" in findings()["compute node"].result
+    assert "was still running" in findings()["compute node"].result
     assert (project / "scancelled").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_leaves_neither_job_nor_file(project, programs, number):
+def test_an_interrupt_leaves_no_job_and_no_file_behind(project, programs, number):
     programs("srun", "echo $$ > pid; exec sleep 60")
     programs("squeue", PENDING)
     process = subprocess.Popen([sys.executable, "-m", "calobatch.cli", "doctor"], text=True)
@@ -256,20 +275,20 @@ def test_an_interrupt_leaves_neither_job_nor_file(project, programs, number):
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
 
 
-def test_locks_that_a_node_does_not_see_are_a_warning():
+def test_locks_that_a_node_does_not_see_give_a_warning():
     node = SimpleNamespace(host="c1", locks={"flock": "not seen", "lockf": "seen"})
     finding = compute_node.file_locks(SimpleNamespace(node=node))
     assert finding.mark is Mark.WARNING
     assert "(flock: not seen)" in finding.result
 
 
-def test_another_folder_of_the_same_name_is_noticed(project):
+def test_a_different_folder_of_the_same_name_is_noticed(project):
     node = SimpleNamespace(host="c1", token="another", write_error="")
     case = SimpleNamespace(node=node, trial_folder=project / "trial")
-    assert "another folder" in compute_node.shared_folder(case).result
+    assert "is not the same folder" in compute_node.shared_folder(case).result
 
 
-def test_checks_come_after_those_they_need():
+def test_every_check_comes_after_the_checks_that_it_needs():
     seen = set()
     for check in CHECKS:
         assert set(check.needs) <= seen, check.name
@@ -306,20 +325,20 @@ def test_gpus_as_sinfo_writes_them(text, gpus):
     assert read_gpus(text) == gpus
 
 
-def test_partitions_hold_their_nodes_and_know_which_is_the_default():
+def test_partitions_have_their_nodes_and_one_is_the_default():
     found = read_partitions(f"{NODES}\nlow|inact|infinite|c1|4|8000+|drain~|(null)\n")
     assert [(p.name, p.default, p.up, len(p.nodes)) for p in found.values()] == [
         ("normal", True, True, 2),
         ("low", False, False, 1),
     ]
-    assert not found["low"].nodes[0].in_use
+    assert not found["low"].nodes[0].available
 
 
 @pytest.mark.parametrize(
-    ("in_use", "gpus", "shape"), [(2, 2, (2, 1, 1)), (1, 2, (1, 2, 2)), (0, 1, (1, 2, 0))]
+    ("available", "gpus", "shape"), [(2, 2, (2, 1, 1)), (1, 2, (1, 2, 2)), (0, 1, (1, 2, 0))]
 )
-def test_two_ranks_are_on_two_nodes_where_there_are(monkeypatch, in_use, gpus, shape):
-    nodes = [SimpleNamespace(in_use=number < in_use) for number in range(3)]
+def test_two_ranks_are_on_two_nodes_if_two_are_available(monkeypatch, available, gpus, shape):
+    nodes = [SimpleNamespace(available=number < available) for number in range(3)]
     monkeypatch.setattr(ranks, "fitting", lambda case: nodes)
     case = SimpleNamespace(
         request=SimpleNamespace(shape=SimpleNamespace(gpus_per_node=2)),
@@ -328,22 +347,28 @@ def test_two_ranks_are_on_two_nodes_where_there_are(monkeypatch, in_use, gpus, s
     assert ranks.shape_of_two(case) == (*shape, 4)
 
 
-def test_within_a_job_the_trials_are_jobs_of_their_own():
+def test_inside_a_job_trials_are_still_jobs_of_their_own():
     kept = trial.outside_of_jobs({"SLURM_JOB_ID": "1", "SLURM_CONF": "/etc", "PATH": "/bin"})
     assert kept == {"SLURM_CONF": "/etc", "PATH": "/bin"}
 
 
-def test_times_and_memory_are_those_of_the_workflow():
-    assert request.minutes_of("train", ROOT / request.PROFILE)[:2] == (360, 720)
-    assert request.minutes_of("pack", ROOT / request.PROFILE)[:2] == (60, 120)
-    rules = (ROOT / "workflow/rules/cluster.smk").read_text()
-    assert f"geometry.memory({request.TRAINING_MB}, " in rules
+def test_times_come_from_the_profile():
+    assert profile.minutes_of("train", ROOT / profile.PROFILE)[:2] == (360, 720)
+    assert profile.minutes_of("pack", ROOT / profile.PROFILE)[:2] == (60, 120)
+    assert profile.latency_wait(ROOT / profile.PROFILE) == 60
+
+
+def test_a_file_that_never_becomes_visible_is_waited_for_as_long_as_the_profile_says(project):
+    (project / "trial").mkdir()
+    node = SimpleNamespace(host="c1", token="trial", write_error="")
+    case = SimpleNamespace(node=node, trial_folder=project / "trial", latency_wait=0.2)
+    assert "not visible on this machine" in compute_node.shared_folder(case).result
 
 
 def test_nothing_heavy_is_imported_on_the_login_node():
     code = inspect.cleandoc("""
         import sys
-        import calobatch.slurm.doctor, calobatch.slurm.checks.node
+        import calobatch.slurm.doctor, calobatch.slurm.checks.node_facts
         sys.exit(", ".join({"torch", "numpy"} & set(sys.modules)) or 0)
     """)
     subprocess.run([sys.executable, "-c", code], check=True)

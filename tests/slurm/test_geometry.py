@@ -1,4 +1,4 @@
-"""The shape of a job over a grid, against the sbatch command that the real plugin makes of it."""
+"""The shapes of many jobs, compared with the sbatch command that the real plugin makes of them."""
 
 import re
 from collections import UserDict
@@ -21,7 +21,7 @@ GRID = [
 
 
 class Resources(UserDict):
-    """What Snakemake hands to its plugin: a mapping whose keys are attributes too."""
+    """What Snakemake passes to its plugin: a mapping whose keys are attributes too."""
 
     def __getattr__(self, name):
         return self.data[name]
@@ -50,9 +50,7 @@ def site(gpus, cpus, **more):
 
 
 @pytest.mark.parametrize(("ranks", "device", "gpus", "cpus"), GRID)
-def test_every_rank_has_its_core_and_its_gpu_and_no_node_more_than_it_holds(
-    ranks, device, gpus, cpus
-):
+def test_every_rank_has_its_core_and_its_gpu_and_no_node_is_overfull(ranks, device, gpus, cpus):
     there = site(gpus, cpus)
     shape = geometry(ranks, device, there)
     assert shape.nodes * shape.ranks_per_node == ranks
@@ -61,7 +59,7 @@ def test_every_rank_has_its_core_and_its_gpu_and_no_node_more_than_it_holds(
 
 
 @pytest.mark.parametrize(("ranks", "device", "gpus", "cpus"), GRID)
-def test_sbatch_asks_for_this_very_shape(ranks, device, gpus, cpus):
+def test_sbatch_requests_exactly_this_shape(ranks, device, gpus, cpus):
     there = site(gpus, cpus, gpu_type="a100")
     shape = geometry(ranks, device, there)
     command = sbatch(resources(shape, there))
@@ -80,7 +78,7 @@ def test_sbatch_asks_for_this_very_shape(ranks, device, gpus, cpus):
 
 
 @pytest.mark.parametrize(("ranks", "device", "gpus", "cpus"), GRID)
-def test_srun_starts_what_sbatch_asked_for(ranks, device, gpus, cpus):
+def test_srun_starts_the_shape_that_sbatch_requested(ranks, device, gpus, cpus):
     there = site(gpus, cpus)
     shape = geometry(ranks, device, there)
     command = launcher(shape)
@@ -92,7 +90,7 @@ def test_srun_starts_what_sbatch_asked_for(ranks, device, gpus, cpus):
     assert option(command, "ntasks-per-node") == str(shape.ranks_per_node)
 
 
-def test_as_few_nodes_as_hold_the_ranks_evenly():
+def test_the_ranks_are_spread_evenly_over_as_few_nodes_as_possible():
     there = site(4, 64)
     nodes = {ranks: geometry(ranks, "auto", there).nodes for ranks in (1, 4, 6, 7, 8, 12)}
     assert nodes == {1: 1, 4: 1, 6: 2, 7: 7, 8: 2, 12: 3}
@@ -108,11 +106,12 @@ def test_trainings_go_to_the_partition_of_their_device():
 
 
 def test_a_rank_larger_than_a_node_is_refused():
-    with pytest.raises(UserError, match="correct cpus_per_rank or cpus_per_node"):
+    message = "8 cores, but a node has only 4; correct cpus_per_rank or cpus_per_node"
+    with pytest.raises(UserError, match=message):
         geometry(2, "cpu", site(0, 4, cpus_per_rank=8))
 
 
-def test_a_rank_has_the_cores_of_the_site_or_its_threads_if_those_are_more():
+def test_a_rank_has_the_cores_that_the_site_gives_or_its_threads_if_that_is_more():
     there = site(0, 16, cpus_per_rank=2)
     shapes = {threads: geometry(8, "cpu", there, threads) for threads in (1, 2, 4)}
     assert {n: (s.nodes, s.cpus_per_rank) for n, s in shapes.items()} == {
@@ -124,7 +123,7 @@ def test_a_rank_has_the_cores_of_the_site_or_its_threads_if_those_are_more():
     assert option(launcher(shapes[4]), "cpus-per-task") == "4"
 
 
-def test_memory_grows_with_the_attempt_and_never_beyond_a_node():
+def test_memory_grows_with_the_attempt_up_to_what_a_node_has():
     known, unknown = site(0, 4, mb_per_node=8000), site(0, 4)
     asked = [memory(2000, attempt, cores_per_node=2, site=known) for attempt in (1, 2, 3)]
     assert asked == [2000, 4000, 4000]

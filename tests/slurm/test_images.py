@@ -27,7 +27,7 @@ RECIPE = [
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A folder with the files that images are made from, and one that they are not."""
+    """A folder with the files that images are made from, and one other file."""
     folder = tmp_path / "checkout"
     for path in [*RECIPE, "src/calobatch/cli.py"]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def test_a_new_definition_changes_the_hash(checkout):
     assert environment_hash(checkout) != before
 
 
-def test_what_moves_from_one_file_to_the_next_changes_the_hash(checkout):
+def test_text_that_moves_from_one_file_to_the_next_changes_the_hash(checkout):
     first, second = checkout / "containers/base.def", checkout / "containers/train.def"
     first.write_text("ab")
     second.write_text("c")
@@ -80,33 +80,35 @@ def test_a_missing_file_of_the_recipe_is_named(checkout):
         environment_hash(checkout)
 
 
-def test_the_names_of_this_checkout_are_all_different_and_of_the_promised_form(tmp_path):
+def test_the_image_names_of_this_checkout_are_all_different_and_well_formed(tmp_path):
     names = {image_path(tmp_path, name, variant).name for name in NAMES for variant in VARIANTS}
     assert len(names) == len(NAMES) * len(VARIANTS)
     assert all(re.fullmatch(r"(data|train)-(cpu|cuda)-[0-9a-f]{12}\.sif", name) for name in names)
 
 
-def test_an_image_that_is_there_is_found(checkout, tmp_path):
+def test_an_existing_image_is_found(checkout, tmp_path):
     path = image_path(tmp_path, "data", "cpu", checkout)
     path.touch()
     assert require_image(tmp_path, "data", "cpu", checkout) == path
 
 
-def test_an_image_of_another_environment_is_told_from_none(checkout, tmp_path):
-    message = rf"no image data-cpu-{environment_hash(checkout)}\.sif in {tmp_path}"
+def test_the_error_distinguishes_an_outdated_image_from_none(checkout, tmp_path):
+    message = rf"the image data-cpu-{environment_hash(checkout)}\.sif is not in {tmp_path}"
     with pytest.raises(UserError, match=message + "; run `make images`"):
         require_image(tmp_path, "data", "cpu", checkout)
     (tmp_path / "data-cpu-000000000000.sif").touch()
-    with pytest.raises(UserError, match=message + ": images there are of another environment"):
+    with pytest.raises(
+        UserError, match=message + ": the images there were built from other package versions"
+    ):
         require_image(tmp_path, "data", "cpu", checkout)
 
 
-def test_the_command_that_mends_builds_the_variant_that_is_missing(checkout, tmp_path):
+def test_the_command_in_the_error_builds_the_missing_variant(checkout, tmp_path):
     with pytest.raises(UserError, match="run `make images VARIANT=cuda`"):
         require_image(tmp_path, "train", "cuda", checkout)
 
 
-def test_the_listing_tells_which_images_are_there(checkout, tmp_path):
+def test_the_listing_says_which_images_exist(checkout, tmp_path):
     image_path(tmp_path, "train", "cpu", checkout).touch()
     rows = [line.split("\t") for line in listing(tmp_path, "cpu", checkout).splitlines()]
     assert [(name, state) for name, _, state in rows] == [("data", "missing"), ("train", "there")]

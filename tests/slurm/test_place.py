@@ -1,4 +1,4 @@
-"""A rank's place from SLURM's variables; the node list by a stand-in for scontrol."""
+"""A rank's place from SLURM's variables; a stand-in for scontrol expands the node list."""
 
 import os
 import socket
@@ -36,7 +36,7 @@ def variables(rank, nodes=2, per_node=2):
     return {f"SLURM_{name}": str(value) for name, value in numbers.items()} | names
 
 
-def test_ranks_agree_on_the_meeting_point_and_differ_in_place():
+def test_ranks_agree_on_where_rank_0_listens_and_each_has_its_own_place():
     places = [place_of_rank(variables(rank), "eth7") for rank in range(4)]
     assert [(p.rank, p.node, p.local_rank) for p in places] == [
         (0, 0, 0),
@@ -50,27 +50,29 @@ def test_ranks_agree_on_the_meeting_point_and_differ_in_place():
     assert {p.interface for p in places} == {"eth7"}
 
 
-def test_ranks_of_one_node_meet_on_its_loopback():
+def test_ranks_on_one_node_use_its_loopback_interface():
     place = place_of_rank(variables(1, nodes=1))
     assert (place.address, place.interface) == ("127.0.0.1", "lo")
 
 
-def test_the_interface_towards_an_address_of_this_machine_is_its_own():
+def test_the_interface_that_leads_to_this_machine_is_one_of_its_own():
     names = [name for _, name in socket.if_nameindex()]
     assert interface_to_others(["127.0.0.1", "127.0.0.1"], 0) in names
 
 
-def test_steps_of_a_job_and_jobs_one_after_the_other_meet_at_different_ports():
+def test_steps_and_consecutive_jobs_have_different_ports():
     ports = [rendezvous_port(job, step) for job in range(100, 150) for step in range(5)]
     assert len(set(ports)) == len(ports)
     assert all(20_000 <= port < 30_000 for port in ports)
 
 
-def test_an_unknown_neighbour_is_named_with_the_mend():
+def test_an_unknown_node_is_named_with_the_fix():
     with pytest.raises(JobError, match="set network_interface in the site file"):
         interface_to_others(["nowhere.invalid", "here"], 1)
 
 
-def test_a_rank_that_srun_did_not_start_says_so():
-    with pytest.raises(JobError, match="srun did not tell this rank its place"):
+def test_a_rank_that_srun_did_not_start_is_an_error():
+    with pytest.raises(
+        JobError, match="srun did not set the variables that give this rank its place"
+    ):
         place_of_rank({"SLURM_PROCID": "0"})

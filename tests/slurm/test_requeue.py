@@ -1,4 +1,4 @@
-"""A training that stopped on request, under a stand-in for scontrol that notes what it is asked."""
+"""A training that stopped on request; a stand-in for scontrol records how it was called."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def program(path, line):
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
-    """The file that the stand-in writes to."""
+    """The file in which the stand-in records its arguments."""
     program(tmp_path / "scontrol", f'echo "$@" >>{tmp_path}/asked')
     program(tmp_path / "squeue", "echo RUNNING")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -26,7 +26,7 @@ def asked(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("code", "requeued"), [(0, False), (1, False), (2, False), (75, True)])
-def test_only_a_stopped_training_goes_back_and_the_exit_code_stays(asked, code, requeued):
+def test_only_a_stopped_training_is_requeued_and_the_exit_code_is_kept(asked, code, requeued):
     with pytest.raises(SystemExit) as ended:
         requeue([sys.executable, "-c", f"raise SystemExit({code})"])
     assert ended.value.code == code

@@ -10,7 +10,14 @@ def test_the_example_is_a_site_file_and_names_every_key():
     assert all(f"\n{key}: " in example for key in Site.model_fields)
 
 
-def test_no_site_file_says_how_to_make_one(tmp_path):
+def test_only_the_keys_that_the_example_names_have_other_defaults_than_it_shows():
+    example = read_site(EXAMPLE)
+    shortest = Site(cpus_per_node=example.cpus_per_node)
+    differing = {key for key, value in shortest if value != getattr(example, key)}
+    assert differing == {"gpus_per_node", "cpus_per_rank", "variant"}
+
+
+def test_without_a_site_file_the_error_says_how_to_make_one(tmp_path):
     with pytest.raises(UserError, match=f"copy {EXAMPLE} there and edit it"):
         read_site(tmp_path / "site.yaml")
 
@@ -25,7 +32,7 @@ def test_no_site_file_says_how_to_make_one(tmp_path):
         ("a: [", "cannot read"),
     ],
 )
-def test_a_slip_in_it_is_named(tmp_path, content, message):
+def test_a_mistake_in_the_site_file_is_named(tmp_path, content, message):
     (tmp_path / "site.yaml").write_text(content)
     with pytest.raises(UserError, match=message):
         read_site(tmp_path / "site.yaml")

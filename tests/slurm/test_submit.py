@@ -1,4 +1,4 @@
-"""The head as a job, with stand-ins for SLURM's programs that write down how they were called."""
+"""The head process as a job; stand-ins for SLURM's programs record how they were called."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ SBATCH = '#!/bin/sh\nprintf "%s\\n" "$@" >called; cat >script; echo "4711;cluste
 
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
-    """A folder with an sbatch and a squeue of its own, first on the path."""
+    """A folder, first on PATH, with stand-ins for sbatch and squeue; and a scenario."""
     for name, text in (("sbatch", SBATCH), ("squeue", "#!/bin/sh\n")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -26,14 +26,20 @@ def slurm(tmp_path, monkeypatch):
     return tmp_path, scenario
 
 
-def test_the_user_is_told_the_job_and_its_log(slurm, capsys):
+def test_the_job_and_its_log_are_printed(slurm, capsys):
     folder, scenario = slurm
     submit(scenario, "", SITE)
-    told = capsys.readouterr().out
-    assert "submitted as job 4711" in told
-    assert "logs/test/submit.log" in told
+    printed = capsys.readouterr().out
+    assert "submitted as job 4711; it keeps running when you log out" in printed
+    assert "logs/test/submit.log" in printed
     asked = (folder / "called").read_text().splitlines()
-    assert {"--account=physics", "--qos=long", "--exclude=c9", "--requeue"} <= set(asked)
+    assert {
+        "--account=physics",
+        "--qos=long",
+        "--exclude=c9",
+        "--requeue",
+        "--signal=B:USR1@120",
+    } <= set(asked)
     assert not any(option.startswith("--partition") for option in asked)
 
 
@@ -45,15 +51,15 @@ def test_the_job_runs_snakemake_on_this_scenario_with_these_changes(slurm):
     assert "'set=tasks.electron_photon_cnn.epochs=5 seeds=[1,2]'" in script
 
 
-def test_a_second_head_in_a_folder_is_refused(slurm):
+def test_a_second_head_process_in_a_folder_is_refused(slurm):
     folder, scenario = slurm
     (folder / "squeue").write_text(f"#!/bin/sh\necho '99 {folder}'\n")
-    with pytest.raises(UserError, match="job 99 is the head of this folder already"):
+    with pytest.raises(UserError, match="job 99 is already the head process of this folder"):
         submit(scenario, "", SITE)
     assert not (folder / "called").exists()
 
 
-def test_what_slurm_says_is_passed_on(slurm):
+def test_the_error_message_of_slurm_is_passed_on(slurm):
     folder, scenario = slurm
     (folder / "sbatch").write_text("#!/bin/sh\necho 'invalid account' >&2; exit 1\n")
     with pytest.raises(JobError, match="sbatch failed: invalid account"):
@@ -63,5 +69,5 @@ def test_what_slurm_says_is_passed_on(slurm):
 def test_without_slurm_it_says_where_to_go(slurm, monkeypatch):
     _, scenario = slurm
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(UserError, match="there is no squeue here"):
+    with pytest.raises(UserError, match="the program squeue is not on this machine"):
         submit(scenario, "", SITE)

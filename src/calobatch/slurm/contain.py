@@ -1,4 +1,4 @@
-"""contain: run a command in an image, with nothing of the host but what it is given."""
+"""contain: run a command inside an image, isolated from the host except for what is passed in."""
 
 import os
 import shutil
@@ -12,27 +12,31 @@ from calobatch.slurm.images import CHECKOUT, require_image
 from calobatch.slurm.place import place_of_rank
 from calobatch.slurm.site import Site, read_site
 
-# Taken over from the host by name; whatever else the user's shell has set stays outside.
+# The host's variables that are passed in. Anything else that the user's shell has set, such as
+# LD_PRELOAD, could change results or break programs of the image.
 PASSED = ("CALOBATCH_TRACEBACK", "CUDA_VISIBLE_DEVICES", "SLURM_PROCID", "TZ")
 PASSED_PREFIXES = ("CALOBATCH_GIT_", "HOROVOD_", "NCCL_", "GLOO_", "MLFLOW_", "AWS_")
 
 
 def contain(image: str, command: Sequence[str]) -> None:
-    """Become ``command`` inside ``image``; a rank that srun started is told its place.
+    """Replace this process by ``command`` inside ``image``.
 
-    Raises a UserError if Apptainer, the site file or an image of this very environment is missing.
+    A rank that srun started is also given its place among the ranks. Raises a UserError if
+    Apptainer, the site file or the image that matches this checkout is missing.
     """
     site = read_site()
     if shutil.which("apptainer") is None:
         raise UserError(
-            f"there is no apptainer on {os.uname().nodename}; load its module (modules in the site "
-            "file), or ask the site for it"
+            f"{os.uname().nodename} has no apptainer; load its module (modules in the site file), "
+            "or ask the cluster's support to install it"
         )
     path = require_image(site.images, image, site.variant)
     environment = environment_of_apptainer(site)
-    # Snakemake, which started this, ignores these signals; the command must not.
+    # The Snakemake process that started this one ignores these signals, and a child inherits
+    # that. The training must receive them: they ask it for a checkpoint.
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
+    # exec would discard output that Python still buffers.
     sys.stdout.flush()
     sys.stderr.flush()
     call = apptainer_command(path, command, site, environment)
@@ -40,22 +44,32 @@ def contain(image: str, command: Sequence[str]) -> None:
 
 
 def environment_of_apptainer(site: Site) -> dict[str, str]:
-    """Return this process's environment, with what is handed in and the mount that stays."""
+    """Return this process's environment plus what Apptainer needs.
+
+    Added are the variables to pass in, and containers/mount in front of PATH. Apptainer mounts
+    images with the programs there, which survive the signals that end a job: without its image a
+    training could not write its checkpoint.
+    """
     path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
     return {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}
 
 
 def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:
-    """Return the variables that the command will find, as Apptainer is told of them."""
+    """Return the variables that the command will find, under the names that Apptainer expects.
+
+    Apptainer sets NAME inside the image from APPTAINERENV_NAME outside, even if the value
+    contains commas.
+    """
     given = {
         name: value
         for name, value in environment.items()
         if name in PASSED or name.startswith(PASSED_PREFIXES)
     }
     given |= {"PYTHONPATH": str(Path("src").resolve()), "PYTHONNOUSERSITE": "1"}
-    # There is no home folder in the image.
+    # matplotlib wants to write a cache, and the image has no home folder.
     given["MPLCONFIGDIR"] = f"/tmp/matplotlib-{os.getuid()}"  # noqa: S108
     given["OMP_NUM_THREADS"] = str(site.cpus_per_rank)
+    # The ranks' places are worked out here because the image has no scontrol.
     if int(environment.get("SLURM_NTASKS", 1)) > 1:
         place = place_of_rank(environment, site.network_interface)
         given |= place.as_environment()
@@ -72,16 +86,17 @@ def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:
 
 
 def has_gpus(environment: Mapping[str, str], site: Site) -> bool:
-    """Return whether the job was given GPUs, and the images can use them."""
+    """Return whether SLURM gave the job GPUs and the images can use them."""
     return site.variant == "cuda" and bool(environment.get("CUDA_VISIBLE_DEVICES"))
 
 
 def apptainer_command(
     image: Path, command: Sequence[str], site: Site, environment: Mapping[str, str]
 ) -> list[str]:
-    """Return the call of Apptainer: only the project folder and the site's binds are mounted."""
+    """Return the call of Apptainer, which mounts only the project folder and the site's binds."""
     here = Path.cwd()
     binds = [option for bind in (str(here), *site.binds) for option in ("--bind", bind)]
+    # --nv mounts the host's GPU driver into the image.
     gpus = ["--nv"] if has_gpus(environment, site) else []
     return [
         *("apptainer", "--silent", "exec", "--cleanenv", "--no-home", "--pwd", str(here)),

@@ -1,4 +1,4 @@
-"""doctor: look at all that a cluster run needs, before a GPU hour is queued."""
+"""doctor: check everything that a cluster run needs, before jobs wait in the queue for hours."""
 
 import signal
 import sys
@@ -8,32 +8,33 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from calobatch.config.models import Scenario
-from calobatch.slurm.checks import compute_node, environment, fit, ranks, scheduler, storage
+from calobatch.slurm.checks import compute_node, environment, partitions, ranks, scheduler, storage
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, Mark, skipped
 
 
 class Check(NamedTuple):
-    """A check, its name, and the names of those without which it cannot be made."""
+    """A check: its name, its function, and the names of the checks that must succeed before it."""
 
     name: str
-    look: Callable[[Case], Finding]
+    run: Callable[[Case], Finding]
     needs: tuple[str, ...] = ()
 
 
+# In the order in which they run and are printed: quick ones first, those that need a job last.
 CHECKS = (
     Check("site file", environment.site_file),
-    Check("largest training", environment.request, ("site file",)),
+    Check("largest training", environment.largest_training, ("site file",)),
     Check("SLURM", scheduler.slurm_answers),
     Check("accounting", scheduler.accounting, ("SLURM",)),
     Check("account", scheduler.account, ("site file", "accounting")),
-    Check("partitions", fit.partitions_exist, ("largest training", "SLURM")),
-    Check("nodes", fit.nodes_fit, ("partitions",)),
-    Check("time limit", fit.time_limit, ("partitions",)),
-    Check("sbatch", fit.accepted, ("account", "nodes")),
+    Check("partitions", partitions.partitions_exist, ("largest training", "SLURM")),
+    Check("nodes", partitions.nodes_fit, ("partitions",)),
+    Check("time limit", partitions.time_limit, ("partitions",)),
+    Check("sbatch", partitions.accepted, ("account", "nodes")),
     Check("images", environment.images_there, ("site file",)),
     Check("project folder", storage.project_folder),
-    Check("room", storage.room),
+    Check("disk space", storage.disk_space),
     Check("quota", storage.quota),
     Check("compute node", compute_node.compute_node, ("partitions", "account", "project folder")),
     Check("shared folder", compute_node.shared_folder, ("compute node",)),
@@ -47,10 +48,13 @@ WIDTH = max(len(check.name) for check in CHECKS)
 
 
 def doctor(scenario: Scenario, patience: float, checks: Sequence[Check] = CHECKS) -> bool:
-    """Make all checks, print each as it ends, and return whether none failed.
+    """Run all checks, print each when it ends, and return whether none of them failed.
 
-    Whatever ends it, no job and no file of it is left.
+    ``patience`` is the number of seconds to wait for a test job to start. Even when the doctor is
+    interrupted, it leaves no job and no file behind.
     """
+    # SIGTERM and SIGHUP raise KeyboardInterrupt, like Ctrl-C, so that `finally` blocks and the
+    # ExitStack cancel jobs and delete files.
     previous = {
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP)
@@ -66,36 +70,38 @@ def doctor(scenario: Scenario, patience: float, checks: Sequence[Check] = CHECKS
 
 
 def examine(case: Case, checks: Sequence[Check]) -> Iterator[Finding]:
-    """Yield what each check found, and print it; those that cannot be made are skipped."""
-    missing: dict[str, str] = {}  # the reason why a check is one that others miss
+    """Run, print and yield each check. A check is skipped if one that it needs did not succeed."""
+    # For each check that others cannot rely on: the check that is to blame. A chain of skipped
+    # checks is blamed on the first.
+    blamed: dict[str, str] = {}
     for check in checks:
         _announce(check.name)
-        reasons = [missing[name] for name in check.needs if name in missing]
-        finding = skipped(f"because of {reasons[0]}") if reasons else check.look(case)
+        causes = [blamed[name] for name in check.needs if name in blamed]
+        finding = skipped(f"not checked because of {causes[0]}") if causes else check.run(case)
         if not finding.suffices:
-            missing[check.name] = reasons[0] if reasons else f"{check.name} ({finding.mark})"
+            blamed[check.name] = causes[0] if causes else f"{check.name} ({finding.mark})"
         print("\n".join(lines(check.name, finding)), flush=True)
         yield finding
 
 
 def _announce(name: str) -> None:
-    """Show in a terminal what is being looked at; the check's line takes its place."""
+    """Show the running check on a terminal; its result then overwrites the line."""
     if sys.stdout.isatty():
         print(f"{'...':8} {name:{WIDTH}}", end="\r", flush=True)
 
 
 def lines(name: str, finding: Finding) -> list[str]:
-    """Return the lines for a check: what, result, and the mend if there is one."""
+    """Return the lines to print for a check: its result and, if there is one, the fix."""
     first = f"{finding.mark:8} {name:{WIDTH}}  {finding.result}"
-    return [first, f"{'':8} {'':{WIDTH}}  -> {finding.mend}"] if finding.mend else [first]
+    return [first, f"{'':8} {'':{WIDTH}}  -> {finding.fix}"] if finding.fix else [first]
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """Return what it all comes to."""
+    """Return the last line: how many checks ended in which way, and what that means."""
     count = Counter(finding.mark for finding in findings)
     counted = ", ".join(f"{count[mark]} {mark}" for mark in Mark if count[mark])
     if count[Mark.FAILED]:
-        return f"doctor: {counted}; mend what FAILED, jobs would fail too"
+        return f"doctor: {counted}; fix what FAILED, or jobs will fail too"
     if count[Mark.WARNING]:
-        return f"doctor: {counted}; nothing failed, mind the warnings"
+        return f"doctor: {counted}; jobs can be submitted, but read the warnings"
     return f"doctor: {counted}; jobs can be submitted"

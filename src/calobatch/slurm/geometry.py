@@ -1,16 +1,23 @@
 """The shape of a training job: how its ranks are laid out over nodes and GPUs."""
 
+import shlex
 from typing import NamedTuple
 
 from calobatch.errors import UserError
 from calobatch.slurm.site import Site
 
-# Asks for the checkpoint so long before the walltime or a preemption ends the job.
-SECONDS_TO_LEAVE = 120
+# SLURM signals a job this number of seconds before its walltime, time enough to finish a step,
+# write a checkpoint and leave.
+NOTICE_SECONDS = 120
+# Memory in MB per core that a training asks for at its first attempt.
+TRAINING_MB = 4000
 
 
 class Geometry(NamedTuple):
-    """The nodes of a job, all alike. ``gpus_per_node`` is 0 or one for each rank of the node."""
+    """The nodes of a job, all with the same share of it.
+
+    ``gpus_per_node`` is 0, or one GPU for each rank of the node.
+    """
 
     nodes: int
     ranks_per_node: int
@@ -19,49 +26,54 @@ class Geometry(NamedTuple):
 
     @property
     def cpus_per_node(self) -> int:
-        """Cores that the job has of one node."""
+        """Number of cores that the job occupies on each node."""
         return self.ranks_per_node * self.cpus_per_rank
 
     @property
     def ranks(self) -> int:
-        """Number of ranks in all."""
+        """Number of ranks on all nodes together."""
         return self.nodes * self.ranks_per_node
 
 
 def geometry(ranks: int, device: str, site: Site, threads: int = 1) -> Geometry:
-    """Lay out ``ranks`` over as few nodes of ``site`` as hold them, the same number on each.
+    """Lay out ``ranks`` over as few nodes of ``site`` as can hold them, with equal numbers on each.
 
-    A rank has a GPU of its own where the site has GPUs and ``device`` is not "cpu", and as many
-    cores as the site gives a rank, or ``threads`` if those are more.
+    Every rank gets a GPU of its own if the site has GPUs and ``device`` is not "cpu". It gets
+    ``site.cpus_per_rank`` cores, or ``threads`` cores if that is more. Raises a UserError if a node
+    has too few cores for one rank.
     """
     on_gpus = device != "cpu" and site.gpus_per_node > 0
     cpus = max(site.cpus_per_rank, threads)
-    room = site.gpus_per_node if on_gpus else site.cpus_per_node // cpus
-    if room < 1:
+    most_per_node = site.gpus_per_node if on_gpus else site.cpus_per_node // cpus
+    if most_per_node < 1:
         raise UserError(
-            f"a node of {site.cpus_per_node} cores has no room for a rank of {cpus}; correct "
-            "cpus_per_rank or cpus_per_node in the site file, or the task's threads"
+            f"a rank needs {cpus} cores, but a node has only {site.cpus_per_node}; correct "
+            "cpus_per_rank or cpus_per_node in the site file, or lower the task's threads"
         )
-    nodes = next(n for n in range(-(-ranks // room), ranks + 1) if ranks % n == 0)
+    # SLURM's --ntasks-per-node and --gres hold for every node alike, so each node gets the same
+    # number of ranks. One rank per node always divides evenly: the search cannot come up empty.
+    fewest = -(-ranks // most_per_node)
+    nodes = next(n for n in range(fewest, ranks + 1) if ranks % n == 0)
     per_node = ranks // nodes
     return Geometry(nodes, per_node, per_node if on_gpus else 0, cpus)
 
 
 def resources(shape: Geometry, site: Site) -> dict[str, int | str]:
-    """Return what the SLURM plugin of Snakemake is to ask for: a job of this shape.
-
-    The plugin takes a job for one of MPI, and leaves the start of its ranks to `srun`, only with
-    ``mpi``, and refuses that with one rank; it wants either ``tasks`` or ``tasks_per_node``, the
-    latter above 1; and takes ``tasks`` for those of one GPU unless ``tasks_per_gpu`` is given.
-    """
+    """Return the Snakemake resources from which its SLURM plugin requests a job of this shape."""
     asked: dict[str, int | str] = {
         "nodes": shape.nodes,
         "cpus_per_task": shape.cpus_per_rank,
+        # Without this key the plugin passes `tasks` on as the number of tasks per GPU.
         "tasks_per_gpu": 0,
-        "slurm_extra": f"{site.sbatch_options} --signal=USR1@{SECONDS_TO_LEAVE}".strip(),
+        # Without the prefix "B:" the signal goes to the job's steps, which are the trainings, and
+        # not to the batch shell.
+        "slurm_extra": f"{site.sbatch_options} --signal=USR1@{NOTICE_SECONDS}".strip(),
     }
+    # `mpi` makes the plugin leave the start of the ranks to the rule's own srun. calobatch uses no
+    # MPI. The plugin refuses `mpi` for a single task.
     if shape.ranks > 1:
         asked["mpi"] = "srun"
+    # The plugin wants exactly one of these two keys, and `tasks_per_node` only if it is above 1.
     if shape.ranks_per_node > 1:
         asked["tasks_per_node"] = shape.ranks_per_node
     else:
@@ -74,25 +86,56 @@ def resources(shape: Geometry, site: Site) -> dict[str, int | str]:
     return asked
 
 
+# The resources of Snakemake's SLURM plugin, and the options of sbatch and srun that they become.
+OPTIONS = {
+    "slurm_partition": "partition",
+    "nodes": "nodes",
+    "tasks": "ntasks",
+    "tasks_per_node": "ntasks-per-node",
+    "cpus_per_task": "cpus-per-task",
+    "gres": "gres",
+}
+
+
+def job_options(shape: Geometry, site: Site, minutes: int, memory_per_cpu: int) -> list[str]:
+    """Return the options with which sbatch or srun requests a job of this shape.
+
+    For jobs that are started without Snakemake: the doctor's test jobs and the benchmarks.
+    ``memory_per_cpu`` is in MB.
+    """
+    asked = resources(shape, site)
+    account = [f"--account={site.account}"] if site.account else []
+    return [
+        *account,
+        *(f"--{option}={asked[name]}" for name, option in OPTIONS.items() if name in asked),
+        f"--time={minutes}",
+        f"--mem-per-cpu={memory_per_cpu}",
+        *shlex.split(site.sbatch_options),
+    ]
+
+
 def partition_of(shape: Geometry, site: Site) -> str:
-    """Return the partition that a training of this shape goes to; empty: SLURM's default."""
+    """Return the partition for a training of this shape; empty means SLURM's default partition."""
     return (site.gpu_partition if shape.gpus_per_node else "") or site.partition
 
 
 def memory(base: int, attempt: int, cores_per_node: int, site: Site) -> int:
-    """Return the MB to ask for each core: more at each attempt, as far as a node has it."""
-    room = site.mb_per_node // cores_per_node
-    return min(base * attempt, room) if room else base * attempt
+    """Return the memory per core in MB: ``base`` times the attempt, at most what a node has."""
+    most = site.mb_per_node // cores_per_node
+    return min(base * attempt, most) if most else base * attempt
 
 
 def launcher(shape: Geometry) -> str:
-    """Return the command that starts the ranks of a job of this shape, in front of their own.
+    """Return the command that starts the ranks of a job; it goes in front of the ranks' command.
 
-    One rank is started by the plugin. Nothing is left to the environment of the batch step: the
-    plugin clears it of SLURM's variables.
+    It is empty for a single rank, which the SLURM plugin itself starts with srun.
     """
     if shape.ranks == 1:
         return ""
+    # srun could read the job's shape from SLURM's variables, but the plugin removes these from
+    # the environment of the batch script, so every number is given again. --cpus-per-task is
+    # never inherited from sbatch (since SLURM 22.05). --kill-on-bad-exit: when one rank fails,
+    # the others would wait for it in an allreduce until the walltime.
     return (
         f"srun --nodes={shape.nodes} --ntasks={shape.ranks} "
         f"--ntasks-per-node={shape.ranks_per_node} --cpus-per-task={shape.cpus_per_rank} "

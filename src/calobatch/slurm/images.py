@@ -1,7 +1,8 @@
-"""The Apptainer images: their names, and whether those there are of this code's environment.
+"""The Apptainer images: their names, and whether the ones on disk match this checkout.
 
-An image holds the packages, not the code: jobs run the checkout's. Its name carries a hash of all
-that decides what is installed, so an image of another environment is one that is not there.
+An image holds the packages, not the code: jobs run the code of the checkout. The name of an image
+ends in a hash of everything that decides what is installed in it. When one of these files changes,
+the image under the old name is no longer used and a new one has to be built.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from calobatch.errors import UserError
 NAMES = ("data", "train")
 VARIANTS = ("cpu", "cuda")
 CHECKOUT = Path(__file__).resolve().parents[3]
-# What an image is made from, as paths and patterns in the checkout.
+# The files that an image is made from, as paths and patterns in the checkout.
 RECIPE = (
     "containers/*.def",
     "containers/build",
@@ -26,27 +27,28 @@ DIGITS = 12
 
 
 def environment_hash(checkout: Path = CHECKOUT) -> str:
-    """Return 12 hexadecimal digits that change with every file an image is made from.
+    """Return 12 hexadecimal digits that change with every file that an image is made from.
 
-    Raises a UserError if ``checkout`` has not all of these files.
+    Raises a UserError if ``checkout`` lacks one of these files.
     """
     digest = hashlib.sha256()
     for pattern in RECIPE:
         files = sorted(checkout.glob(pattern))
         if not files:
             raise UserError(
-                f"{checkout} has no {pattern}, from which images are named; "
-                "run calobatch in a whole checkout (git clone)"
+                f"{checkout} has no {pattern}, which is needed to name the images; "
+                "run calobatch in a complete checkout (git clone)"
             )
         for file in files:
             content = file.read_bytes()
-            # The length keeps the end of one file apart from the start of the next.
+            # With the length in the hash, text that moves from the end of one file to the start of
+            # the next changes the hash.
             digest.update(f"{file.relative_to(checkout)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:DIGITS]
 
 
 def image_path(folder: Path, name: str, variant: str, checkout: Path = CHECKOUT) -> Path:
-    """Return where the image of the code's environment is, or is to be: it may not be there."""
+    """Return the path of the image that matches ``checkout``, whether it exists or not."""
     return folder / f"{name}-{variant}-{environment_hash(checkout)}.sif"
 
 
@@ -56,17 +58,17 @@ def image_paths(folder: Path, variant: str, checkout: Path = CHECKOUT) -> dict[s
 
 
 def require_image(folder: Path, name: str, variant: str, checkout: Path = CHECKOUT) -> Path:
-    """Return the path of an image that is there.
+    """Return the path of an image that exists.
 
-    Raises a UserError that tells an image of another environment from none at all.
+    Raises a UserError if it does not, which also says whether there is an outdated image.
     """
     path = image_path(folder, name, variant, checkout)
     if path.is_file():
         return path
-    others = any(folder.glob(f"{name}-{variant}-*.sif"))
-    because = ": images there are of another environment" if others else ""
+    outdated = any(folder.glob(f"{name}-{variant}-*.sif"))
+    because = ": the images there were built from other package versions" if outdated else ""
     raise UserError(
-        f"there is no image {path.name} in {folder}{because}; run `{build_command(variant)}`"
+        f"the image {path.name} is not in {folder}{because}; run `{build_command(variant)}`"
     )
 
 
@@ -76,7 +78,10 @@ def build_command(variant: str) -> str:
 
 
 def listing(folder: Path, variant: str, checkout: Path = CHECKOUT) -> str:
-    """Return a line for each image: name, path, and "there" or "missing", with tabs between."""
+    """Return a line for each image: name, path, and "there" or "missing", separated by tabs.
+
+    `containers/build` reads these lines.
+    """
     return "\n".join(
         f"{name}\t{path}\t{'there' if path.is_file() else 'missing'}"
         for name, path in image_paths(folder, variant, checkout).items()

@@ -1,4 +1,7 @@
-"""Jobs whose head process was killed: they would work beside those of the next one."""
+"""Orphans: jobs whose head process was killed. A new head process ends them before it starts.
+
+Otherwise orphans would write the same files as the jobs of the new head process.
+"""
 
 import subprocess
 import sys
@@ -6,31 +9,36 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-# What a training may take to leave a checkpoint.
-SECONDS_TO_LEAVE = 60.0
+from calobatch.launch import SECONDS_TO_LEAVE
+
 SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class Orphan(NamedTuple):
-    """A job that Snakemake submitted from this folder: its id, and the rule it runs."""
+    """A job that Snakemake submitted from this folder: its SLURM id, and the rule that it runs."""
 
     job: str
     rule: str
 
 
 def end_orphans(folder: Path) -> None:
-    """End the jobs that a former head submitted from ``folder``; trainings leave a checkpoint.
+    """End the jobs that an earlier head process submitted from ``folder``.
 
-    To be called by a head before it submits its own.
+    Trainings are given time to write a checkpoint. A head process must call this before it submits
+    jobs of its own.
     """
     orphans = find_orphans(_listed(), folder)
     if not orphans:
         return
     names = ", ".join(f"{orphan.job} ({orphan.rule})" for orphan in orphans)
-    print(f"calobatch: ending jobs of a head process that is gone: {names}", file=sys.stderr)
+    print(
+        f"calobatch: ending jobs that an earlier head process left behind: {names}", file=sys.stderr
+    )
     jobs = [orphan.job for orphan in orphans]
-    # Requeued, they would come back.
+    # Jobs that still wait have nothing to save, and must not start while the others leave.
     subprocess.run(["scancel", "--state=PENDING", *jobs], check=False)
+    # The signal asks trainings for a checkpoint, which they write before they leave. A training
+    # then requeues its job (requeue.py), so the jobs are cancelled at the end.
     subprocess.run(["scancel", "--signal=USR1", *jobs], check=False, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + SECONDS_TO_LEAVE
     while find_orphans(_listed(), folder) and time.monotonic() < deadline:
@@ -41,7 +49,11 @@ def end_orphans(folder: Path) -> None:
 
 
 def find_orphans(listing: str, folder: Path) -> list[Orphan]:
-    """Return the jobs of ``listing`` (job, comment, folder) that Snakemake submitted there."""
+    """Return the jobs of ``listing`` that Snakemake submitted from ``folder``.
+
+    Each line of ``listing`` is "job|comment|folder". Snakemake's SLURM plugin writes the rule and
+    its wildcards into the comment.
+    """
     found = []
     for line in listing.splitlines():
         job, comment, where = line.split("|", maxsplit=2)

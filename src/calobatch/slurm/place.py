@@ -1,30 +1,33 @@
 """The place of a rank that `srun` started, from SLURM's variables."""
 
-import array
-import fcntl
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 
+import psutil
+
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError
 
-# Below the ports that Linux hands out itself.
+# Below 32768, from where Linux chooses ports for outgoing connections: none of those can be in the
+# way.
 FIRST_PORT, PORTS = 20_000, 10_000
-SIOCGIFADDR = 0x8915
 
 
 def place_of_rank(environment: Mapping[str, str], interface: str = "") -> Placement:
-    """Return the place of this rank; rank 0 is on the first node and listens there.
+    """Return the place of this rank. Rank 0 is on the first node of the job and listens there.
 
-    ``interface``: the network to talk over; by default the one that leads to the other nodes.
-    Raises a JobError outside of a job step of SLURM, or where another node's name is unknown.
+    ``interface`` is the network interface to use; by default the one that leads to the other nodes.
+    Raises a JobError outside of a SLURM job step, or if the name of another node is unknown.
     """
     try:
         number = {name: int(environment[f"SLURM_{name}"]) for name in _NUMBERS}
         names = host_names(environment["SLURM_STEP_NODELIST"])
     except (KeyError, ValueError) as error:
-        raise JobError(f"srun did not tell this rank its place ({error})") from None
+        raise JobError(
+            f"srun did not set the variables that give this rank its place ({error}); start the "
+            "ranks with srun"
+        ) from None
     node = number["NODEID"]
     return Placement(
         rank=number["PROCID"],
@@ -43,12 +46,19 @@ _NUMBERS = ("PROCID", "NTASKS", "LOCALID", "NODEID", "NNODES", "JOB_ID", "STEP_I
 
 
 def rendezvous_port(job: int, step: int) -> int:
-    """Return the port at which rank 0 listens: known to all, another one for each job step."""
+    """Return the port on which rank 0 listens.
+
+    Every rank must know the port before the ranks can talk, so it is computed from the job and the
+    step. Steps of jobs that follow each other have different ports, because they may share a node.
+    """
     return FIRST_PORT + (job * 31 + step) % PORTS
 
 
 def host_names(node_list: str) -> list[str]:
-    """Return the names that a list such as "c[1-2],d7" stands for, by SLURM's own program."""
+    """Return the names in a list such as "c[1-2],d7", expanded by SLURM's own program.
+
+    Raises a JobError if there are none.
+    """
     answer = subprocess.run(
         ["scontrol", "show", "hostnames", node_list], capture_output=True, text=True, check=False
     )
@@ -59,15 +69,21 @@ def host_names(node_list: str) -> list[str]:
 
 
 def interface_to_others(names: Sequence[str], node: int) -> str:
-    """Return the network interface through which this node reaches another one of the job."""
+    """Return the network interface through which this node reaches the other nodes of the job.
+
+    ``names`` are the nodes of the job, ``node`` is the index of this one. Raises a JobError if no
+    interface leads there.
+    """
     if len(names) == 1:
         return "lo"
     other = names[1] if node == 0 else names[0]
     try:
+        # Connecting a UDP socket sends nothing. It makes the kernel choose a route, and so the
+        # address of the interface that the route leaves by. Port 9 is "discard".
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((other, 9))  # sends nothing; it only chooses the way
+            probe.connect((other, 9))
             address = probe.getsockname()[0]
-        return _interface_of(address)
+        return _interface_with(address)
     except (OSError, LookupError) as error:
         raise JobError(
             f"no network interface leads from {socket.gethostname()} to {other} ({error}); set "
@@ -75,19 +91,8 @@ def interface_to_others(names: Sequence[str], node: int) -> str:
         ) from None
 
 
-def _interface_of(address: str) -> str:
-    for _, name in socket.if_nameindex():
-        if _address_of(name) == address:
-            return name
+def _interface_with(address: str) -> str:
+    for interface, addresses in psutil.net_if_addrs().items():
+        if any(known.address == address for known in addresses):
+            return str(interface)
     raise LookupError(f"no interface has the address {address}")
-
-
-def _address_of(interface: str) -> str:
-    """Return the IPv4 address of an interface, or nothing (netdevice(7))."""
-    request = array.array("B", interface.encode().ljust(40, b"\0"))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            fcntl.ioctl(probe, SIOCGIFADDR, request)
-        except OSError:
-            return ""
-    return socket.inet_ntoa(request[20:24])

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from calobatch.config.models import Scenario
-from calobatch.slurm.checks.request import TRAINING_MB
-from calobatch.slurm.geometry import launcher, memory, resources
+from calobatch.slurm.geometry import TRAINING_MB, launcher, memory, resources
 from calobatch.workflow.scenario import Setup
 
 # More cores than this do not make a data job faster.

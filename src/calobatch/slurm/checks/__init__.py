@@ -1,1 +1,1 @@
-"""What `calobatch doctor` looks at, one kind of check a file."""
+"""The checks of `calobatch doctor`, one file for each kind."""

@@ -1,15 +1,16 @@
-"""The files of the user's own: the site file, the profile, and the images."""
+"""Checks of the user's own files: the site file, the profile and the images."""
 
 from calobatch.errors import UserError
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, failed, ok
 from calobatch.slurm.checks.request import largest_request
 from calobatch.slurm.images import NAMES, require_image
+from calobatch.slurm.profile import latency_wait
 from calobatch.slurm.site import SITE_FILE, read_site
 
 
 def site_file(case: Case) -> Finding:
-    """Read the site file."""
+    """Check that the site file can be read."""
     try:
         case.site = read_site()
     except UserError as error:
@@ -17,17 +18,18 @@ def site_file(case: Case) -> Finding:
     return ok(f"{SITE_FILE}")
 
 
-def request(case: Case) -> Finding:
-    """Work out what the largest training will ask for."""
+def largest_training(case: Case) -> Finding:
+    """Work out what the largest training of the scenario will request."""
     try:
         case.request = largest_request(case.scenario, case.site)
+        case.latency_wait = latency_wait()
     except UserError as error:
         return _failed(error)
     return ok(str(case.request))
 
 
 def images_there(case: Case) -> Finding:
-    """Look for the images of this environment."""
+    """Check that the images of this checkout exist."""
     try:
         paths = [require_image(case.site.images, name, case.site.variant) for name in NAMES]
     except UserError as error:
@@ -36,6 +38,9 @@ def images_there(case: Case) -> Finding:
 
 
 def _failed(error: UserError) -> Finding:
-    """Part a message of this project, which ends with the mend after a semicolon."""
-    result, _, mend = str(error).rpartition("; ")
-    return failed(result, mend) if result else failed(mend, f"correct {SITE_FILE}")
+    """Split an error message at its last semicolon, after which calobatch's messages say the fix.
+
+    A message without a semicolon is about a key of the site file.
+    """
+    result, _, fix = str(error).rpartition("; ")
+    return failed(result, fix) if result else failed(fix, f"correct {SITE_FILE}")

@@ -1,11 +1,11 @@
-"""What a check found."""
+"""The outcome of a check."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Mark(StrEnum):
-    """How a check ended, as it is printed."""
+    """How a check ended, in the words that the doctor prints."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,29 +14,32 @@ class Mark(StrEnum):
 
 
 class Finding(NamedTuple):
-    """The outcome of one check. ``suffices``: checks that need this one can follow."""
+    """The outcome of one check: what was found, and what the user can do about it.
+
+    ``suffices`` says whether the checks that need this one can be made.
+    """
 
     mark: Mark
     result: str
-    mend: str = ""
+    fix: str = ""
     suffices: bool = True
 
 
 def ok(result: str) -> Finding:
-    """All is well."""
+    """Return the finding that nothing is wrong."""
     return Finding(Mark.OK, result)
 
 
-def warning(result: str, mend: str, *, suffices: bool = True) -> Finding:
-    """Jobs can run, but may wait, be slow or meet the limit named here."""
-    return Finding(Mark.WARNING, result, mend, suffices)
+def warning(result: str, fix: str, *, suffices: bool = True) -> Finding:
+    """Return the finding that jobs can run, but may wait, be slow or reach a limit."""
+    return Finding(Mark.WARNING, result, fix, suffices)
 
 
-def failed(result: str, mend: str) -> Finding:
-    """Jobs would fail."""
-    return Finding(Mark.FAILED, result, mend, suffices=False)
+def failed(result: str, fix: str) -> Finding:
+    """Return the finding that jobs would fail."""
+    return Finding(Mark.FAILED, result, fix, suffices=False)
 
 
 def skipped(reason: str) -> Finding:
-    """There is nothing to look at."""
+    """Return the finding that there was nothing to check."""
     return Finding(Mark.SKIPPED, reason, suffices=False)

@@ -1,96 +1,181 @@
-"""The partitions of a cluster and their nodes, as sinfo lists them."""
+"""Checks of the partitions: whether they exist and have room and time for the jobs."""
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from calobatch.errors import UserError
-
-SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G"
-# Beginnings of the short names of states in which a node takes no job.
-OUT_OF_USE = ("down", "drain", "drng", "fail", "maint", "unk", "inval", "futr")
-GPUS = re.compile(r"gpu:(?:([^:,()]+):)?(\d+)")
-
-
-class Node(NamedTuple):
-    """A node; ``memory`` in MB, ``gpus`` by type ("" if the site names none)."""
-
-    name: str
-    cpus: int
-    memory: int
-    state: str
-    gpus: dict[str, int]
-
-    @property
-    def in_use(self) -> bool:
-        """Whether it takes jobs; a star says that it does not answer."""
-        return not self.state.startswith(OUT_OF_USE) and "*" not in self.state
-
-    def gpus_of(self, kind: str) -> int:
-        """Return the number of its GPUs of a type, or of all types without one."""
-        return self.gpus.get(kind, 0) if kind else sum(self.gpus.values())
+from calobatch.slurm.ask import ask
+from calobatch.slurm.checks.case import Case
+from calobatch.slurm.checks.finding import Finding, failed, ok, warning
+from calobatch.slurm.geometry import job_options, partition_of
+from calobatch.slurm.profile import PROFILE, minutes_of
+from calobatch.slurm.sinfo import (
+    SINFO_FORMAT,
+    Node,
+    Partition,
+    names,
+    partition_named,
+    read_partitions,
+)
+from calobatch.slurm.site import SITE_FILE
 
 
-class Partition(NamedTuple):
-    """A partition. ``minutes``: the longest that a job may ask for, perhaps infinite."""
-
-    name: str
-    default: bool
-    up: bool
-    minutes: float
-    nodes: tuple[Node, ...]
-
-
-def read_partitions(output: str) -> dict[str, Partition]:
-    """Return the partitions in what `sinfo --noheader --Node --format=SINFO_FORMAT` printed."""
-    found: dict[str, Partition] = {}
-    for line in output.splitlines():
-        starred, available, limit, node, cpus, memory, state, gres = line.strip().split("|")
-        name = starred.rstrip("*")
-        known = found.get(name)
-        there = Node(node, int(cpus), int(memory.rstrip("+")), state, read_gpus(gres))
-        found[name] = Partition(
-            name,
-            starred.endswith("*"),
-            available == "up",
-            read_minutes(limit),
-            (*(known.nodes if known else ()), there),
+def partitions_exist(case: Case) -> Finding:
+    """Check that the partitions in the site file exist and take jobs."""
+    answer = ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
+    if answer.code:
+        return failed(f"sinfo does not answer: {answer.complaint}", "ask the cluster's support")
+    case.partitions = read_partitions(answer.output)
+    try:
+        used = [partition_of_jobs(case), partition_of_trainings(case)]
+    except UserError as error:
+        return failed(str(error), f"correct partition and gpu_partition in {SITE_FILE}")
+    closed = [partition.name for partition in used if not partition.up]
+    if closed:
+        return failed(
+            f"partition {closed[0]} is closed, so no job starts in it",
+            f"name another partition in {SITE_FILE}, or wait until it opens (`sinfo -s`)",
         )
-    return found
+    return ok(" and ".join(dict.fromkeys(partition.name for partition in used)))
 
 
-def read_gpus(gres: str) -> dict[str, int]:
-    """Return the number of GPUs by type in a text such as "gpu:a100:4(S:0-1),shard:8"."""
-    gpus: dict[str, int] = {}
-    for kind, count in GPUS.findall(gres):
-        gpus[kind] = gpus.get(kind, 0) + int(count)
-    return gpus
+def partition_of_jobs(case: Case) -> Partition:
+    """Return the partition of the jobs that need no GPU."""
+    return partition_named(case.partitions, case.site.partition)
 
 
-def read_minutes(limit: str) -> float:
-    """Return the minutes in a text such as "1-00:00:00", "30:00" or "infinite"."""
-    if not limit[:1].isdigit():
-        return math.inf
-    days, _, clock = limit.rpartition("-")
-    hours, minutes, seconds = (["0", "0", *clock.split(":")])[-3:]
-    return 1440 * int(days or 0) + 60 * int(hours) + int(minutes) + int(seconds) / 60
+def partition_of_trainings(case: Case) -> Partition:
+    """Return the partition of the largest training."""
+    return partition_named(case.partitions, partition_of(case.request.shape, case.site))
 
 
-def partition_named(partitions: dict[str, Partition], name: str) -> Partition:
-    """Return a partition, or the default one without a name; a UserError if there is none."""
-    if name in partitions:
-        return partitions[name]
-    if not name:
-        for partition in partitions.values():
-            if partition.default:
-                return partition
-    there = ", ".join(partitions) or "none"
-    which = f"partition {name!r}" if name else "default partition"
-    raise UserError(f"there is no {which} that you may use; there are: {there}")
+class Demand(NamedTuple):
+    """What a job requests of one kind on each of its nodes, and the key that sets it."""
+
+    what: str
+    amount: int
+    of_node: Callable[[Node], int]
+    key: str
 
 
-def names(nodes: Sequence[Node], most: int = 4) -> str:
-    """Return the first names of nodes, with their states."""
-    listed = ", ".join(f"{node.name} {node.state}" for node in nodes[:most])
-    return f"{listed}, ..." if len(nodes) > most else listed
+def demands(case: Case, attempt: int = 0) -> list[Demand]:
+    """Return what the largest training requests on each node; ``attempt`` counts from 0."""
+    request, kind = case.request, case.site.gpu_type
+    return [
+        Demand("cores", request.shape.cpus_per_node, lambda node: node.cpus, "cpus_per_node"),
+        Demand(
+            f"GPUs{kind and f' of type {kind}'}",
+            request.shape.gpus_per_node,
+            lambda node: node.gpus_of(kind),
+            "gpus_per_node and gpu_type",
+        ),
+        Demand(
+            "MB of memory",
+            request.memory_per_node(attempt),
+            lambda node: node.memory,
+            "mb_per_node",
+        ),
+    ]
+
+
+def fitting(case: Case, attempt: int = 0) -> list[Node]:
+    """Return the nodes that are large enough for the largest training, available or not."""
+    nodes = partition_of_trainings(case).nodes
+    return [n for n in nodes if all(d.of_node(n) >= d.amount for d in demands(case, attempt))]
+
+
+def nodes_fit(case: Case) -> Finding:
+    """Check that enough nodes are large enough for the largest training, and available."""
+    partition, wanted = partition_of_trainings(case), case.request.shape.nodes
+    fit = fitting(case)
+    if len(fit) < wanted:
+        return _too_small(case, partition)
+    away = [node for node in fit if not node.available]
+    result = (
+        f"{_nodes(wanted)} needed; {len(fit)} in {partition.name} are large enough, "
+        f"{len(fit) - len(away)} of them available" + (f" ({names(away)})" if away else "")
+    )
+    if len(fit) - len(away) < wanted:
+        return warning(
+            result,
+            "wait until more nodes are available (`sinfo -R` shows why they are not), or lower "
+            "the number of ranks",
+        )
+    for attempt in range(1, len(case.request.attempts)):
+        if len(fitting(case, attempt)) < wanted:
+            return warning(
+                f"{result}; too few for attempt {attempt + 1} of a job, which requests "
+                f"{case.request.memory_per_node(attempt)} MB per node",
+                f"set mb_per_node in {SITE_FILE}, the most that any attempt will request",
+            )
+    return ok(result)
+
+
+def _too_small(case: Case, partition: Partition) -> Finding:
+    wanted = case.request.shape.nodes
+    for demand in demands(case):
+        most = sorted((demand.of_node(node) for node in partition.nodes), reverse=True)
+        if sum(have >= demand.amount for have in most) < wanted:
+            return failed(
+                f"a training needs {demand.amount} {demand.what} per node on {_nodes(wanted)}; the "
+                f"largest of {_nodes(len(most))} in {partition.name} have "
+                f"{', '.join(map(str, most[:3]))}",
+                f"correct {demand.key} in {SITE_FILE}, lower the number of ranks, or name another "
+                "partition",
+            )
+    return failed(
+        f"{partition.name} has fewer than {_nodes(wanted)} with enough cores, GPUs and memory "
+        "together",
+        f"name another partition in {SITE_FILE}, or lower the number of ranks",
+    )
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
+def time_limit(case: Case) -> Finding:
+    """Compare the walltimes that jobs request with what their partitions allow."""
+    asked = (
+        ("jobs", partition_of_jobs(case), minutes_of("any other")),
+        ("trainings", partition_of_trainings(case), [n.minutes for n in case.request.attempts]),
+    )
+    for who, partition, minutes in asked:
+        if minutes[0] > partition.minutes:
+            return failed(
+                f"{who} request {minutes[0]} minutes, but {partition.name} allows "
+                f"{partition.minutes:.0f}",
+                f"lower runtime in {PROFILE}; a training that runs out of time goes on from its "
+                "checkpoint",
+            )
+        if minutes[-1] > partition.minutes:
+            return warning(
+                f"repeated attempts of {who} request up to {minutes[-1]} minutes, but "
+                f"{partition.name} allows {partition.minutes:.0f}",
+                f"limit runtime in {PROFILE}, for example min({partition.minutes:.0f}, "
+                f"{minutes[0]} * attempt)",
+            )
+    return ok(
+        "; ".join(
+            f"{who} request {minutes[0]} to {minutes[-1]} of {partition.minutes:.0f} minutes in "
+            f"{partition.name}"
+            for who, partition, minutes in asked
+        )
+    )
+
+
+def accepted(case: Case) -> Finding:
+    """Ask SLURM whether it would accept the largest training, without submitting it."""
+    first = case.request.attempts[0]
+    options = job_options(case.request.shape, case.site, *first)
+    answer = ask(["sbatch", "--test-only", *options, "--wrap=true"])
+    if answer.code:
+        return failed(
+            f"`sbatch {' '.join(options)}` is refused: {answer.complaint}",
+            f"correct {SITE_FILE}, or lower what {PROFILE} requests",
+        )
+    start = re.search(r"start at (\S+).* on nodes (\S+)", answer.complaint)
+    return ok(
+        "a job would start at {} on {}".format(*start.groups()) if start else "the job is accepted"
+    )

@@ -1,4 +1,4 @@
-"""Whether the project folder can be written to and has room; locks there, for a node to see."""
+"""Checks of the project folder: whether it is writable and has room; locks for a node to see."""
 
 import contextlib
 import fcntl
@@ -10,19 +10,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from calobatch.slurm.checks.ask import Answer, ask
+from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, failed, ok, skipped, warning
-from calobatch.slurm.checks.node import FROM_LOGIN, LOCKS
+from calobatch.slurm.checks.node_facts import FROM_LOGIN, LOCKS
 
 GB = 1_000_000_000
 LEAST_BYTES, LEAST_FILES = 20 * GB, 10_000
-# The folder of the checkout's own trials; hidden, so that no pattern of a rule finds it.
+# The name of the folder for the trials begins with a dot, so that no pattern of a rule matches it.
 PREFIX = ".calobatch-doctor-"
 
 
 def project_folder(case: Case) -> Finding:
-    """Make a folder in the project, for the trials from a compute node."""
+    """Create a folder in the project for the trials on a compute node."""
     here = Path.cwd()
     try:
         case.trial_folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=here))
@@ -31,34 +31,37 @@ def project_folder(case: Case) -> Finding:
             (case.trial_folder / name).write_text(case.trial_folder.name, encoding="utf-8")
     except OSError as error:
         return failed(
-            f"{here} cannot be written to: {error}",
-            "mend that (permission, quota), or put the project in a folder of your own",
+            f"cannot write to {here}: {error}",
+            "correct its permissions or your quota, or put the project in a folder of your own",
         )
     return ok(f"{here} can be written to")
 
 
-def room(case: Case) -> Finding:
-    """Look how much the file system of the project has left."""
+def disk_space(case: Case) -> Finding:
+    """Check how much space the file system of the project has left."""
     free = os.statvfs(Path.cwd())
     left, files = free.f_bavail * free.f_frsize, free.f_favail
-    result = f"{left / GB:.0f} GB and {f'{files:,} files' if free.f_files else 'any files'} left"
+    # Some file systems do not limit the number of files, and report 0.
+    result = f"{left / GB:.0f} GB free" + (f", room for {files:,} files" if free.f_files else "")
     if left < LEAST_BYTES or (free.f_files and files < LEAST_FILES):
         return warning(
             result,
-            f"make room: the full data sets and their stores need {LEAST_BYTES / GB:.0f} GB",
+            f"free some space; the full datasets and their stores need {LEAST_BYTES / GB:.0f} GB",
         )
     return ok(result)
 
 
 def quota(case: Case) -> Finding:
-    """Ask the file system's own programs, where there are any."""
+    """Check the user's quota with the programs of the file system, if it has any."""
     answer = _quota()
+    # `quota` exits with 1 when a limit is exceeded.
     if answer.code not in (0, 1) or not answer.output.strip():
-        return skipped("neither lfs nor quota tells of one")
+        return skipped("neither lfs nor quota reports a quota")
     lines = " ".join(answer.output.split())
-    if re.search(r"\d[\d.kKMGT]*\*", lines):  # a star follows what is above its limit
+    if re.search(r"\d[\d.kKMGT]*\*", lines):  # a star marks a number above its limit
         return warning(
-            f"above its limit: {lines}", "remove files, or ask the site for a larger quota"
+            f"above the limit: {lines}",
+            "delete files, or ask the cluster's support for a larger quota",
         )
     return ok(lines)
 
@@ -71,11 +74,11 @@ def _quota() -> Answer:
 
 @contextlib.contextmanager
 def held_locks(folder: Path) -> Iterator[None]:
-    """Hold a lock of each kind, for a compute node to see."""
+    """Hold a lock of each kind, so that a compute node can try whether it sees them."""
     with contextlib.ExitStack() as files:
         for kind, lock in LOCKS.items():
             file = files.enter_context((folder / kind).open("r+b"))
-            # Where no lock can be had at all, the node reports as much.
+            # On a file system without locks the node reports that.
             with contextlib.suppress(OSError):
                 lock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -1,4 +1,4 @@
-"""A short job, to see what is so on a compute node. Nothing of it outlives the call."""
+"""A trial: a short SLURM job to try something on compute nodes. It never outlives the call."""
 
 import getpass
 import os
@@ -11,47 +11,53 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.errors import JobError
-from calobatch.slurm.checks.ask import Answer, ask
+from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.site import SITE_FILE, Site
 
-MINUTES = 5
-# The queue is asked for a job's state at first so often, then less and less.
+# The walltime that the doctor's trials request.
+TRIAL_MINUTES = 5
+# Seconds between two looks at the queue: short at first, then longer, to spare SLURM's controller.
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 10.0
 SECONDS_TO_END = 10.0
+# Exit codes of START that no program uses, from which `explained` knows what is missing.
 NO_FOLDER, NO_PYTHON, NO_MODULE = 97, 98, 99
-# A node may not have the folder, nor the Python, so what tells of it must be a shell.
+# The node may lack the project folder or its Python, so a shell, which every node has, looks.
 START = (
     f'cd "$1" 2>/dev/null || exit {NO_FOLDER}; shift; [ -x "$1" ] || exit {NO_PYTHON}; exec "$@"'
 )
 
 
 class NotStartedError(Exception):
-    """The job was still in the queue when patience ended; the message is SLURM's reason."""
+    """The job did not start within the patience; the message is SLURM's reason."""
 
 
 class JobState(NamedTuple):
-    """What squeue says of a job, or nothing."""
+    """The state of a job and the reason for it, as squeue prints them; empty if not listed."""
 
     state: str = ""
     reason: str = ""
 
     @property
     def queued(self) -> bool:
-        """Whether the job has yet to start."""
+        """Whether the job has not started yet."""
         return self.state in ("", "PENDING", "CONFIGURING")
 
 
 def run_trial(
     options: Sequence[str], python: Sequence[str], site: Site, patience: float, limit: float
 ) -> Answer:
-    """Run `python ...` in the tasks of a job of its own, and return what they printed.
+    """Run `python ...` in every task of a new job, and return what the tasks printed.
 
     Raises a NotStartedError if the job does not start within ``patience`` seconds, and a JobError
-    if it has not ended ``limit`` seconds after its start. In both cases the job is cancelled.
+    if it is still running ``limit`` seconds after its start. In both cases the job is cancelled.
     """
+    # The name must be unique: the job is looked up and cancelled by it, as srun reports no job id
+    # before the job starts.
     name = f"calobatch-doctor-{os.uname().nodename}-{os.getpid()}-{time.monotonic_ns()}"
     process = subprocess.Popen(
         [
+            # --quiet: no lines such as "job is queued" among the errors of the trial.
+            # --kill-on-bad-exit: when one task fails, others would wait for it until the walltime.
             *("srun", "--quiet", "--kill-on-bad-exit=1", f"--job-name={name}", *options),
             *("bash", "-c", _loading(site.modules) + START, "bash", str(Path.cwd())),
             *(sys.executable, *python),
@@ -62,7 +68,8 @@ def run_trial(
         text=True,
         errors="replace",
         env=outside_of_jobs(os.environ),
-        start_new_session=True,  # Ctrl-C is for this process, which then ends that one
+        # Ctrl-C then reaches only this process, which ends srun and its job in an orderly way.
+        start_new_session=True,
     )
     try:
         return _result(process, name, patience, limit)
@@ -75,8 +82,11 @@ def _loading(modules: Sequence[str]) -> str:
 
 
 def outside_of_jobs(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what would make `srun` part of a job that this runs in."""
-    kept = ("SLURM_CONF",)
+    """Return the environment without SLURM's variables of a job that this process may run in.
+
+    With them, `srun` would start a step of that job instead of a job of its own.
+    """
+    kept = ("SLURM_CONF",)  # where the configuration of the cluster is, not a job's variable
     return {
         name: value
         for name, value in environment.items()
@@ -95,15 +105,15 @@ def _result(process: subprocess.Popen[str], name: str, patience: float, limit: f
         except subprocess.TimeoutExpired:
             job = job_state(name)
         if job.queued and waited > patience:
-            raise NotStartedError(job.reason or "squeue does not show the job")
+            raise NotStartedError(job.reason or "squeue does not list the job")
         if not job.queued:
             started = started or time.monotonic()
             if time.monotonic() - started > limit:
-                raise JobError(f"the job had not ended {limit:.0f} s after its start")
+                raise JobError(f"the test job was still running {limit:.0f} s after its start")
 
 
 def job_state(name: str) -> JobState:
-    """Ask the queue for a job of the user."""
+    """Return the state of the user's job called ``name``, as squeue lists it."""
     answer = ask(
         [
             *("squeue", "--noheader", f"--user={getpass.getuser()}", f"--name={name}"),
@@ -115,8 +125,10 @@ def job_state(name: str) -> JobState:
 
 
 def _end(process: subprocess.Popen[str], name: str) -> None:
+    """End srun and its job, unless they have ended by themselves."""
     if process.poll() is not None:
         return
+    # srun passes SIGTERM on to a job that runs. scancel also ends a job that still waits.
     process.send_signal(signal.SIGTERM)
     ask(["scancel", f"--user={getpass.getuser()}", f"--name={name}"])
     try:
@@ -127,28 +139,32 @@ def _end(process: subprocess.Popen[str], name: str) -> None:
 
 
 def explained(
-    answer: Answer, mend: str = "mend what that names, or ask the site"
+    answer: Answer, fix: str = "fix the cause, or ask the cluster's support"
 ) -> tuple[str, str]:
-    """Return what is wrong where a job failed, and the mend: the one given, unless known better."""
+    """Return what went wrong in a trial that failed, and how to fix it.
+
+    ``fix`` is the advice for causes that are not among the known ones.
+    """
     here, python = Path.cwd(), sys.executable
     known = {
         NO_FOLDER: (
-            f"there is no folder {here} on the node",
-            "put the project on a file system that all nodes have at the same path",
+            f"the folder {here} does not exist on the node",
+            "move the project to a file system that all nodes mount at the same path",
         ),
         NO_PYTHON: (
-            f"there is no {python} on the node",
-            "make .venv anew with a Python that nodes have too: make head PYTHON=...",
+            f"the program {python} does not exist on the node",
+            "delete .venv and make it again with a Python that the nodes have too: "
+            "make head PYTHON=...",
         ),
         NO_MODULE: (
             f"module load fails on the node: {answer.complaint}",
             f"correct modules in {SITE_FILE}",
         ),
     }
-    return known.get(answer.code, (f"the job failed: {_cause(answer)}", mend))
+    return known.get(answer.code, (f"the test job failed: {_cause(answer)}", fix))
 
 
 def _cause(answer: Answer) -> str:
-    """Return what the program said last, since srun's own words only tell that it ended."""
+    """Return the program's last message: srun's own lines only report that the program ended."""
     said = [line for line in answer.errors.splitlines() if line and not line.startswith("srun: ")]
     return said[-1].strip() if said else answer.complaint

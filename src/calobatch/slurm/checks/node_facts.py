@@ -1,6 +1,7 @@
-"""What is so on a compute node: `python -m calobatch.slurm.checks.node FOLDER GPUS`, in a job.
+"""Collect facts on a compute node: `python -m calobatch.slurm.checks.node_facts FOLDER GPUS`.
 
-Runs outside of the images, and leaves the judgement to the login node.
+The doctor runs this in a job, outside of the images because it tries whether they start. It only
+collects: the doctor judges the facts on the login node (compute_node.py).
 """
 
 import fcntl
@@ -12,17 +13,22 @@ from pathlib import Path
 
 from calobatch.config.models import Section
 from calobatch.errors import UserError
-from calobatch.slurm.checks.ask import Answer, ask
+from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.contain import apptainer_command, environment_of_apptainer
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.site import Site, read_site
 
+# Files in the folder for the trials: one written on the login node, one on the compute node.
 FROM_LOGIN, FROM_NODE = "from_login", "from_node"
+# File systems may support one kind of lock between nodes and not the other.
 LOCKS: dict[str, Callable[[int, int], None]] = {"flock": fcntl.flock, "lockf": fcntl.lockf}
 SEEN, NOT_SEEN = "seen", "not seen"
+# How long each image may take to start, and torch to use the GPUs. Together these times must stay
+# below NODE_JOB_SECONDS (compute_node.py).
 MOUNT_SECONDS, GPU_SECONDS = 60.0, 90.0
-# What Apptainer says when it cannot mount an image, and copies it out file by file.
+# A part of Apptainer's message when it cannot mount an image and unpacks it into a folder instead.
 UNPACKED = "temporary sandbox"
+# A GPU that is counted may still be unusable, so a tensor is created on each.
 SHOW_GPUS = (
     "import torch; n = torch.cuda.device_count(); [torch.ones(1, device=i) for i in range(n)]; "
     "print(n, *{torch.cuda.get_device_name(i) for i in range(n)})"
@@ -30,7 +36,7 @@ SHOW_GPUS = (
 
 
 class Mount(Section):
-    """How an image was mounted; ``error`` is empty where it was."""
+    """How an image started: the time in seconds, whether it was unpacked, and the error or ""."""
 
     seconds: float
     unpacked: bool
@@ -38,7 +44,11 @@ class Mount(Section):
 
 
 class NodeFacts(Section):
-    """What was found out on a node. Texts that tell of an error are empty where there was none."""
+    """The facts about a node. Fields for an error are empty if there was none.
+
+    ``token`` is what the node read from the login node's file. ``locks`` says for each kind whether
+    the node saw the login node's lock, or gives the error.
+    """
 
     host: str
     token: str
@@ -52,7 +62,7 @@ class NodeFacts(Section):
 
 
 def main(folder: Path, gpus: int) -> None:
-    """Print the facts, in one line of JSON."""
+    """Print the facts as one line of JSON. ``gpus`` is the number of GPUs that the job has."""
     site = read_site()
     version = ask(["apptainer", "--version"])
     images = {} if version.code else {name: mount(name, site) for name in NAMES}
@@ -72,7 +82,7 @@ def main(folder: Path, gpus: int) -> None:
 
 
 def read(path: Path) -> str:
-    """Return a file's text, or nothing."""
+    """Return the text of a file, or an empty text if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError:
@@ -80,7 +90,7 @@ def read(path: Path) -> str:
 
 
 def write(path: Path) -> str:
-    """Write this node's name; return what kept it from that."""
+    """Write this node's name to a file; return the error, or an empty text."""
     try:
         path.write_text(os.uname().nodename, encoding="utf-8")
     except OSError as error:
@@ -89,7 +99,7 @@ def write(path: Path) -> str:
 
 
 def try_lock(path: Path, lock: Callable[[int, int], None]) -> str:
-    """Tell whether the lock that the login node holds is seen here."""
+    """Return whether the lock that the login node holds is seen here, or the error."""
     try:
         with path.open("r+b") as file:
             lock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +111,7 @@ def try_lock(path: Path, lock: Callable[[int, int], None]) -> str:
 
 
 def mount(name: str, site: Site) -> Mount:
-    """Start a program that does nothing in an image, and time it."""
+    """Start a program that does nothing in an image, and return how that went."""
     begun = time.monotonic()
     try:
         answer = in_image(name, ["true"], site, MOUNT_SECONDS)
@@ -115,19 +125,22 @@ def mount(name: str, site: Site) -> Mount:
 
 
 def show_gpus(site: Site) -> Answer:
-    """Let torch count the GPUs and compute on each, in the image."""
+    """Let torch, in the image, count the GPUs and create a tensor on each of them."""
     try:
         return in_image("train", ["python", "-c", SHOW_GPUS], site, GPU_SECONDS)
     except UserError as error:
         return Answer(error.exit_code, "", str(error))
 
 
-def in_image(name: str, command: list[str], site: Site, patience: float) -> Answer:
-    """Run a command as `calobatch contain` does, but with Apptainer's messages."""
+def in_image(name: str, command: list[str], site: Site, timeout: float) -> Answer:
+    """Run a command as `calobatch contain` does, but let Apptainer print its messages.
+
+    One of them says that the image is unpacked.
+    """
     environment = environment_of_apptainer(site)
     path = require_image(site.images, name, site.variant)
     call = apptainer_command(path, command, site, environment)
-    return ask([word for word in call if word != "--silent"], patience, environment)
+    return ask([word for word in call if word != "--silent"], timeout, environment)
 
 
 if __name__ == "__main__":

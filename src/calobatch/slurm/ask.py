@@ -4,11 +4,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 class Answer(NamedTuple):
-    """What a program printed, and its exit code (124: no answer in time; 127: no program)."""
+    """What a program printed, and its exit code.
+
+    As in a shell, 124 means no answer in time, 126 not executable and 127 no such program.
+    """
 
     code: int
     output: str
@@ -16,17 +19,20 @@ class Answer(NamedTuple):
 
     @property
     def complaint(self) -> str:
-        """The last line of its messages, which is the one that tells what went wrong."""
+        """The last line of the program's messages, which usually says what went wrong."""
         lines = [line for line in (self.errors or self.output).splitlines() if line.strip()]
         return lines[-1].strip() if lines else f"exit code {self.code}"
 
 
 def ask(
     command: Sequence[str],
-    patience: float = PATIENCE_SECONDS,
+    timeout: float = TIMEOUT_SECONDS,
     environment: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Run a command without input and return its answer, whatever it is."""
+    """Run a command without input and return its answer; no failure of it raises an exception.
+
+    ``timeout`` is in seconds.
+    """
     try:
         done = subprocess.run(
             command,
@@ -34,14 +40,14 @@ def ask(
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=patience,
+            timeout=timeout,
             env=environment,
             check=False,
         )
     except FileNotFoundError:
-        return Answer(127, "", f"there is no program {command[0]}")
+        return Answer(127, "", f"the program {command[0]} is not installed")
     except PermissionError as error:
         return Answer(126, "", str(error))
     except subprocess.TimeoutExpired:
-        return Answer(124, "", f"{command[0]} does not answer within {patience:.0f} s")
+        return Answer(124, "", f"{command[0]} did not answer within {timeout:.0f} s")
     return Answer(done.returncode, done.stdout, done.stderr)

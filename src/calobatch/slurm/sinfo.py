@@ -1,0 +1,104 @@
+"""The partitions of a cluster and their nodes, as SLURM's program sinfo lists them."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from calobatch.errors import UserError
+
+# Partition, its availability, its time limit, node, cores, memory, state and GPUs of the node.
+SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G"
+# States in which a node takes no new job, as the beginnings of sinfo's short names for them.
+UNAVAILABLE = ("down", "drain", "drng", "fail", "maint", "unk", "inval", "futr")
+GPUS = re.compile(r"gpu:(?:([^:,()]+):)?(\d+)")
+
+
+class Node(NamedTuple):
+    """A node. ``memory`` is in MB; ``gpus`` counts GPUs by type, "" if SLURM knows no type."""
+
+    name: str
+    cpus: int
+    memory: int
+    state: str
+    gpus: dict[str, int]
+
+    @property
+    def available(self) -> bool:
+        """Whether the node takes jobs, now or when it is free. A star: it does not respond."""
+        return not self.state.startswith(UNAVAILABLE) and "*" not in self.state
+
+    def gpus_of(self, kind: str) -> int:
+        """Return the number of GPUs of the type ``kind``, or of all types if it is empty."""
+        return self.gpus.get(kind, 0) if kind else sum(self.gpus.values())
+
+
+class Partition(NamedTuple):
+    """A partition. ``minutes`` is the longest walltime that a job may request, or infinity."""
+
+    name: str
+    default: bool
+    up: bool
+    minutes: float
+    nodes: tuple[Node, ...]
+
+
+def read_partitions(output: str) -> dict[str, Partition]:
+    """Return the partitions that `sinfo --noheader --Node --format=SINFO_FORMAT` printed.
+
+    sinfo prints a line for each pair of a partition and a node, a star after the default partition,
+    and a plus after the memory if it differs within a group of nodes.
+    """
+    found: dict[str, Partition] = {}
+    for line in output.splitlines():
+        starred, available, limit, node, cpus, memory, state, gres = line.strip().split("|")
+        name = starred.rstrip("*")
+        known = found.get(name)
+        there = Node(node, int(cpus), int(memory.rstrip("+")), state, read_gpus(gres))
+        found[name] = Partition(
+            name,
+            starred.endswith("*"),
+            available == "up",
+            read_minutes(limit),
+            (*(known.nodes if known else ()), there),
+        )
+    return found
+
+
+def read_gpus(gres: str) -> dict[str, int]:
+    """Return the number of GPUs by type from a text such as "gpu:a100:4(S:0-1),shard:8"."""
+    gpus: dict[str, int] = {}
+    for kind, count in GPUS.findall(gres):
+        gpus[kind] = gpus.get(kind, 0) + int(count)
+    return gpus
+
+
+def read_minutes(limit: str) -> float:
+    """Return the minutes in a text such as "1-00:00:00" (one day), "30:00" or "infinite"."""
+    if not limit[:1].isdigit():
+        return math.inf
+    days, _, clock = limit.rpartition("-")
+    hours, minutes, seconds = (["0", "0", *clock.split(":")])[-3:]
+    return 1440 * int(days or 0) + 60 * int(hours) + int(minutes) + int(seconds) / 60
+
+
+def partition_named(partitions: dict[str, Partition], name: str) -> Partition:
+    """Return the partition called ``name``, or the default partition if ``name`` is empty.
+
+    Raises a UserError if the user has no such partition.
+    """
+    if name in partitions:
+        return partitions[name]
+    if not name:
+        for partition in partitions.values():
+            if partition.default:
+                return partition
+    there = ", ".join(partitions) or "none"
+    which = f"partition {name!r}" if name else "default partition"
+    raise UserError(f"SLURM offers you no {which}; it offers: {there}")
+
+
+def names(nodes: Sequence[Node], most: int = 4) -> str:
+    """Return the names and states of the first ``most`` nodes."""
+    listed = ", ".join(f"{node.name} {node.state}" for node in nodes[:most])
+    return f"{listed}, ..." if len(nodes) > most else listed
