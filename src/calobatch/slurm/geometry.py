@@ -3,6 +3,7 @@
 import shlex
 from typing import NamedTuple
 
+from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.slurm.site import Site
 
@@ -56,6 +57,14 @@ def geometry(ranks: int, device: str, site: Site, threads: int = 1) -> Geometry:
     nodes = next(n for n in range(fewest, ranks + 1) if ranks % n == 0)
     per_node = ranks // nodes
     return Geometry(nodes, per_node, per_node if on_gpus else 0, cpus)
+
+
+def shapes_of(scenario: Scenario, site: Site) -> dict[str, Geometry]:
+    """Return the geometry of every task. Raises UserError if a rank of a task fits no node."""
+    return {
+        name: geometry(task.ranks, task.device, site, task.threads)
+        for name, task in scenario.tasks.items()
+    }
 
 
 def resources(shape: Geometry, site: Site) -> dict[str, int | str]:

@@ -8,7 +8,7 @@ from calobatch.config.load import load_scenario
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.fetch.table import RemoteFile, read_table
-from calobatch.slurm.geometry import Geometry, geometry
+from calobatch.slurm.geometry import Geometry, shapes_of
 from calobatch.slurm.site import EXAMPLE, SITE_FILE, Site, read_site
 
 # The keys of `snakemake --config`.
@@ -68,11 +68,3 @@ def check_public_files(scenario: Scenario, public_files: tuple[RemoteFile, ...])
                 f"datasets.{name}: {TABLE} lists {', '.join(listed) or 'no file'} for {name}; "
                 f"correct the name of the dataset or its files, or add them to the table"
             )
-
-
-def shapes_of(scenario: Scenario, site: Site) -> dict[str, Geometry]:
-    """Return the layout of each task's ranks. Raises UserError if a rank does not fit a node."""
-    return {
-        task: geometry(settings.ranks, settings.device, site, settings.threads)
-        for task, settings in scenario.tasks.items()
-    }

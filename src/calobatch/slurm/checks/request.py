@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.config.models import Scenario
-from calobatch.slurm.geometry import TRAINING_MB, Geometry, geometry, memory
+from calobatch.slurm.geometry import TRAINING_MB, Geometry, memory, shapes_of
 from calobatch.slurm.profile import PROFILE, minutes_of
 from calobatch.slurm.site import Site
 
@@ -44,10 +44,7 @@ def largest_request(scenario: Scenario, site: Site, profile: Path = PROFILE) -> 
 
     Raises a UserError if a training does not fit ``site`` or ``profile`` cannot be used.
     """
-    shapes = {
-        name: geometry(task.ranks, task.device, site, task.threads)
-        for name, task in scenario.tasks.items()
-    }
+    shapes = shapes_of(scenario, site)
     name = max(shapes, key=lambda n: (shapes[n].nodes * shapes[n].gpus_per_node, shapes[n].ranks))
     task, shape = scenario.tasks[name], shapes[name]
     attempts = tuple(
