@@ -119,6 +119,8 @@ lint: setup
 	mypy
 	snakefmt --check --line-length 100 Snakefile workflow
 	snakemake --lint
+	@! git grep -nIE -f environment/struck_words.txt -- . ':!environment/struck_words.txt' ':!*.json' || \
+	    { echo "lint: say these in plain words (CONTRIBUTING.md, \"Words\")" >&2; exit 1; }
 
 format: setup
 	ruff check --fix
