@@ -119,7 +119,7 @@ lint: setup
 	mypy
 	snakefmt --check --line-length 100 Snakefile workflow
 	snakemake --lint
-	@! git grep -nIE -f environment/struck_words.txt -- . ':!environment/struck_words.txt' ':!*.json' || \
+	@! git grep -nIE -f tests/struck_words.txt -- . ':!tests/struck_words.txt' ':!*.json' || \
 	    { echo "lint: say these in plain words (CONTRIBUTING.md, \"Words\")" >&2; exit 1; }
 
 format: setup
