@@ -12,9 +12,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Row, Skipped, say
-from benchmarks.plan import SMALL, Plan
+from benchmarks.comparison import Row, Skipped, say
 from benchmarks.table import table
+from benchmarks.workload import SMALL, Workload
 
 SUBJECTS = (
     "start", "pack", "memory", "store_size", "batches", "epoch", "training", "options",
@@ -33,7 +33,7 @@ def main() -> int:
     options = _options()
     machine, begun = description(), time.monotonic()
     subjects = options.subjects or SUBJECTS
-    results = {name: _measured(name, SMALL if options.small else Plan()) for name in subjects}
+    results = {name: _measured(name, SMALL if options.small else Workload()) for name in subjects}
     machine["minutes"] = round((time.monotonic() - begun) / 60, 1)
     print(table(_lines(results)))
     # Only a full run of everything is what the README may show.
@@ -53,7 +53,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _measured(subject: str, plan: Plan) -> list[Row | Skipped]:
+def _measured(subject: str, workload: Workload) -> list[Row | Skipped]:
     """Return the lines of a subject; where it fails the others are measured all the same."""
     from benchmarks.inputs import Inputs
 
@@ -61,7 +61,7 @@ def _measured(subject: str, plan: Plan) -> list[Row | Skipped]:
     lines: list[Row | Skipped] = []
     try:
         rows = importlib.import_module(f"benchmarks.{subject}").rows
-        for line in rows(plan, Inputs(CACHE / "files")):
+        for line in rows(workload, Inputs(CACHE / "files")):
             lines.append(line)
             say(table([line]).splitlines()[-1])
     except Exception as error:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from benchmarks import peers
+from benchmarks.comparison import Goal, Row, Skipped, compare, rate, say, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, Skipped, compare, rate, say, take_turns
-from benchmarks.plan import Plan
+from benchmarks.workload import Workload
 from calobatch.layouts import QUARK_GLUON
 from calobatch.store import Store, open_store
 from calobatch.train.batches import BatchMaker
@@ -28,11 +28,11 @@ PEERS = {
 }
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
     """Yield the row of the bare fill, then one for each loader."""
     torch.set_num_threads(1)  # as a rank has
     warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-    store = open_store(inputs.store(QUARK_GLUON, plan.jets_x8))
+    store = open_store(inputs.store(QUARK_GLUON, workload.jets_x8))
     maker = BatchMaker(store, ("image",), torch.device("cpu"))
     shares = epoch_batches(np.arange(len(store)), BATCH, seed=1, epoch=1, rank=0, ranks=1)
     filled = fill(maker, shares)
@@ -45,10 +45,10 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
     shutil.rmtree(folder, ignore_errors=True)
     for name in PEERS:
         try:
-            best[name], works[name] = best_loader(name, folder, store, plan.dense_jets)
+            best[name], works[name] = best_loader(name, folder, store, workload.dense_jets)
         except ImportError as error:
             yield Skipped(f"batches from the store against {name}", f"{error}; see `make bench`")
-    took = take_turns("batches", works, plan.repeats)
+    took = take_turns("batches", works, workload.repeats)
     what = f"batches of {BATCH} jets from the store, one thread"
     fill_goal = Goal(0.8)
     yield compare(what, "write-only fill", took["calobatch"], took["write-only fill"], fill_goal)

@@ -6,19 +6,19 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.measure import Row
+from benchmarks.comparison import Row
 from benchmarks.table import number
 
 # Okabe and Ito's palette, which all kinds of colour vision tell apart.
 REACHED, MISSED, SPREAD = "#0072B2", "#D55E00", "#000000"
-INCHES_A_ROW = 0.36
+INCHES_PER_ROW = 0.36
 
 
 def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     """Draw each row that has a goal as a bar; to the right of 1 the goal is passed."""
     rows = [row for row in rows if row.goal][::-1]
     ends = [sorted(map(row.goal.share, (row.low, row.high))) for row in rows]
-    figure = Figure(figsize=(11, 1.6 + INCHES_A_ROW * len(rows)), layout="constrained", dpi=110)
+    figure = Figure(figsize=(11, 1.6 + INCHES_PER_ROW * len(rows)), layout="constrained", dpi=110)
     axes = figure.subplots()
     for place, (row, (low, high)) in enumerate(zip(rows, ends, strict=True)):
         # Bars begin at 1, so that the same factor is as long on either side of it.

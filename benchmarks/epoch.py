@@ -9,22 +9,22 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.comparison import Goal, Row, compare, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, compare, take_turns
-from benchmarks.plan import CORES, Plan
 from benchmarks.runs import joined, settings, store_of, train
+from benchmarks.workload import CORES, Workload
 from calobatch.store import Store, open_store
 
 TASK = "electron_photon_cnn"
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield one row."""
-    folder = store_of(TASK, plan, inputs)
+    folder = store_of(TASK, workload, inputs)
     store = open_store(folder)
     # The batch is the notebook's, 256 over all ranks, as the task has it.
-    training = settings(TASK, plan, CORES).model_copy(
-        update={"grow_batch_with_ranks": False, "epochs": 2 + plan.epochs}
+    training = settings(TASK, workload, CORES).model_copy(
+        update={"grow_batch_with_ranks": False, "epochs": 2 + workload.epochs}
     )
     events = len(store.events_of("train"))
 
@@ -33,8 +33,11 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
         ends = [epoch.time for epoch in train(TASK, training, folder, inputs)]
         return [events / (end - begun) for begun, end in pairwise(ends)]
 
-    works = {"calobatch": ours, "the notebook's loop": lambda: notebook_epochs(store, plan.epochs)}
-    took = joined(take_turns(f"epoch of {TASK}", works, plan.rounds, warm_up=0))
+    works = {
+        "calobatch": ours,
+        "the notebook's loop": lambda: notebook_epochs(store, workload.epochs),
+    }
+    took = joined(take_turns(f"epoch of {TASK}", works, workload.rounds, warm_up=0))
     what = f"whole epoch, {TASK}, {CORES} ranks of one thread"
     against = f"the notebook's loop, {CORES} threads"
     yield compare(what, against, *took.values(), Goal(2.0))
@@ -55,7 +58,7 @@ def notebook_epochs(store: Store, epochs: int) -> list[float]:
     labels. Its four workers are left out: here they would make it slower.
     """
     torch.set_num_threads(CORES)
-    training = settings(TASK, Plan())
+    training = settings(TASK, Workload())
     model = notebook_model()
     optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
     loaders = {

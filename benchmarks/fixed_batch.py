@@ -18,7 +18,7 @@ from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.batches import BatchMaker
 from calobatch.train.train import OPTIMIZERS
 
-SECONDS_A_WINDOW = 1.5
+SECONDS_PER_WINDOW = 1.5
 
 
 def main(store_folder: str, settings: str, how: str = "") -> None:
@@ -47,7 +47,7 @@ def main(store_folder: str, settings: str, how: str = "") -> None:
     rates = []
     for _ in range(training.epochs):
         begun, steps = time.perf_counter(), 0
-        while time.perf_counter() - begun < SECONDS_A_WINDOW:
+        while time.perf_counter() - begun < SECONDS_PER_WINDOW:
             step()
             steps += 1
         rates.append(steps * training.batch_size / (time.perf_counter() - begun))

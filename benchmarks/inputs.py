@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measure import say
+from benchmarks.comparison import say
 from benchmarks.packing import pack_store
 from calobatch.atomic import atomic_path
 from calobatch.layouts import ELECTRON_PHOTON, Layout
 from calobatch.store import FORMAT
 
 SIMULATED_JETS, SIMULATED_CROPS, PILE_UP = 300, 400, 20
-EVENTS_A_BLOCK = {"jets": 200, "crops": 3_000}
+EVENTS_PER_BLOCK = {"jets": 200, "crops": 3_000}
 SMALLEST_SCALE, LARGEST_SCALE = 0.8, 1.25
 
 Arrays = dict[str, NDArray[np.floating]]
@@ -71,7 +71,7 @@ class Inputs:
     def _jet_blocks(self, events: int) -> Iterator[Arrays]:
         jets = self._simulated("jets", _simulate_jets)
         rng = np.random.default_rng(1)
-        for count in block_sizes(events, EVENTS_A_BLOCK["jets"]):
+        for count in block_sizes(events, EVENTS_PER_BLOCK["jets"]):
             kinds = [np.flatnonzero(jets["label"] == label) for label in (0, 1)]
             chosen = rng.permutation(np.concatenate([rng.choice(k, count // 2) for k in kinds]))
             block = {name: values[chosen] for name, values in jets.items()}
@@ -81,7 +81,7 @@ class Inputs:
     def _crop_blocks(self, particle: str, events: int) -> Iterator[NDArray[np.floating]]:
         crops = self._simulated(f"{particle}s", lambda: _simulate_crops(particle))["image_BHWC"]
         rng = np.random.default_rng(2)
-        for count in block_sizes(events, EVENTS_A_BLOCK["crops"]):
+        for count in block_sizes(events, EVENTS_PER_BLOCK["crops"]):
             yield varied(rng.choice(crops, count), rng, rows_columns=(1, 2))
 
     def _simulated(self, name: str, simulate: Callable[[], Arrays]) -> Arrays:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.plan import CORES
+from benchmarks.workload import CORES
 from calobatch.provenance import provenance
 
 GIB = 2**30

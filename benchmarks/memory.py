@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.commands import CALOBATCH
+from benchmarks.comparison import Goal, Row, absolute, compare, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, absolute, compare, take_turns
-from benchmarks.plan import CORES, Plan
+from benchmarks.paths import CALOBATCH
+from benchmarks.workload import CORES, Workload
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON, Layout
 
 GIB = 2**30
@@ -20,18 +20,18 @@ SECONDS_BETWEEN_LOOKS = 0.02
 FLAT = 1.25
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield two rows for jets and two for crops."""
     for layout, small, large in (
-        (QUARK_GLUON, plan.jets, plan.jets_x8),
-        (ELECTRON_PHOTON, plan.crops, plan.crops_x8),
+        (QUARK_GLUON, workload.jets, workload.jets_x8),
+        (ELECTRON_PHOTON, workload.crops, workload.crops_x8),
     ):
         name = {QUARK_GLUON: "jets", ELECTRON_PHOTON: "crops"}[layout]
         works = {
             f"{events:,}": lambda layout=layout, events=events: peak(layout, events, inputs)
             for events in (small, large)
         }
-        took = take_turns(f"memory of pack, {name}", works, plan.repeats, warm_up=0)
+        took = take_turns(f"memory of pack, {name}", works, workload.repeats, warm_up=0)
         of_small, of_large = took.values()
         what = f"memory of pack, {large:,} {name}, {CORES} workers"
         yield absolute(what, "1 GiB", "GiB", of_large, Goal(1.0, at_most=True))

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from benchmarks.comparison import Row, compare, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Row, compare, take_turns
-from benchmarks.plan import CORES, Plan
 from benchmarks.runs import fixed_batch, joined, settings, speeds, store_of, train
+from benchmarks.workload import CORES, Workload
 from calobatch.config.models import Training
 
 DEFAULTS = f"the defaults, {CORES} ranks"
@@ -31,15 +31,15 @@ CHANGES = {
 CYCLES_MILLISECONDS = ("2", "5", "10")
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield a row for each option, of one start with several epochs; none has a goal."""
     for task in CHANGES:
-        yield from _of_task(task, plan, inputs)
-    yield from _compiled("electron_photon_cnn", plan, inputs)
+        yield from _of_task(task, workload, inputs)
+    yield from _compiled("electron_photon_cnn", workload, inputs)
 
 
-def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    store, plain = store_of(task, plan, inputs), settings(task, plan, ranks=CORES)
+def _of_task(task: str, workload: Workload, inputs: Inputs) -> Iterator[Row]:
+    store, plain = store_of(task, workload, inputs), settings(task, workload, ranks=CORES)
     works: dict[str, Callable[[], list[float]]] = {
         DEFAULTS: partial(_speeds, task, plain, store, inputs)
     }
@@ -75,9 +75,9 @@ def _speeds(
         del os.environ["HOROVOD_CYCLE_TIME"]
 
 
-def _compiled(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def _compiled(task: str, workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """No option of a training: a compiler would have to be in the image. A bare loop is timed."""
-    store, one = store_of(task, plan, inputs), settings(task, plan, ranks=1)
+    store, one = store_of(task, workload, inputs), settings(task, workload, ranks=1)
     works = {
         "as it is": partial(fixed_batch, one, store, processes=1),
         "compiled": partial(fixed_batch, one, store, processes=1, compiled=True),

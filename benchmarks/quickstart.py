@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.commands import CHECKOUT
+from benchmarks.comparison import Goal, Row, Skipped
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, Skipped
-from benchmarks.plan import CORES, Plan
+from benchmarks.paths import CHECKOUT
+from benchmarks.workload import CORES, Workload
 from calobatch.train.history import HISTORY_FILE, read_history
 from calobatch.train.record import RECORD_FILE, RunRecord
 
@@ -28,7 +28,7 @@ class Job(NamedTuple):
     ended: float
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
     """Yield one row, of one run: its spread is not known."""
     jobs = jobs_of("quickstart")
     if not (CHECKOUT / "results/quickstart/report.html").exists():

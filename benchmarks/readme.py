@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Goal
+from benchmarks.comparison import Goal
 from benchmarks.table import number
 
 BEGIN, END = "<!-- make bench writes from here -->\n", "<!-- to here -->"

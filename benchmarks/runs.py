@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from benchmarks.commands import CALOBATCH, CHECKOUT, PYTHON
 from benchmarks.inputs import Inputs
-from benchmarks.plan import Plan
+from benchmarks.paths import CALOBATCH, CHECKOUT, PYTHON
+from benchmarks.workload import Workload
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Training
 from calobatch.layouts import layout_named
@@ -19,16 +19,18 @@ from calobatch.train.history import HISTORY_FILE, Epoch, read_history
 TASKS = load_scenario("cms", folder=CHECKOUT / "config").tasks
 
 
-def settings(task: str, plan: Plan, ranks: int = 1, communicator: str = "horovod") -> Training:
+def settings(
+    task: str, workload: Workload, ranks: int = 1, communicator: str = "horovod"
+) -> Training:
     """Return a task's training on CPUs, with the same batch on each rank however many there are."""
     return (
         TASKS[task]
         .training()
         .model_copy(
             update={
-                "batch_size": plan.tasks[task].batch_a_rank,
+                "batch_size": workload.tasks[task].batch_per_rank,
                 "grow_batch_with_ranks": True,
-                "epochs": 1 + plan.epochs,
+                "epochs": 1 + workload.epochs,
                 "ranks": ranks,
                 "communicator": communicator,
                 "device": "cpu",
@@ -37,9 +39,9 @@ def settings(task: str, plan: Plan, ranks: int = 1, communicator: str = "horovod
     )
 
 
-def store_of(task: str, plan: Plan, inputs: Inputs) -> Path:
+def store_of(task: str, workload: Workload, inputs: Inputs) -> Path:
     """Return a store for a task."""
-    return inputs.store(layout_named(TASKS[task].dataset), plan.tasks[task].events)
+    return inputs.store(layout_named(TASKS[task].dataset), workload.tasks[task].events)
 
 
 def train(task: str, training: Training, store: Path, inputs: Inputs) -> list[Epoch]:

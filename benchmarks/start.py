@@ -5,13 +5,13 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from benchmarks.commands import CALOBATCH, CHECKOUT, PYTHON, SNAKEMAKE
+from benchmarks.comparison import Goal, Row, seconds, spread, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, seconds, spread, take_turns
-from benchmarks.plan import Plan
+from benchmarks.paths import CALOBATCH, CHECKOUT, PYTHON, SNAKEMAKE
+from benchmarks.workload import Workload
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield one row for Snakemake, one for a verb."""
     empty = inputs.folder / "empty"
     empty.mkdir(exist_ok=True)
@@ -27,7 +27,7 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
             "calobatch check": _started(CALOBATCH, "check"),
             "python": _started(PYTHON, "-c", "pass"),
         },
-        plan.repeats,
+        workload.repeats,
     )
     bare = [sum(both) for both in zip(took["an empty Snakefile"], took["python"], strict=True)]
     what, against = "snakemake -n, scenario cms", "python -c pass and an empty Snakefile"

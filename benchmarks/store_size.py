@@ -2,25 +2,25 @@
 
 from collections.abc import Iterator
 
+from benchmarks.comparison import Goal, Row
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row
-from benchmarks.plan import Plan
+from benchmarks.workload import Workload
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.store import Store, open_store
 
-BYTES_A_PIXEL = 4
+BYTES_PER_PIXEL = 4
 MIB = 2**20
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield a row for jets and one for crops."""
     for name, layout, events, bound in (
-        ("jets", QUARK_GLUON, plan.jets, 20.0),
-        ("crops", ELECTRON_PHOTON, plan.crops, 10.0),
+        ("jets", QUARK_GLUON, workload.jets, 20.0),
+        ("crops", ELECTRON_PHOTON, workload.crops, 10.0),
     ):
         folder = inputs.store(layout, events)
         stored = sum(file.stat().st_size for file in folder.iterdir())
-        dense = events * layout.pixels * BYTES_A_PIXEL
+        dense = events * layout.pixels * BYTES_PER_PIXEL
         smaller = dense / stored
         yield Row(
             what=f"size of the store, {name} ({codec(open_store(folder), stored)})",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.measure import Row, Skipped
+from benchmarks.comparison import Row, Skipped
 
 HEADER = ("what", "ours", "against", "theirs", "ratio", "spread", "goal", "")
 MARKS = {True: "reached", False: "MISSED", None: ""}

@@ -3,22 +3,22 @@
 from collections.abc import Iterator
 from functools import partial
 
+from benchmarks.comparison import Goal, Row, compare, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, compare, take_turns
-from benchmarks.plan import Plan
 from benchmarks.runs import fixed_batch, joined, settings, speeds, store_of, train
+from benchmarks.workload import Workload
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield four rows for each task."""
-    for task in plan.tasks:
-        yield from _of_task(task, plan, inputs)
+    for task in workload.tasks:
+        yield from _of_task(task, workload, inputs)
 
 
-def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    store = store_of(task, plan, inputs)
-    one, two = settings(task, plan, ranks=1), settings(task, plan, ranks=2)
-    gloo = settings(task, plan, ranks=2, communicator="torch")
+def _of_task(task: str, workload: Workload, inputs: Inputs) -> Iterator[Row]:
+    store = store_of(task, workload, inputs)
+    one, two = settings(task, workload, ranks=1), settings(task, workload, ranks=2)
+    gloo = settings(task, workload, ranks=2, communicator="torch")
     works = {
         "1 rank": lambda: speeds(train(task, one, store, inputs)),
         "a bare loop": partial(fixed_batch, one, store, processes=1),
@@ -26,7 +26,7 @@ def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
         "2 ranks, Gloo": lambda: speeds(train(task, gloo, store, inputs)),
         "2 bare loops at once": partial(fixed_batch, one, store, processes=2),
     }
-    took = joined(take_turns(task, works, plan.rounds, warm_up=0))
+    took = joined(take_turns(task, works, workload.rounds, warm_up=0))
     of = f"{task}, batch {one.batch_size} a rank"
     alone, bare, ranks = took["1 rank"], took["a bare loop"], took["2 ranks, Horovod"]
     yield compare(f"loop, {of}", "one fixed batch in memory", alone, bare, Goal(0.95))

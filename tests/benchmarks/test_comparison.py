@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from benchmarks.measure import Goal, compare, rate, take_turns
+from benchmarks.comparison import Goal, compare, rate, take_turns
 
 
 def counted(calls, name):

@@ -1,4 +1,4 @@
-"""Where a training step spends its time: `python docs/speed/profile_step.py STORE TASK`.
+"""Where a training step spends its time: `python -m benchmarks.speed.profile_step STORE TASK`.
 
 With a CHECKOUT of another commit as third argument, that one is profiled.
 """

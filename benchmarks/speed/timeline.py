@@ -1,4 +1,4 @@
-"""Where two ranks spend a step, from Horovod's own timeline: `python -m docs.speed.timeline`.
+"""Where two ranks spend a step, from Horovod's own timeline: `python -m benchmarks.speed.timeline`.
 
 Trains the two-branch CNN as `make bench` does, prints a table and draws timeline.png.
 """
@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.ticker import NullLocator
 
-from benchmarks.__main__ import CACHE
 from benchmarks.inputs import Inputs
-from benchmarks.plan import Plan
+from benchmarks.paths import CACHE, CHECKOUT
 from benchmarks.runs import settings, store_of, train
+from benchmarks.workload import Workload
 from calobatch.plotting import BLUE, GREY, ORANGE, new_figure, save
 from calobatch.train.history import Epoch
 
 TASK = "electron_photon_two_branch"
-PICTURE = Path(__file__).with_name("timeline.png")
+PICTURE = CHECKOUT / "docs/speed/timeline.png"
 AGREE, SUM, CYCLE = "NEGOTIATE_ALLREDUCE", "GLOO_ALLREDUCE", "CYCLE_START"
 SHOWN_STEPS, SKIPPED_SHARE = 4, 0.5
 
@@ -35,9 +35,9 @@ class Span(NamedTuple):
 
 def main() -> None:
     """Train once with Horovod's timeline, and once over torch.distributed to compare."""
-    plan, inputs = Plan(), Inputs(CACHE / "files")
-    store = store_of(TASK, plan, inputs)
-    ours = settings(TASK, plan, ranks=2)
+    workload, inputs = Workload(), Inputs(CACHE / "files")
+    store = store_of(TASK, workload, inputs)
+    ours = settings(TASK, workload, ranks=2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "timeline.json"
         os.environ |= {"HOROVOD_TIMELINE": str(path), "HOROVOD_TIMELINE_MARK_CYCLES": "1"}

@@ -3,21 +3,21 @@
 import os
 from dataclasses import dataclass, field
 
-from benchmarks.measure import REPEATS
+from benchmarks.comparison import REPEATS
 
 CORES = len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
-class TaskPlan:
+class TaskWorkload:
     """A training to be timed. ``events`` lie in its store, of which 72 % are trained on."""
 
     events: int
-    batch_a_rank: int
+    batch_per_rank: int
 
 
 @dataclass(frozen=True)
-class Plan:
+class Workload:
     """Numbers of events and of repeats; an ``x8`` input is eight times one of the others."""
 
     repeats: int = REPEATS
@@ -32,23 +32,23 @@ class Plan:
     epochs: int = 3
     # The batches are those of the references. A step of the ViT takes a second: half of its batch
     # (what each of the quickstart's two ranks has), and two steps an epoch.
-    tasks: dict[str, TaskPlan] = field(
+    tasks: dict[str, TaskWorkload] = field(
         default_factory=lambda: {
-            "electron_photon_two_branch": TaskPlan(15_000, 256),
-            "electron_photon_cnn": TaskPlan(10_000, 256),
-            "quark_gluon_cnn": TaskPlan(3_000, 32),
-            "electron_photon_vit": TaskPlan(356, 128),
+            "electron_photon_two_branch": TaskWorkload(15_000, 256),
+            "electron_photon_cnn": TaskWorkload(10_000, 256),
+            "quark_gluon_cnn": TaskWorkload(3_000, 32),
+            "electron_photon_vit": TaskWorkload(356, 128),
         }
     )
 
 
-SMALL = Plan(
+SMALL = Workload(
     repeats=2, jets=100, jets_x8=800, crops=3_000, crops_x8=24_000, slow_jets=4, dense_jets=300,
     rounds=1, epochs=2,
     tasks={
-        "electron_photon_two_branch": TaskPlan(3_000, 256),
-        "electron_photon_cnn": TaskPlan(3_000, 256),
-        "quark_gluon_cnn": TaskPlan(800, 32),
-        "electron_photon_vit": TaskPlan(90, 32),
+        "electron_photon_two_branch": TaskWorkload(3_000, 256),
+        "electron_photon_cnn": TaskWorkload(3_000, 256),
+        "quark_gluon_cnn": TaskWorkload(800, 32),
+        "electron_photon_vit": TaskWorkload(90, 32),
     },
 )  # fmt: skip
