@@ -1,4 +1,4 @@
-"""The speed that a finished training recorded itself."""
+"""Read the speed of a training from the records in the folder of its run."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from calobatch.train.record import RECORD_FILE, read_record
 
 
 def speed_of_run(folder: Path) -> TrainingSpeed:
-    """Return the speed of the run in ``folder``; a UserError if it is not whole."""
+    """Return the speed of the run in ``folder``; raises UserError if the run is incomplete."""
     record = read_record(folder)
+    # No file has the number of training events; all epochs have the same, so take the first.
     epoch = read_history(folder / HISTORY_FILE)[0]
     events = round(epoch.seconds * epoch.events_per_second)
     growth = record.ranks if record.training.grow_batch_with_ranks else 1
@@ -31,6 +32,6 @@ def speed_of_run(folder: Path) -> TrainingSpeed:
 
 
 def speeds_of_runs(results: Path, task: str) -> tuple[TrainingSpeed, ...]:
-    """Return the speeds of all finished runs of ``task`` in the results of a scenario."""
+    """Return the speeds of all finished runs of ``task``; ``results``: the folder of a scenario."""
     records = sorted((results / task).glob(f"seed*/{RECORD_FILE}"))
     return tuple(speed_of_run(record.parent) for record in records)
