@@ -1,6 +1,7 @@
-"""The last quickstart that ran here: its wall time beside the useful work in it.
+"""Compare the wall time of the last quickstart on this machine with the useful work in it.
 
-Nothing runs anew: Snakemake keeps when each job began and ended, its benchmark files the CPU time.
+This runs nothing. Snakemake recorded when each job began and ended, and its benchmark files have
+the CPU times.
 """
 
 import base64
@@ -29,14 +30,14 @@ class Job(NamedTuple):
 
 
 def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
-    """Yield one row, of one run: its spread is not known."""
+    """Yield one row; it is from a single run, so its spread is unknown."""
     jobs = jobs_of("quickstart")
     if not (CHECKOUT / "results/quickstart/report.html").exists():
-        yield Skipped(WHAT, "no quickstart has run here; `make run`, then `make bench`")
+        yield Skipped(WHAT, "the quickstart has not run here; `make run`, then `make bench`")
     elif longest_pause(jobs) > LONGEST_PAUSE_SECONDS:
         yield Skipped(
             WHAT,
-            "not made in one go; remove results/quickstart and data/quickstart, then `make run`",
+            "it was interrupted; remove results/quickstart and data/quickstart, then `make run`",
         )
     else:
         wall = max(job.ended for job in jobs) - min(job.begun for job in jobs)
@@ -57,19 +58,20 @@ def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
 
 
 def jobs_of(scenario: str) -> list[Job]:
-    """Return the jobs that made what there is of a scenario, in the order of their start."""
+    """Return the jobs that made the present results of a scenario, in the order of their start."""
     jobs = set()
     for record in (CHECKOUT / ".snakemake/metadata").glob("*"):
         output = base64.urlsafe_b64decode(record.name).decode()
         content = json.loads(record.read_text(encoding="utf-8"))
-        # The jobs of one rule are told apart to the millisecond, not so their several outputs.
+        # Snakemake has one record per output. The outputs of one job can differ by milliseconds, so
+        # rounding makes them one job in the set.
         if output.startswith((f"data/{scenario}/", f"results/{scenario}/")):
             jobs.add(Job(round(content["starttime"], 1), round(content["endtime"], 1)))
     return sorted(jobs)
 
 
 def longest_pause(jobs: list[Job]) -> float:
-    """Return the longest time in which no job ran, in seconds."""
+    """Return the longest time between jobs, in seconds."""
     pause, ended = 0.0, jobs[0].ended if jobs else 0.0
     for job in jobs:
         pause, ended = max(pause, job.begun - ended), max(ended, job.ended)
@@ -77,7 +79,7 @@ def longest_pause(jobs: list[Job]) -> float:
 
 
 def cpu_seconds(rule: str) -> float:
-    """Return the CPU time of all jobs of a rule, as Snakemake's benchmark files have it."""
+    """Return the CPU seconds of all jobs of a rule, from Snakemake's benchmark files."""
     total = 0.0
     for path in (CHECKOUT / "logs/quickstart" / rule).rglob("*.tsv"):
         with path.open(encoding="utf-8") as file:
@@ -86,7 +88,7 @@ def cpu_seconds(rule: str) -> float:
 
 
 def compute_seconds() -> float:
-    """Return the core-seconds in which all ranks computed: forward, backward, the optimizer."""
+    """Return the core-seconds of forward, backward and optimizer, summed over all ranks."""
     return sum(_compute_seconds(path.parent) for path in _records())
 
 

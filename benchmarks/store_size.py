@@ -1,4 +1,4 @@
-"""The size of a store beside that of the same images as dense float32."""
+"""Compare the size of a store with that of the same images as dense float32."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ MIB = 2**20
 
 
 def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
-    """Yield a row for jets and one for crops."""
+    """Yield one row for jets and one for crops."""
     for name, layout, events, bound in (
         ("jets", QUARK_GLUON, workload.jets, 20.0),
         ("crops", ELECTRON_PHOTON, workload.crops, 10.0),
@@ -38,6 +38,6 @@ def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
 
 
 def codec(store: Store, stored: int) -> str:
-    """Return whether the arrays lie in the file as they are used, or are compressed there."""
+    """Return "no codec" if the file has the arrays as they are used, "compressed" if not."""
     arrays = (store.start, store.pixel, store.value, store.label, store.split, store.scalars_BS)
     return "no codec" if stored >= sum(array.nbytes for array in arrays) else "compressed"

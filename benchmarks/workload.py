@@ -1,4 +1,4 @@
-"""How much is measured: in full, or just enough to try the suite itself."""
+"""How much the benchmarks measure: in full, or just enough to try the suite itself."""
 
 import os
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ CORES = len(os.sched_getaffinity(0))
 
 @dataclass(frozen=True)
 class TaskWorkload:
-    """A training to be timed. ``events`` lie in its store, of which 72 % are trained on."""
+    """A training to be timed. Its store has ``events`` events, 72 % of them for training."""
 
     events: int
     batch_per_rank: int
@@ -18,20 +18,21 @@ class TaskWorkload:
 
 @dataclass(frozen=True)
 class Workload:
-    """Numbers of events and of repeats; an ``x8`` input is eight times one of the others."""
+    """Numbers of events and of repeats. An input ``x8`` has eight times as many events."""
 
     repeats: int = REPEATS
     jets: int = 3_000
     jets_x8: int = 24_000
     crops: int = 30_000
     crops_x8: int = 240_000
-    slow_jets: int = 16  # for loops over pixels
-    dense_jets: int = 2_000  # what other loaders are given, 375 MB in each of their formats
-    # A training is started `rounds` times; its first epoch does not count.
+    slow_jets: int = 16  # for loops over pixels in Python
+    dense_jets: int = 2_000  # for the other loaders; 375 MB in each of their formats
+    # Each training is started `rounds` times, and runs 1 + `epochs` epochs, since the first one
+    # does not count.
     rounds: int = 2
     epochs: int = 3
-    # The batches are those of the references. A step of the ViT takes a second: half of its batch
-    # (what each of the quickstart's two ranks has), and two steps an epoch.
+    # The batches are those of the references, except for the ViT, whose step takes a second. It has
+    # half of its batch, as each of the two ranks of the quickstart has, and two steps per epoch.
     tasks: dict[str, TaskWorkload] = field(
         default_factory=lambda: {
             "electron_photon_two_branch": TaskWorkload(15_000, 256),

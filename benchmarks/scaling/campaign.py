@@ -250,7 +250,7 @@ def main() -> None:
         "--shared-cores", type=int, default=0, metavar="N",
         help="number of cores that all nodes share, if they are containers on one machine",
     )  # fmt: skip
-    parser.add_argument("--output", type=Path, default=MEASURED)
+    parser.add_argument("--output", type=Path, default=MEASURED, help="the file to write")
     try:
         measure(parser.parse_args())
     except (UserError, JobError) as error:
