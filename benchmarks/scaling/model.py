@@ -90,6 +90,7 @@ class TaskStudy:
     def modelled(self, network: Network, ranks: int, kind: str) -> float:
         """Return the predicted efficiency; ranks that share cores compute more slowly."""
         batch = self.base.batch_size * (ranks if kind == "weak" else 1)
+        # Efficiency is relative to a rank with its own core, so only the ranks together are slowed.
         together = self.step(network, self.measured.crowding(ranks))
         alone = self.step(network).events_per_second(self.base.batch_size, 1)
         return together.events_per_second(batch, ranks) / (ranks * alone)

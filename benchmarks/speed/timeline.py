@@ -92,6 +92,7 @@ def read_timeline(path: Path) -> tuple[list[Span], list[Span], list[float]]:
         if event.get("name") == "process_name" and "sum_tensor" in event["args"].get("name", "")
     }
     found: dict[str, list[Span]] = {AGREE: [], SUM: []}
+    # A timeline of Chrome's trace format: "B" begins an event and "E" ends the last one that began.
     stack = []
     for event in events:
         if event.get("pid") != gradients:

@@ -76,6 +76,8 @@ def fit_network(sweeps: Sequence[Sweep]) -> Network:
         for sweep in sweeps
         for message in sweep.messages
     ]
+    # One line per point. The columns count calls, messages in turn and bytes, so the fit returns
+    # seconds per call, per message and per byte.
     terms = np.array(
         [[1.0, messages_in_turn(p, "ring"), bytes_sent(size, p)] for p, size, _ in points]
     )

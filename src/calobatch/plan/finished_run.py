@@ -15,7 +15,7 @@ def speed_of_run(folder: Path) -> TrainingSpeed:
     epoch = read_history(folder / HISTORY_FILE)[0]
     events = round(epoch.seconds * epoch.events_per_second)
     growth = record.ranks if record.training.grow_batch_with_ranks else 1
-    batch_size = record.training.batch_size * growth
+    batch_size = record.training.batch_size * growth  # of all ranks together
     return TrainingSpeed(
         task=record.task,
         ranks=record.ranks,

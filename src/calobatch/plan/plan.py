@@ -96,6 +96,7 @@ def fastest(work: Work) -> Forecast:
 def most_efficient_up_to(work: Work, efficiency: float) -> Forecast:
     """Return the forecast of the most GPUs before ``efficiency`` is missed for the first time."""
     last = forecast(work, 1)
+    # The first miss ends the search: efficiency falls with the number of GPUs.
     for gpus in possible_gpus(work):
         this = forecast(work, gpus)
         if this.efficiency < efficiency:
@@ -114,6 +115,7 @@ def bound(work: Work, at: Forecast) -> str:
             else f"each GPU then has {at.local_batch:.3g} of the {work.batch(at.gpus)} events of a "
             "batch"
         )
+    # The parts of a step that do not shrink with more GPUs. Only the computing per event does.
     parts = {
         "the computing per step that does not depend on the batch size": compute.per_step,
         "the fixed cost of averaging gradients": network.call,

@@ -75,6 +75,7 @@ def fit_compute(speeds: Sequence[TrainingSpeed]) -> Compute:
     """
     chosen = fewest_ranks(speeds)
     batches = np.array([speed.local_batch for speed in chosen])
+    # The seconds of a step are per_step * 1 + per_event * batch.
     terms = np.stack([np.ones_like(batches), batches], axis=1)
     if not tells_steps_from_events(chosen):
         terms[:, 0] = 0.0

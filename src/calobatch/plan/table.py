@@ -26,7 +26,7 @@ def as_table(forecasts: Sequence[Forecast], measured: Sequence[TrainingSpeed]) -
 
 
 def _row(forecast: Forecast, measured: Sequence[TrainingSpeed]) -> tuple[str, ...]:
-    batch = round(forecast.local_batch * forecast.gpus)
+    batch = round(forecast.local_batch * forecast.gpus)  # of all GPUs, as in a measured training
     tried = [
         speed.events_per_second
         for speed in measured
