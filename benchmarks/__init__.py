@@ -1,1 +1,1 @@
-"""Side-by-side measurements of calobatch, each against a peer and a physical limit."""
+"""Benchmarks of calobatch, each side by side with a peer and a physical limit."""

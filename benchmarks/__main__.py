@@ -1,6 +1,7 @@
-"""Measure all subjects or those named: `make bench`, `make bench ONLY="pack batches"`.
+"""Measure all subjects, or those that are named: `make bench`, `make bench ONLY="pack batches"`.
 
-Worker processes import this file again, so the subjects are imported where they are measured.
+Worker processes import this file again. To keep that fast, each subject is imported only when it is
+measured.
 """
 
 import argparse
@@ -12,56 +13,63 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Row, Skipped, say
-from benchmarks.plan import SMALL, Plan
+from benchmarks.comparison import Row, Skipped, say
+from benchmarks.paths import CACHE, CHECKOUT
 from benchmarks.table import table
+from benchmarks.workload import SMALL, Workload
 
 SUBJECTS = (
     "start", "pack", "memory", "store_size", "batches", "epoch", "training", "options",
     "quickstart",
 )  # fmt: skip
 FOLDER = Path(__file__).resolve().parent
-CACHE = FOLDER.parent / ".cache/bench"
 
 Results = dict[str, list[Row | Skipped]]
 
 
 def main() -> int:
-    """Measure, print the table, write results.json and ratios.png; return the exit code."""
+    """Measure, print the table, and write results.json and ratios.png; return the exit code."""
     from benchmarks.machine import description
 
     options = _options()
     machine, begun = description(), time.monotonic()
     subjects = options.subjects or SUBJECTS
-    results = {name: _measured(name, SMALL if options.small else Plan()) for name in subjects}
+    results = {name: _measured(name, SMALL if options.small else Workload()) for name in subjects}
     machine["minutes"] = round((time.monotonic() - begun) / 60, 1)
     print(table(_lines(results)))
-    # Only a full run of everything is what the README may show.
+    # The pages may only show a full run of all subjects; other results go to the cache.
     folder = CACHE if options.small or options.subjects else FOLDER
-    print(f"\nwritten in {machine['minutes']} minutes: {_write(folder, machine, results)}")
+    print(f"\nmeasured in {machine['minutes']} minutes: {_write(folder, machine, results)}")
     return int(any(isinstance(line, Skipped) and line.failed for line in _lines(results)))
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    known = f"of {', '.join(SUBJECTS)}; by default all"
-    parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=known)
-    parser.add_argument("--small", action="store_true", help="try the suite itself; no measurement")
+    description = "Measure calobatch side by side with peers and physical limits."
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=description)
+    known = ", ".join(SUBJECTS)
+    parser.add_argument(
+        "subjects", nargs="*", metavar="SUBJECT", help=f"one or more of {known}; by default all"
+    )
+    parser.add_argument(
+        "--small",
+        action="store_true",
+        help="try the suite on little data; the numbers mean nothing",
+    )
     options = parser.parse_args()
     if unknown := set(options.subjects) - set(SUBJECTS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; choose {known}")
+        parser.error(f"unknown subject {', '.join(sorted(unknown))}; choose from {known}")
     return options
 
 
-def _measured(subject: str, plan: Plan) -> list[Row | Skipped]:
-    """Return the lines of a subject; where it fails the others are measured all the same."""
+def _measured(subject: str, workload: Workload) -> list[Row | Skipped]:
+    """Return the lines of a subject; a failure becomes a line, so that other subjects still run."""
     from benchmarks.inputs import Inputs
 
     print(f"{subject}, at {time.strftime('%H:%M:%S')}", file=sys.stderr, flush=True)
     lines: list[Row | Skipped] = []
     try:
         rows = importlib.import_module(f"benchmarks.{subject}").rows
-        for line in rows(plan, Inputs(CACHE / "files")):
+        for line in rows(workload, Inputs(CACHE / "files")):
             lines.append(line)
             say(table([line]).splitlines()[-1])
     except Exception as error:
@@ -85,7 +93,7 @@ def _write(folder: Path, machine: dict[str, Any], results: Results) -> str:
     text, picture = folder / "results.json", folder / "ratios.png"
     text.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if folder == FOLDER:
-        update(FOLDER.parent, json.loads(text.read_text(encoding="utf-8")))
+        update(CHECKOUT, json.loads(text.read_text(encoding="utf-8")))
     rows = [line for line in _lines(results) if isinstance(line, Row)]
     draw(rows, picture, f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}")
     return f"{text}, {picture}"

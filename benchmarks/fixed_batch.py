@@ -1,6 +1,7 @@
-"""A bare training loop on one batch in memory: no loader, no ranks that talk, no log.
+"""A bare training loop on one batch in memory: no loader, no communication, no log.
 
-`python -m benchmarks.fixed_batch STORE SETTINGS [compiled]` prints the events/s of each window.
+`python -m benchmarks.fixed_batch STORE SETTINGS [compiled]` prints the events/s of each window of
+time. SETTINGS are those of a training, as JSON.
 """
 
 import json
@@ -18,36 +19,35 @@ from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.batches import BatchMaker
 from calobatch.train.train import OPTIMIZERS
 
-SECONDS_A_WINDOW = 1.5
+SECONDS_PER_WINDOW = 1.5
 
 
 def main(store_folder: str, settings: str, how: str = "") -> None:
-    """Run the loop for as many windows as there are epochs, and print their events/s."""
+    """Run the loop for one window per epoch of the settings, and print their events/s."""
     training = Training.model_validate_json(settings)
     keep_freed_memory()
     store = open_store(Path(store_folder))
     torch.manual_seed(1)
     model = build_model(training.model, store.layout, training.model_options)
     names = input_names(model)
-    # The same work at any rate; but a batch that is learnt by heart leaves denormal gradients, and
-    # a processor is slow on those.
+    # A learning rate of 0 is the same amount of work. With any other rate the model would learn
+    # this one batch by heart, which leaves denormal gradients, and processors are slow on those.
     optimizer = OPTIMIZERS[training.optimizer](
         model.parameters(), lr=0.0, weight_decay=training.weight_decay, fused=True
     )
-    if how == "compiled":
-        model = torch.compile(model)
+    forward = torch.compile(model) if how == "compiled" else model
     maker = BatchMaker(store, names, torch.device("cpu"))
     inputs, label_B = maker.batch(store.events_of("train")[: training.batch_size])
 
     def step() -> None:
         optimizer.zero_grad()
-        functional.cross_entropy(model(*inputs), label_B).backward()
+        functional.cross_entropy(forward(*inputs), label_B).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     rates = []
     for _ in range(training.epochs):
         begun, steps = time.perf_counter(), 0
-        while time.perf_counter() - begun < SECONDS_A_WINDOW:
+        while time.perf_counter() - begun < SECONDS_PER_WINDOW:
             step()
             steps += 1
         rates.append(steps * training.batch_size / (time.perf_counter() - begun))

@@ -1,43 +1,46 @@
-"""Raw files in the public layout and stores packed from them, kept in a folder from run to run.
+"""Make raw files in the public layout, and stores packed from them, and keep them for later runs.
 
-Simulation takes some 40 ms a jet, so a few hundred events are simulated. Larger files have them
-mirrored, turned and scaled: as sparse, and as hard to compress, as the simulated ones.
+To simulate a jet takes about 40 ms, so only a few hundred events are simulated. Larger files repeat
+them mirrored, rotated and scaled. These images are as sparse as the simulated ones, and as hard to
+compress.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measure import say
+from benchmarks.comparison import say
 from benchmarks.packing import pack_store
 from calobatch.atomic import atomic_path
 from calobatch.layouts import ELECTRON_PHOTON, Layout
 from calobatch.store import FORMAT
 
 SIMULATED_JETS, SIMULATED_CROPS, PILE_UP = 300, 400, 20
-EVENTS_A_BLOCK = {"jets": 200, "crops": 3_000}
+EVENTS_PER_BLOCK = {"jets": 200, "crops": 3_000}
 SMALLEST_SCALE, LARGEST_SCALE = 0.8, 1.25
 
-Arrays = dict[str, NDArray[np.floating]]
+Arrays = dict[str, NDArray[Any]]
+Particle = Literal["electron", "photon"]
 
 
 class Inputs:
-    """Files of any size, made when they are first asked for."""
+    """Files of any size in ``folder``; each is made when it is first requested."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def raw(self, layout: Layout, events: int) -> list[Path]:
-        """Return the raw files of a dataset of ``events``, half of them of each class."""
+        """Return the raw files of a dataset with ``events`` events, half of them in each class."""
         if layout is not ELECTRON_PHOTON:
             return [self._jets(events)]
-        return [self._crops("Electron", events // 2, 1), self._crops("Photon", events // 2, 0)]
+        return [self._crops("electron", events // 2, 1), self._crops("photon", events // 2, 0)]
 
     def store(self, layout: Layout, events: int) -> Path:
-        """Return a store of ``events``, split 72, 8 and 20 % as a simulated dataset is."""
+        """Return the folder of a store with ``events`` events, in the default split."""
         folder = self.folder / f"store-{layout.name}-{events}-format{FORMAT}"
         if not (folder / "manifest.json").exists():
             files = self.raw(layout, events)
@@ -53,11 +56,11 @@ class Inputs:
         blocks = (Jets(**block) for block in self._jet_blocks(events))
         return self._made(name, lambda path: write_jets(path, blocks))
 
-    def _crops(self, particle: str, events: int, label: int) -> Path:
+    def _crops(self, particle: Particle, events: int, label: int) -> Path:
         from calobatch.simulate.crop_file import write_crops
 
-        name = f"Single{particle}Pt50_IMGCROPS_n{events}_RHv1.hdf5"
-        blocks = self._crop_blocks(particle.lower(), events)
+        name = f"Single{particle.capitalize()}Pt50_IMGCROPS_n{events}_RHv1.hdf5"
+        blocks = self._crop_blocks(particle, events)
         return self._made(name, lambda path: write_crops(path, events, label, blocks))
 
     def _made(self, name: str, write: Callable[[Path], None]) -> Path:
@@ -71,17 +74,17 @@ class Inputs:
     def _jet_blocks(self, events: int) -> Iterator[Arrays]:
         jets = self._simulated("jets", _simulate_jets)
         rng = np.random.default_rng(1)
-        for count in block_sizes(events, EVENTS_A_BLOCK["jets"]):
+        for count in block_sizes(events, EVENTS_PER_BLOCK["jets"]):
             kinds = [np.flatnonzero(jets["label"] == label) for label in (0, 1)]
             chosen = rng.permutation(np.concatenate([rng.choice(k, count // 2) for k in kinds]))
             block = {name: values[chosen] for name, values in jets.items()}
             image = varied(block.pop("image_BCHW"), rng, rows_columns=(2, 3))
             yield {"image_BCHW": image, **block}
 
-    def _crop_blocks(self, particle: str, events: int) -> Iterator[NDArray[np.floating]]:
+    def _crop_blocks(self, particle: Particle, events: int) -> Iterator[NDArray[np.floating]]:
         crops = self._simulated(f"{particle}s", lambda: _simulate_crops(particle))["image_BHWC"]
         rng = np.random.default_rng(2)
-        for count in block_sizes(events, EVENTS_A_BLOCK["crops"]):
+        for count in block_sizes(events, EVENTS_PER_BLOCK["crops"]):
             yield varied(rng.choice(crops, count), rng, rows_columns=(1, 2))
 
     def _simulated(self, name: str, simulate: Callable[[], Arrays]) -> Arrays:
@@ -89,21 +92,25 @@ class Inputs:
         if not path.exists():
             say(f"simulating {name}")
             with atomic_path(path) as partial, partial.open("wb") as file:
-                np.savez(file, **simulate())
+                np.savez(file, allow_pickle=False, **simulate())
         return dict(np.load(path))
 
 
 def block_sizes(events: int, largest: int) -> list[int]:
-    """Return how many events each block has."""
+    """Return the number of events in each block."""
     return [min(largest, events - start) for start in range(0, events, largest)]
 
 
 def varied(
     image_B: NDArray[np.floating], rng: np.random.Generator, rows_columns: tuple[int, int]
 ) -> NDArray[np.floating]:
-    """Return images in one of the eight positions of a square, each with its own energy scale."""
-    turned = np.rot90(image_B, rng.integers(4), axes=rows_columns)
-    mirrored = np.flip(turned, rows_columns[0]) if rng.integers(2) else turned
+    """Return the images rotated and mirrored at random, each with its own energy scale.
+
+    All images of a call are rotated and mirrored in the same way. ``rows_columns``: the axes of the
+    rows and columns.
+    """
+    rotated = np.rot90(image_B, int(rng.integers(4)), axes=rows_columns)
+    mirrored = np.flip(rotated, rows_columns[0]) if rng.integers(2) else rotated
     scale = rng.uniform(SMALLEST_SCALE, LARGEST_SCALE, (len(image_B), 1, 1, 1))
     return np.ascontiguousarray(mirrored) * scale.astype(np.float32)
 
@@ -114,7 +121,7 @@ def _simulate_jets() -> Arrays:
     return simulate_jets(SIMULATED_JETS // 2, SIMULATED_JETS // 2, 4, PILE_UP)._asdict()
 
 
-def _simulate_crops(particle: str) -> Arrays:
+def _simulate_crops(particle: Particle) -> Arrays:
     from calobatch.simulate.electron_photon import simulate_crops
 
     return {"image_BHWC": simulate_crops(particle, SIMULATED_CROPS, np.random.default_rng(3))}

@@ -1,18 +1,18 @@
-"""The machine and the code that were measured."""
+"""Describe the machine and the code that are measured."""
 
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.plan import CORES
+from benchmarks.workload import CORES
 from calobatch.provenance import provenance
 
 GIB = 2**30
 
 
 def description() -> dict[str, Any]:
-    """Return date, processor, memory, versions and commit."""
+    """Return the date, the processor, the memory, the versions of packages and the commit."""
     code = provenance()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -28,7 +28,7 @@ def description() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Return the name of the processor as Linux has it."""
+    """Return the name of the processor that Linux reports."""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""The memory of pack: all its processes together, on an input and on one eight times as large."""
+"""Measure the memory of all processes of pack, on an input and on one eight times as large."""
 
 import json
 import subprocess
@@ -8,30 +8,31 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.commands import CALOBATCH
+from benchmarks.comparison import Goal, Row, absolute, compare, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, absolute, compare, take_turns
-from benchmarks.plan import CORES, Plan
+from benchmarks.paths import CALOBATCH
+from benchmarks.workload import CORES, Workload
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON, Layout
 
 GIB = 2**30
 SECONDS_BETWEEN_LOOKS = 0.02
-# Flat, but for what the number of events itself takes: labels, scalars, the store's mapped pages.
+# The memory must not grow with the number of events, except for the labels, the scalars and the
+# mapped pages of the store.
 FLAT = 1.25
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield two rows for jets and two for crops."""
     for layout, small, large in (
-        (QUARK_GLUON, plan.jets, plan.jets_x8),
-        (ELECTRON_PHOTON, plan.crops, plan.crops_x8),
+        (QUARK_GLUON, workload.jets, workload.jets_x8),
+        (ELECTRON_PHOTON, workload.crops, workload.crops_x8),
     ):
         name = {QUARK_GLUON: "jets", ELECTRON_PHOTON: "crops"}[layout]
         works = {
             f"{events:,}": lambda layout=layout, events=events: peak(layout, events, inputs)
             for events in (small, large)
         }
-        took = take_turns(f"memory of pack, {name}", works, plan.repeats, warm_up=0)
+        took = take_turns(f"memory of pack, {name}", works, workload.repeats, warm_up=0)
         of_small, of_large = took.values()
         what = f"memory of pack, {large:,} {name}, {CORES} workers"
         yield absolute(what, "1 GiB", "GiB", of_large, Goal(1.0, at_most=True))
@@ -40,13 +41,14 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
 
 
 def peak(layout: Layout, events: int, inputs: Inputs) -> float:
-    """Return the greatest sum over the processes of a pack of their Pss, GiB.
+    """Pack once; return the greatest sum of the Pss of all its processes, in GiB.
 
-    Pss shares out what several processes have mapped, so that it is counted once.
+    Pss (proportional set size) divides memory that several processes have mapped between them, so
+    that the sum counts it once.
     """
     settings = {"layout": layout.name, "split": {}, "zero_below": layout.zero_below}
-    command = [CALOBATCH, "pack", layout.name, *inputs.raw(layout, events)]
-    command += ["--output", inputs.folder / "packed", "--settings", json.dumps(settings)]
+    command = [str(CALOBATCH), "pack", layout.name, *map(str, inputs.raw(layout, events))]
+    command += ["--output", str(inputs.folder / "packed"), "--settings", json.dumps(settings)]
     command += ["--workers", str(CORES)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     greatest = 0
@@ -59,7 +61,7 @@ def peak(layout: Layout, events: int, inputs: Inputs) -> float:
 
 
 def proportional_set_size(pid: int) -> int:
-    """Return the Pss of a process and of all that it started, bytes."""
+    """Return the Pss of a process and of all its descendants, in bytes."""
     try:
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -72,6 +74,6 @@ def _pss(process: psutil.Process) -> int:
         for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         pass
     return 0

@@ -1,19 +1,20 @@
-"""What each option of a training gives on this machine, beside the defaults."""
+"""Compare the speed of trainings with each option to that with the defaults."""
 
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from benchmarks.comparison import Row, compare, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Row, compare, take_turns
-from benchmarks.plan import CORES, Plan
 from benchmarks.runs import fixed_batch, joined, settings, speeds, store_of, train
+from benchmarks.workload import CORES, Workload
 from calobatch.config.models import Training
 
 DEFAULTS = f"the defaults, {CORES} ranks"
-# Settings by the name of the row. The ViT has the largest gradients and the largest products.
-CHANGES = {
+# The changed settings of each row, by task. The ViT has the largest gradients and the largest
+# matrix products.
+CHANGES: dict[str, dict[str, dict[str, object]]] = {
     "electron_photon_cnn": {
         "channels_last": {"channels_last": True},
         "precision: bfloat16": {"precision": "bfloat16"},
@@ -26,20 +27,20 @@ CHANGES = {
         "compress_gradients": {"compress_gradients": True},
     },
 }
-# Horovod joins what is ready within a cycle. There is nothing to join, and no threshold to choose:
-# gradients are one tensor.
+# Horovod looks for tensors to sum once per cycle, and joins those that are ready. Its threshold for
+# joining is not tried: here the gradients are one tensor, so there is nothing to join.
 CYCLES_MILLISECONDS = ("2", "5", "10")
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    """Yield a row for each option, of one start with several epochs; none has a goal."""
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
+    """Yield a row per option, each from one training of several epochs; none has a goal."""
     for task in CHANGES:
-        yield from _of_task(task, plan, inputs)
-    yield from _compiled("electron_photon_cnn", plan, inputs)
+        yield from _of_task(task, workload, inputs)
+    yield from _compiled("electron_photon_cnn", workload, inputs)
 
 
-def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    store, plain = store_of(task, plan, inputs), settings(task, plan, ranks=CORES)
+def _of_task(task: str, workload: Workload, inputs: Inputs) -> Iterator[Row]:
+    store, plain = store_of(task, workload, inputs), settings(task, workload, ranks=CORES)
     works: dict[str, Callable[[], list[float]]] = {
         DEFAULTS: partial(_speeds, task, plain, store, inputs)
     }
@@ -57,7 +58,7 @@ def _of_task(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
 
 
 def _with_whole_batch(plain: Training, changes: dict[str, object]) -> dict[str, object]:
-    """Return the changes, and with fewer ranks the batch of all of them."""
+    """Return the changes; if the batch does not grow, add the batch that all ranks had together."""
     if changes.get("grow_batch_with_ranks", True):
         return changes
     return changes | {"batch_size": plain.batch_size * plain.ranks}
@@ -75,9 +76,12 @@ def _speeds(
         del os.environ["HOROVOD_CYCLE_TIME"]
 
 
-def _compiled(task: str, plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    """No option of a training: a compiler would have to be in the image. A bare loop is timed."""
-    store, one = store_of(task, plan, inputs), settings(task, plan, ranks=1)
+def _compiled(task: str, workload: Workload, inputs: Inputs) -> Iterator[Row]:
+    """Yield the row of torch.compile, measured on a bare loop.
+
+    It is not an option of trainings, since the images would need a compiler.
+    """
+    store, one = store_of(task, workload, inputs), settings(task, workload, ranks=1)
     works = {
         "as it is": partial(fixed_batch, one, store, processes=1),
         "compiled": partial(fixed_batch, one, store, processes=1, compiled=True),

@@ -1,4 +1,4 @@
-"""pack: its rate beside bare readers of the same files, and beside what is usually done."""
+"""Compare the rate of pack with bare readers of the same files and with the usual methods."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,36 +11,38 @@ import h5py
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.comparison import Goal, Row, Skipped, compare, rate, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, Skipped, compare, rate, take_turns
 from benchmarks.packing import pack_store
-from benchmarks.plan import CORES, Plan
+from benchmarks.workload import CORES, Workload
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON, Layout
 
-JETS_A_READ = 16  # what fits in the cache of a core: three times the rate of 64
+# As many as fit into the cache of a core: with 64, pyarrow reads at a third of the rate.
+JETS_PER_READ = 16
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
     """Yield the rows of jets in parquet, then those of crops in HDF5."""
-    # Spawned, as the workers of pack are; they stay, so that their start is not in the limit.
+    # Spawned like the workers of pack. They live for all rounds, so that their start does not
+    # count: what they do is the limit that pack is compared with.
     with ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
-        yield from _jets(plan, inputs, pool)
-        yield from _crops(plan, inputs, pool)
+        yield from _jets(workload, inputs, pool)
+        yield from _crops(workload, inputs, pool)
 
 
-def _jets(plan: Plan, inputs: Inputs, pool: ProcessPoolExecutor) -> Iterator[Row]:
-    [file] = inputs.raw(QUARK_GLUON, plan.jets_x8)
-    notebook = slice(0, plan.slow_jets)
-    usual = slice(0, plan.slow_jets * 16)
+def _jets(workload: Workload, inputs: Inputs, pool: ProcessPoolExecutor) -> Iterator[Row]:
+    [file] = inputs.raw(QUARK_GLUON, workload.jets_x8)
+    notebook = slice(0, workload.slow_jets)
+    usual = slice(0, workload.slow_jets * 16)
     took = take_turns(
         "pack jets",
         {
-            "calobatch": rate(_packing(QUARK_GLUON, [file], inputs), plan.jets_x8),
-            "pyarrow": rate(partial(_decode_parquet, pool, file), plan.jets_x8),
-            "four loops": rate(partial(_four_loops, file, notebook), plan.slow_jets),
-            "to_pandas": rate(partial(_to_pandas_and_stack, file, usual), plan.slow_jets * 16),
+            "calobatch": rate(_packing(QUARK_GLUON, [file], inputs), workload.jets_x8),
+            "pyarrow": rate(partial(_decode_parquet, pool, file), workload.jets_x8),
+            "four loops": rate(partial(_four_loops, file, notebook), workload.slow_jets),
+            "to_pandas": rate(partial(_to_pandas_and_stack, file, usual), workload.slow_jets * 16),
         },
-        plan.repeats,
+        workload.repeats,
     )
     what = f"pack jets, parquet, {CORES} cores"
     for against, peer, bound in (
@@ -51,19 +53,21 @@ def _jets(plan: Plan, inputs: Inputs, pool: ProcessPoolExecutor) -> Iterator[Row
         yield compare(what, against, took["calobatch"], took[peer], Goal(bound))
 
 
-def _crops(plan: Plan, inputs: Inputs, pool: ProcessPoolExecutor) -> Iterator[Row]:
-    files = inputs.raw(ELECTRON_PHOTON, plan.crops_x8)
+def _crops(workload: Workload, inputs: Inputs, pool: ProcessPoolExecutor) -> Iterator[Row]:
+    files = inputs.raw(ELECTRON_PHOTON, workload.crops_x8)
     took = take_turns(
         "pack crops",
         {
-            "calobatch": rate(_packing(ELECTRON_PHOTON, files, inputs), plan.crops_x8),
-            "h5py, one process": rate(lambda: [*map(read_hdf5, files)], plan.crops_x8),
-            "h5py, a process a core": rate(lambda: [*pool.map(read_hdf5, files)], plan.crops_x8),
+            "calobatch": rate(_packing(ELECTRON_PHOTON, files, inputs), workload.crops_x8),
+            "h5py, one process": rate(lambda: [*map(read_hdf5, files)], workload.crops_x8),
+            "h5py, one process per core": rate(
+                lambda: [*pool.map(read_hdf5, files)], workload.crops_x8
+            ),
         },
-        plan.repeats,
+        workload.repeats,
     )
     what = f"pack crops, HDF5, {CORES} cores"
-    for peer, goal in (("one process", Goal(0.8)), ("a process a core", None)):
+    for peer, goal in (("one process", Goal(0.8)), ("one process per core", None)):
         against = f"bare h5py read of all chunks, {peer}"
         yield compare(what, against, took["calobatch"], took[f"h5py, {peer}"], goal)
 
@@ -79,16 +83,16 @@ def _decode_parquet(pool: ProcessPoolExecutor, file: Path) -> None:
 
 
 def decode_row_groups(file: Path, span: tuple[int, int]) -> None:
-    """Decode every column of the row groups of ``span``, a block at a time, and drop it."""
+    """Decode all columns of the row groups in ``span``, block by block, and drop the results."""
     batches = pq.ParquetFile(file).iter_batches(
-        JETS_A_READ, row_groups=range(*span), use_threads=False
+        JETS_PER_READ, row_groups=range(*span), use_threads=False
     )
     for _ in batches:
         pass
 
 
 def read_hdf5(file: Path) -> None:
-    """Read every chunk of the images into one array, which is used again for each."""
+    """Read each chunk of the images into the same array."""
     with h5py.File(file) as opened:
         images = opened["X"]
         buffer = np.empty((images.chunks[0], *images.shape[1:]), images.dtype)
@@ -98,7 +102,7 @@ def read_hdf5(file: Path) -> None:
 
 
 def _four_loops(file: Path, jets: slice) -> None:
-    """Copy pixel by pixel out of the nested arrays that pandas makes, as the notebook does."""
+    """Copy the images pixel by pixel from the nested arrays of pandas, as the notebook does."""
     table = pq.ParquetFile(file).read_row_groups(range(jets.stop), columns=["X_jets"])
     nested = table.column("X_jets").to_pandas().to_numpy()
     image_BCHW = np.zeros((len(nested), *QUARK_GLUON.shape), np.float32)

@@ -1,4 +1,4 @@
-"""The pack of this project, as the benchmarks call it: the default split, and no progress shown."""
+"""Call pack for the benchmarks: with the default split, and without its progress bar."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ from calobatch.pack.pack import pack
 
 
 def pack_store(layout: Layout, files: Sequence[Path], folder: Path, workers: int) -> None:
-    """Pack ``files`` into the store ``folder``, anew if it is there."""
+    """Pack ``files`` into the store ``folder``; an existing store is replaced."""
     with contextlib.redirect_stderr(io.StringIO()):
         pack(
             layout.name,

@@ -1,6 +1,6 @@
-"""Other ways to feed jets to a training, each as its documentation has it.
+"""Other ways to feed jets to a training, each set up as its documentation recommends.
 
-All deliver shuffled batches of float32 images (B, 3, 125, 125) and labels out of the page cache.
+All yield shuffled batches of float32 images (B, 3, 125, 125) and labels, read from the page cache.
 """
 
 import sys
@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,11 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+Event = tuple[NDArray[np.float32], int]
 Loader = Iterable[tuple[torch.Tensor, torch.Tensor]]
 WORKERS = (0, 1, 2)
 SHARDS = 8
 SHUFFLE_BUFFER = 1000
-# streaming imports these for data of other kinds; torchvision is not to be had for every torch.
+# streaming imports these for other kinds of data. They are not installed, because there is not a
+# torchvision for every version of torch.
 NOT_USED_BY_STREAMING = {
     "transformers.feature_extraction_utils": "BatchFeature",
     "transformers.tokenization_utils_base": "BatchEncoding",
@@ -28,7 +31,8 @@ NOT_USED_BY_STREAMING = {
     "torchvision.transforms.functional": "to_tensor",
 }
 Hdf5Options = dict[str, object]
-# Codecs slower than LZF, and chunks of many images, of which one is wanted, cannot be faster.
+# Other choices cannot be faster: a codec slower than LZF, or chunks of many images when only one
+# image of a chunk is needed.
 HDF5_CHUNKINGS: dict[str, Hdf5Options] = {
     "one-image chunks": {"chunks": (1, 3, 125, 125)},
     "one-image chunks, LZF": {"chunks": (1, 3, 125, 125), "compression": "lzf"},
@@ -36,8 +40,8 @@ HDF5_CHUNKINGS: dict[str, Hdf5Options] = {
 }
 
 
-class Hdf5Images(Dataset):
-    """Images of an HDF5 file, which every worker opens for itself."""
+class Hdf5Images(Dataset[Event]):
+    """The images of an HDF5 file, which each worker process opens itself."""
 
     def __init__(self, path: Path, label: NDArray[np.uint8]) -> None:
         self.path, self.label = path, label
@@ -53,8 +57,8 @@ class Hdf5Images(Dataset):
         return self.images[event], int(self.label[event])
 
 
-class MappedImages(Dataset):
-    """Images of a memory-mapped .npy file."""
+class MappedImages(Dataset[Event]):
+    """The images of a memory-mapped .npy file."""
 
     def __init__(self, path: Path, label: NDArray[np.uint8]) -> None:
         self.images, self.label = np.load(path, mmap_mode="c"), label
@@ -69,7 +73,7 @@ class MappedImages(Dataset):
 def hdf5_loaders(
     folder: Path, image_BCHW: NDArray[np.float32], label: NDArray[np.uint8], batch: int
 ) -> dict[str, Loader]:
-    """Return a DataLoader over h5py for every chunking and number of workers."""
+    """Return a DataLoader over h5py for each chunking and number of workers."""
     loaders: dict[str, Loader] = {}
     for name, options in HDF5_CHUNKINGS.items():
         path = folder / f"{name.replace(' ', '-').replace(',', '')}.hdf5"
@@ -82,16 +86,16 @@ def hdf5_loaders(
 def npy_loaders(
     folder: Path, image_BCHW: NDArray[np.float32], label: NDArray[np.uint8], batch: int
 ) -> dict[str, Loader]:
-    """Return a DataLoader over a memory-mapped array for every number of workers."""
+    """Return a DataLoader over a memory-mapped array for each number of workers."""
     path = folder / "images.npy"
     np.save(path, image_BCHW)
-    return _data_loaders("mapped", partial(MappedImages, path, label), batch)
+    return {**_data_loaders("mapped", partial(MappedImages, path, label), batch)}
 
 
 def webdataset_loaders(
     folder: Path, image_BCHW: NDArray[np.float32], label: NDArray[np.uint8], batch: int
 ) -> dict[str, Loader]:
-    """Return a WebLoader over tar shards for every number of workers; batches are made by them."""
+    """Return a WebLoader over tar shards for each number of workers; the workers make batches."""
     import webdataset
 
     events = -(-len(label) // SHARDS)
@@ -104,9 +108,10 @@ def webdataset_loaders(
         shards = sorted(map(str, folder.glob("*.tar")))
         dataset = webdataset.WebDataset(shards, shardshuffle=SHARDS).shuffle(SHUFFLE_BUFFER)
         batches = dataset.decode().to_tuple("npy", "cls").batched(batch)
-        return webdataset.WebLoader(
+        found: Loader = webdataset.WebLoader(
             batches, batch_size=None, num_workers=workers, persistent_workers=workers > 0
         )
+        return found
 
     return {f"{workers} workers": loader(workers) for workers in WORKERS}
 
@@ -114,19 +119,22 @@ def webdataset_loaders(
 def streaming_loaders(
     folder: Path, image_BCHW: NDArray[np.float32], label: NDArray[np.uint8], batch: int
 ) -> dict[str, Loader]:
-    """Return a DataLoader over local, uncompressed MDS shards for every number of workers."""
+    """Return a DataLoader over local, uncompressed MDS shards for each number of workers."""
     _stand_in_for_what_streaming_does_not_use()
     from streaming import MDSWriter, StreamingDataset
     from streaming.base.util import clean_stale_shared_memory
 
-    clean_stale_shared_memory()  # of an earlier run that was killed
+    clean_stale_shared_memory()  # left by an earlier run that was killed
     columns = {"image": "ndarray:float32:3,125,125", "label": "int"}
     with MDSWriter(out=str(folder / "mds"), columns=columns, exist_ok=True) as writer:
         for image, of_class in zip(image_BCHW, label, strict=True):
             writer.write({"image": image, "label": int(of_class)})
 
-    def dataset() -> Dataset:
-        return StreamingDataset(local=str(folder / "mds"), shuffle=True, batch_size=batch)
+    def dataset() -> Dataset[dict[str, torch.Tensor]]:
+        found: Dataset[dict[str, torch.Tensor]] = StreamingDataset(
+            local=str(folder / "mds"), shuffle=True, batch_size=batch
+        )
+        return found
 
     return {
         name: _Pairs(loader)
@@ -135,7 +143,7 @@ def streaming_loaders(
 
 
 class _Pairs:
-    """Batches of named columns as pairs."""
+    """Yield the batches of a loader, which are dictionaries, as pairs of images and labels."""
 
     def __init__(self, loader: Iterable[dict[str, torch.Tensor]]) -> None:
         self.loader = loader
@@ -146,8 +154,8 @@ class _Pairs:
 
 
 def _data_loaders(
-    name: str, dataset: Callable[[], Dataset], batch: int, shuffle: bool | None = True
-) -> dict[str, Loader]:
+    name: str, dataset: Callable[[], Dataset[Any]], batch: int, shuffle: bool | None = True
+) -> dict[str, DataLoader[Any]]:
     return {
         f"{name}, {workers} workers": DataLoader(
             dataset(), batch, shuffle, num_workers=workers, persistent_workers=workers > 0

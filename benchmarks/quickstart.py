@@ -1,6 +1,7 @@
-"""The last quickstart that ran here: its wall time beside the useful work in it.
+"""Compare the wall time of the last quickstart on this machine with the useful work in it.
 
-Nothing runs anew: Snakemake keeps when each job began and ended, its benchmark files the CPU time.
+This runs nothing. Snakemake recorded when each job began and ended, and its benchmark files have
+the CPU times.
 """
 
 import base64
@@ -10,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.commands import CHECKOUT
+from benchmarks.comparison import Goal, Row, Skipped
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, Skipped
-from benchmarks.plan import CORES, Plan
+from benchmarks.paths import CHECKOUT
+from benchmarks.workload import CORES, Workload
 from calobatch.run.folder import HISTORY_FILE, RECORD_FILE
 from calobatch.run.history import read_history
 from calobatch.run.training import RunRecord
@@ -29,15 +30,15 @@ class Job(NamedTuple):
     ended: float
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
-    """Yield one row, of one run: its spread is not known."""
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
+    """Yield one row; it is from a single run, so its spread is unknown."""
     jobs = jobs_of("quickstart")
     if not (CHECKOUT / "results/quickstart/report.html").exists():
-        yield Skipped(WHAT, "no quickstart has run here; `make run`, then `make bench`")
+        yield Skipped(WHAT, "the quickstart has not run here; `make run`, then `make bench`")
     elif longest_pause(jobs) > LONGEST_PAUSE_SECONDS:
         yield Skipped(
             WHAT,
-            "not made in one go; remove results/quickstart and data/quickstart, then `make run`",
+            "it was interrupted; remove results/quickstart and data/quickstart, then `make run`",
         )
     else:
         wall = max(job.ended for job in jobs) - min(job.begun for job in jobs)
@@ -58,19 +59,20 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row | Skipped]:
 
 
 def jobs_of(scenario: str) -> list[Job]:
-    """Return the jobs that made what there is of a scenario, in the order of their start."""
+    """Return the jobs that made the present results of a scenario, in the order of their start."""
     jobs = set()
     for record in (CHECKOUT / ".snakemake/metadata").glob("*"):
         output = base64.urlsafe_b64decode(record.name).decode()
         content = json.loads(record.read_text(encoding="utf-8"))
-        # The jobs of one rule are told apart to the millisecond, not so their several outputs.
+        # Snakemake has one record per output. The outputs of one job can differ by milliseconds, so
+        # rounding makes them one job in the set.
         if output.startswith((f"data/{scenario}/", f"results/{scenario}/")):
             jobs.add(Job(round(content["starttime"], 1), round(content["endtime"], 1)))
     return sorted(jobs)
 
 
 def longest_pause(jobs: list[Job]) -> float:
-    """Return the longest time in which no job ran, in seconds."""
+    """Return the longest time between jobs, in seconds."""
     pause, ended = 0.0, jobs[0].ended if jobs else 0.0
     for job in jobs:
         pause, ended = max(pause, job.begun - ended), max(ended, job.ended)
@@ -78,7 +80,7 @@ def longest_pause(jobs: list[Job]) -> float:
 
 
 def cpu_seconds(rule: str) -> float:
-    """Return the CPU time of all jobs of a rule, as Snakemake's benchmark files have it."""
+    """Return the CPU seconds of all jobs of a rule, from Snakemake's benchmark files."""
     total = 0.0
     for path in (CHECKOUT / "logs/quickstart" / rule).rglob("*.tsv"):
         with path.open(encoding="utf-8") as file:
@@ -87,7 +89,7 @@ def cpu_seconds(rule: str) -> float:
 
 
 def compute_seconds() -> float:
-    """Return the core-seconds in which all ranks computed: forward, backward, the optimizer."""
+    """Return the core-seconds of forward, backward and optimizer, summed over all ranks."""
     return sum(_compute_seconds(path.parent) for path in _records())
 
 

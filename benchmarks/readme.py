@@ -1,40 +1,84 @@
-"""Tables of the last full run, written into pages between two marks."""
+"""Write tables of the last full run into the pages, each between two marks."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.measure import Goal
+from benchmarks.comparison import Goal
 from benchmarks.table import number
 
-BEGIN, END = "<!-- make bench writes from here -->\n", "<!-- to here -->"
+# A row as results.json has it.
+JsonRow = dict[str, Any]
+# The rows that the README shows, one per subject: what is measured, and against what.
+MAIN_RESULTS = {
+    "pack": "pack jets.* against to_pandas",
+    "memory": "memory of pack.* jets.* against 1 GiB",
+    "batches": "batches.* against DataLoader over h5py",
+    "training": "loop, electron_photon_two_branch.* against one fixed batch",
+    "quickstart": "whole quickstart.* against simulate",
+}
 
-Rows = Callable[[dict[str, Any]], bool]
 
-
-def has_goal(row: dict[str, Any]) -> bool:
-    """Return whether a row of results.json is held to a goal."""
+def has_goal(row: JsonRow) -> bool:
+    """Return whether a row has a goal."""
     return bool(row.get("goal"))
 
 
-def is_option(row: dict[str, Any]) -> bool:
-    """Return whether a row of results.json is an option of a training."""
+def is_main_result(row: JsonRow) -> bool:
+    """Return whether a row is one of those that the README shows."""
+    pattern = MAIN_RESULTS.get(row["subject"])
+    return (
+        has_goal(row)
+        and pattern is not None
+        and re.match(pattern, f"{row['what']} against {row['against']}") is not None
+    )
+
+
+def is_option(row: JsonRow) -> bool:
+    """Return whether a row compares an option of a training with the defaults."""
     return row["subject"] == "options" and "value" in row
 
 
-# The rows that each page shows.
-PAGES: dict[str, Rows] = {"README.md": has_goal, "docs/speed/README.md": is_option}
+class Table(NamedTuple):
+    """A table in a page. ``name`` is in its marks; ``shown`` says which rows it has."""
+
+    page: str  # relative to the checkout
+    name: str
+    shown: Callable[[JsonRow], bool]
+
+    @property
+    def begin(self) -> str:
+        """Return the mark before the table."""
+        return f"<!-- make bench writes {self.name} from here -->\n"
+
+    @property
+    def end(self) -> str:
+        """Return the mark after the table."""
+        return f"<!-- {self.name} to here -->"
 
 
-def with_table(page: str, content: dict[str, Any], shown: Rows) -> str:
-    """Return the page with the table of ``content`` (results.json) in the place of the old."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{markdown(content, shown)}\n{END}{after}"
+TABLES = (
+    Table("README.md", "the main results", is_main_result),
+    Table("docs/speed/README.md", "all results with a goal", has_goal),
+    Table("docs/speed/README.md", "the options", is_option),
+)
 
 
-def markdown(content: dict[str, Any], shown: Rows) -> str:
-    """Return the rows that are shown, and what they were measured on."""
+def with_table(page: str, content: dict[str, Any], table: Table) -> str:
+    """Return the page with a new table between its marks; ``content`` is that of results.json.
+
+    Raises ValueError if the page lacks a mark.
+    """
+    before, begin, rest = page.partition(table.begin)
+    _, end, after = rest.partition(table.end)
+    if not (begin and end):
+        raise ValueError(f"{table.page} lacks the marks {table.begin.strip()} and {table.end}")
+    return f"{before}{begin}{markdown(content, table.shown)}\n{end}{after}"
+
+
+def markdown(content: dict[str, Any], shown: Callable[[JsonRow], bool]) -> str:
+    """Return the rows that are ``shown`` as a table, below a line about the machine."""
     machine = content["machine"]
     lines = [
         f"Measured on {machine['date'][:10]} on {machine['cores']} cores ({machine['processor']}), "
@@ -48,7 +92,7 @@ def markdown(content: dict[str, Any], shown: Rows) -> str:
     return "\n".join(lines)
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: JsonRow) -> str:
     goal = row["goal"] and Goal(row["goal"]["bound"], row["goal"]["at_most"])
     spread = row["note"] or f"{number(row['low'])} to {number(row['high'])}"
     value = f"{number(row['value'])} {row['value_unit']}"
@@ -57,8 +101,8 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def update(checkout: Path, content: dict[str, Any]) -> None:
-    """Write the tables of ``content`` into the pages."""
-    for name, shown in PAGES.items():
-        page = checkout / name
+    """Write all tables into their pages; ``content`` is that of results.json."""
+    for table in TABLES:
+        page = checkout / table.page
         text = page.read_text(encoding="utf-8")
-        page.write_text(with_table(text, content, shown), encoding="utf-8")
+        page.write_text(with_table(text, content, table), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Trainings of this project as a user starts them, and what other loops are timed with."""
+"""Start trainings of this project the way a user does, and bare loops to compare them with."""
 
 import json
 import os
@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from benchmarks.commands import CALOBATCH, CHECKOUT, PYTHON
 from benchmarks.inputs import Inputs
-from benchmarks.plan import Plan
+from benchmarks.paths import CALOBATCH, CHECKOUT, PYTHON
+from benchmarks.workload import Workload
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Training
 from calobatch.layouts import layout_named
@@ -20,16 +20,18 @@ from calobatch.run.history import Epoch, read_history
 TASKS = load_scenario("cms", folder=CHECKOUT / "config").tasks
 
 
-def settings(task: str, plan: Plan, ranks: int = 1, communicator: str = "horovod") -> Training:
-    """Return a task's training on CPUs, with the same batch on each rank however many there are."""
+def settings(
+    task: str, workload: Workload, ranks: int = 1, communicator: str = "horovod"
+) -> Training:
+    """Return the settings of a task on CPUs, with a batch per rank that any number of ranks has."""
     return (
         TASKS[task]
         .training()
         .model_copy(
             update={
-                "batch_size": plan.tasks[task].batch_a_rank,
+                "batch_size": workload.tasks[task].batch_per_rank,
                 "grow_batch_with_ranks": True,
-                "epochs": 1 + plan.epochs,
+                "epochs": 1 + workload.epochs,
                 "ranks": ranks,
                 "communicator": communicator,
                 "device": "cpu",
@@ -38,13 +40,13 @@ def settings(task: str, plan: Plan, ranks: int = 1, communicator: str = "horovod
     )
 
 
-def store_of(task: str, plan: Plan, inputs: Inputs) -> Path:
-    """Return a store for a task."""
-    return inputs.store(layout_named(TASKS[task].dataset), plan.tasks[task].events)
+def store_of(task: str, workload: Workload, inputs: Inputs) -> Path:
+    """Return the folder of a store for a task."""
+    return inputs.store(layout_named(TASKS[task].dataset), workload.tasks[task].events)
 
 
 def train(task: str, training: Training, store: Path, inputs: Inputs) -> list[Epoch]:
-    """Train a task; return its history without the first epoch, which warms up."""
+    """Train a task; return its history without the first epoch, which is a warm-up."""
     output = inputs.folder / "run"
     shutil.rmtree(output, ignore_errors=True)
     command = [CALOBATCH, "train", task, "--seed", "1", "--store", store, "--output", output]
@@ -58,30 +60,35 @@ def speeds(history: list[Epoch]) -> list[float]:
 
 
 def joined(runs: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, list[float]]:
-    """Return the values of all runs of each name in one list."""
+    """Return, for each name, the values of all its runs in one list."""
     return {name: [*chain(*of_name)] for name, of_name in runs.items()}
 
 
 def fixed_batch(
     training: Training, store: Path, processes: int, *, compiled: bool = False
 ) -> list[float]:
-    """Return the events/s of a loop without data, on all processes that run it at once.
+    """Return the events/s of a bare loop, summed over ``processes`` that run it simultaneously.
 
-    One value for each of as many windows as the training has epochs; the first one is left out.
+    There is one value per window of time. The loop has one window per epoch of ``training``; the
+    first one is left out.
     """
-    script = [PYTHON, "-m", "benchmarks.fixed_batch", store, training.model_dump_json()]
+    script: list[object] = [PYTHON, "-m", "benchmarks.fixed_batch", store]
+    script += [training.model_dump_json()]
     script += ["compiled"] if compiled else []
     lines = [json.loads(line) for line in launched(processes, script).splitlines()]
     windows = zip(*lines, strict=True)
     return [sum(of_processes) for of_processes in windows][1:]
 
 
-def launched(processes: int, command: list) -> str:
-    """Run a command as ranks of one thread; return what they print."""
-    launcher = [CALOBATCH, "launch", "-n", str(processes), *map(str, command)]
-    # The launcher says one thread as well; said here, it holds whatever the launcher does.
+def launched(processes: int, command: Sequence[object]) -> str:
+    """Run a command on ``processes`` ranks of one thread each; return what they print.
+
+    Raises RuntimeError if the command fails.
+    """
+    launcher = [str(CALOBATCH), "launch", "-n", str(processes), *map(str, command)]
+    # The launcher also sets one thread. Set here, it holds whatever the launcher does.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(launcher, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, launcher))[:300]} failed:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(launcher)[:300]} failed:\n{done.stderr[-2000:]}")
     return done.stdout

@@ -1,18 +1,18 @@
-"""How long commands take to start: a dry run of the full scenario, and a verb without torch."""
+"""Measure the startup of two commands: a dry run of the full scenario, and `calobatch check`."""
 
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from benchmarks.commands import CALOBATCH, CHECKOUT, PYTHON, SNAKEMAKE
+from benchmarks.comparison import Goal, Row, seconds, spread, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row, seconds, spread, take_turns
-from benchmarks.plan import Plan
+from benchmarks.paths import CALOBATCH, CHECKOUT, PYTHON, SNAKEMAKE
+from benchmarks.workload import Workload
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    """Yield one row for Snakemake, one for a verb."""
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
+    """Yield one row for Snakemake and one for a verb of calobatch."""
     empty = inputs.folder / "empty"
     empty.mkdir(exist_ok=True)
     (empty / "Snakefile").write_text("rule all:\n")
@@ -27,7 +27,7 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
             "calobatch check": _started(CALOBATCH, "check"),
             "python": _started(PYTHON, "-c", "pass"),
         },
-        plan.repeats,
+        workload.repeats,
     )
     bare = [sum(both) for both in zip(took["an empty Snakefile"], took["python"], strict=True)]
     what, against = "snakemake -n, scenario cms", "python -c pass and an empty Snakefile"
@@ -44,7 +44,7 @@ def _started(*command: object) -> Callable[[], float]:
 def _longer(
     what: str, against: str, ours: Sequence[float], bare: Sequence[float], goal: Goal
 ) -> Row:
-    """Return the row of the seconds that ``ours`` takes more than ``bare``."""
+    """Return the row of the seconds that ``ours`` needs in addition to ``bare``."""
     more = [mine - least for mine, least in zip(ours, bare, strict=True)]
     medians = statistics.median(ours), statistics.median(bare)
     return Row(what, against, "s", *medians, *spread(more), goal, value_unit="s more")
@@ -53,6 +53,6 @@ def _longer(
 def _in_all(
     what: str, against: str, ours: Sequence[float], bare: Sequence[float], goal: Goal
 ) -> Row:
-    """Return the row of the seconds that ``ours`` takes in all."""
+    """Return the row of the seconds that ``ours`` needs in total."""
     medians = statistics.median(ours), statistics.median(bare)
     return Row(what, against, "s", *medians, *spread(ours), goal, value_unit="s")

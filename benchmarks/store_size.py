@@ -1,26 +1,26 @@
-"""The size of a store beside that of the same images as dense float32."""
+"""Compare the size of a store with that of the same images as dense float32."""
 
 from collections.abc import Iterator
 
+from benchmarks.comparison import Goal, Row
 from benchmarks.inputs import Inputs
-from benchmarks.measure import Goal, Row
-from benchmarks.plan import Plan
+from benchmarks.workload import Workload
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.store import Store, open_store
 
-BYTES_A_PIXEL = 4
+BYTES_PER_PIXEL = 4
 MIB = 2**20
 
 
-def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
-    """Yield a row for jets and one for crops."""
+def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
+    """Yield one row for jets and one for crops."""
     for name, layout, events, bound in (
-        ("jets", QUARK_GLUON, plan.jets, 20.0),
-        ("crops", ELECTRON_PHOTON, plan.crops, 10.0),
+        ("jets", QUARK_GLUON, workload.jets, 20.0),
+        ("crops", ELECTRON_PHOTON, workload.crops, 10.0),
     ):
         folder = inputs.store(layout, events)
         stored = sum(file.stat().st_size for file in folder.iterdir())
-        dense = events * layout.pixels * BYTES_A_PIXEL
+        dense = events * layout.pixels * BYTES_PER_PIXEL
         smaller = dense / stored
         yield Row(
             what=f"size of the store, {name} ({codec(open_store(folder), stored)})",
@@ -38,6 +38,6 @@ def rows(plan: Plan, inputs: Inputs) -> Iterator[Row]:
 
 
 def codec(store: Store, stored: int) -> str:
-    """Return whether the arrays lie in the file as they are used, or are compressed there."""
+    """Return "no codec" if the file has the arrays as they are used, "compressed" if not."""
     arrays = (store.start, store.pixel, store.value, store.label, store.split, store.scalars_BS)
     return "no codec" if stored >= sum(array.nbytes for array in arrays) else "compressed"

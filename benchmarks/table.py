@@ -1,15 +1,15 @@
-"""The rows as text."""
+"""Format the rows as text."""
 
 from collections.abc import Sequence
 
-from benchmarks.measure import Row, Skipped
+from benchmarks.comparison import Row, Skipped
 
 HEADER = ("what", "ours", "against", "theirs", "ratio", "spread", "goal", "")
 MARKS = {True: "reached", False: "MISSED", None: ""}
 
 
 def table(lines: Sequence[Row | Skipped]) -> str:
-    """Return the table, a line a row; what was skipped stands below it with the reason."""
+    """Return the table with one line per row; below it, what was skipped and why."""
     rows = [line for line in lines if isinstance(line, Row)]
     skipped = [line for line in lines if isinstance(line, Skipped)]
     cells = [HEADER, *(_cells(row) for row in rows)]
@@ -33,5 +33,5 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """Return a number to three digits, whole from 100 on."""
+    """Return a number with three significant digits, or as an integer from 100 on."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

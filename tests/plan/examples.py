@@ -1,4 +1,4 @@
-"""Measurements as they would be on a known machine."""
+"""Made-up measurements of a machine whose speed is known exactly."""
 
 from hypothesis import strategies as st
 

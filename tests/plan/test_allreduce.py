@@ -8,7 +8,7 @@ from tests.plan.examples import networks, sweep
 
 
 @given(networks, st.floats(0, 1e9))
-def test_one_rank_has_nobody_to_wait_for(network, size):
+def test_one_rank_takes_no_time(network, size):
     assert network.allreduce(size, 1) == 0
 
 
@@ -28,7 +28,7 @@ def test_a_tree_is_never_slower_than_a_ring(network, ranks, size):
     assert tree.allreduce(size, ranks) <= ring.allreduce(size, ranks)
 
 
-def test_two_ranks_send_a_message_each_way():
+def test_two_ranks_send_two_messages():
     network = Network(call=1.0, latency=10.0, per_byte=100.0)
     assert network.allreduce(3, 2) == 1 + 2 * 10 + 3 * 100
 
@@ -40,7 +40,7 @@ def test_the_fit_recovers_a_known_network(call, latency, per_byte):
     assert fitted[:3] == pytest.approx(known[:3], rel=1e-4)
 
 
-def test_the_fit_bears_noise():
+def test_the_fit_recovers_a_network_from_noisy_times():
     known = Network(1e-3, 2e-4, 1e-9)
     random = np.random.default_rng(1)
     sweeps = [

@@ -1,4 +1,4 @@
-"""`calobatch plan` as a user meets it: the table, where numbers come from, and every mistake."""
+"""The output of `calobatch plan`: the table, the sources of its numbers, and every error."""
 
 import pytest
 
@@ -48,23 +48,47 @@ def test_a_plan_has_a_line_for_each_number_of_gpus(file, capsys):
 
 def test_it_says_where_each_number_comes_from(file, capsys):
     text = plan(capsys, TASK, "--measurements", file)
-    assert "computing measured with 1 rank(s) on c1 (cpu), 64, 256 events a step" in text
-    assert "network   measured with 2, 4 ranks on c1, c2 (horovod, cpu, ib0): 50 µs" in text
-    assert "gradients of 4 MB" in text
+    assert text.splitlines()[:4] == [
+        f"{TASK}: 100,000 training events, 20 epochs, 256 events per batch, shared by all GPUs "
+        "(strong scaling), 4 MB of gradients per step (1,000,000 parameters)",
+        "computing  measured with 1 rank on c1 (cpu), 64, 256 events per step and rank: 2 ms per "
+        "step plus 100 µs per event",
+        "network    measured with 2, 4 ranks on c1, c2 (horovod, cpu, ib0): 50 µs per message, "
+        "8 Gbit/s, 1e+03 µs per call, typical error of the fit 0%",
+        "predicted  every column but `measured`, from the two lines above; training steps only, so "
+        "validation, startup and shutdown take additional time",
+    ]
     text = plan(capsys, TASK, "--measurements", file, "--network", "5,100", "--faster", "50")
     assert "ASSUMED 50 times as fast" in text
     assert (
-        "network   stated: 5 µs a message and 100 Gbit/s in a ring; of horovod: 1000 µs a call"
-        in text
+        "network    stated: 5 µs per message, 100 Gbit/s, algorithm ring; horovod adds 1000 µs per "
+        "call and 25 µs per message in which all ranks agree\n" in text
     )
 
 
-def test_a_target_time_is_met_or_said_to_be_out_of_reach(file, capsys):
+def test_a_fit_to_too_few_measurements_comes_with_a_warning(tmp_path, capsys):
+    path = tmp_path / "few.json"
+    few = measurements(STEP)
+    few.model_copy(update={"sweeps": few.sweeps[:1], "trainings": few.trainings[:1]}).write(path)
+    text = plan(capsys, TASK, "--measurements", str(path))
+    assert (
+        "; only one batch size was measured, so the fixed cost of a step is unknown and "
+        "predictions for many GPUs are optimistic\n" in text
+    )
+    assert (
+        "; only one number of ranks was measured, so the fixed cost of a call counts as latency "
+        "and predictions for many GPUs are pessimistic\n" in text
+    )
+
+
+def test_a_target_time_is_reached_or_reported_as_out_of_reach(file, capsys):
     asked = (TASK, "--measurements", file, "--events", "1000000")
-    assert "\nIn 0.4 h: 3 GPU(s) on 1 node(s)" in plan(capsys, *asked, "--hours", "0.4")
+    assert "\nTo finish within 0.4 h, use 3 GPUs on 1 node: 0.3" in plan(
+        capsys, *asked, "--hours", "0.4"
+    )
     text = plan(capsys, *asked, "--hours", "0.001")
-    assert "\nIn 0.001 h: no number of GPUs does it. The fastest," in text
-    assert "what more GPUs do not shorten is mostly" in text
+    assert "\nNo number of GPUs finishes within 0.001 h. The fastest is " in text
+    assert "; the main limit is the " in text
 
 
 def test_a_growing_batch_keeps_more_gpus_efficient(file, capsys):
@@ -79,33 +103,33 @@ def test_a_growing_batch_keeps_more_gpus_efficient(file, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["no_such_task"], "has no task 'no_such_task'; it has"),
-        ([TASK, "--gpus", "512"], "256 events cannot be shared by 512 GPUs"),
-        ([TASK, "--gpus", "0"], "--gpus 0: give a number above 0"),
-        ([TASK, "--hours", "-1"], "--hours -1: give a number above 0"),
-        ([TASK, "--efficiency", "1.5"], "--efficiency 1.5: give a share"),
-        ([TASK, "--network", "fast"], "--network fast: not a network; state it as"),
-        ([TASK, "--network", "5,0"], "--network 5,0: not a network; state it as"),
-        ([TASK, "--network", "1,2,3"], "not a network; state it as"),
+        (["no_such_task"], "has no task 'no_such_task'; choose from"),
+        ([TASK, "--gpus", "512"], "512 GPUs cannot share a batch of 256 events; plan fewer GPUs"),
+        ([TASK, "--gpus", "0"], "--gpus 0 is not positive; give a number above 0"),
+        ([TASK, "--hours", "-1"], "--hours -1 is not positive; give a number above 0"),
+        ([TASK, "--efficiency", "1.5"], "--efficiency 1.5 is not a fraction; give a number"),
+        ([TASK, "--network", "fast"], "--network fast is not a network; state it as"),
+        ([TASK, "--network", "5,0"], "--network 5,0 is not a network; state it as"),
+        ([TASK, "--network", "1,2,3"], "--network 1,2,3 is not a network; state it as"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(arguments, said, file, capsys):
+def test_a_mistake_is_reported_in_one_line(arguments, said, file, capsys):
     assert said in mistake(capsys, *arguments, "--measurements", file)
 
 
-def test_what_was_not_measured_is_named(file, tmp_path, capsys):
+def test_a_missing_measurement_is_named(file, tmp_path, capsys):
     other = "quark_gluon_cnn"
-    assert f"no speed of {other} was measured" in mistake(
+    assert f"the training speed of {other} is unknown: " in mistake(
         capsys, other, "--measurements", file, "--scenario", "cms"
     )
     without = tmp_path / "without.json"
     measurements(STEP).model_copy(update={"sweeps": ()}).write(without)
-    assert "no measurement of a network with horovod" in mistake(
+    assert "no file of --measurements has a network measured with horovod; " in mistake(
         capsys, TASK, "--measurements", str(without)
     )
 
 
-def test_a_file_that_is_none_is_named(tmp_path, capsys):
+def test_a_missing_or_broken_file_is_named(tmp_path, capsys):
     assert "cannot read" in mistake(capsys, TASK, "--measurements", str(tmp_path / "none.json"))
     broken = tmp_path / "broken.json"
     broken.write_text('{"sweeps": 1}')

@@ -7,13 +7,13 @@ from calobatch.plan.fit import fit_relative
 
 
 @given(st.lists(st.floats(0, 10), min_size=2, max_size=3), st.integers(0, 10**6))
-def test_exact_points_are_met(known, seed):
+def test_exact_points_give_the_known_coefficients(known, seed):
     known = np.array(known) + 0.1
     terms = np.random.default_rng(seed).uniform(0.1, 1, (8, len(known)))
     assert fit_relative(terms, terms @ known) == pytest.approx(known, rel=1e-3)
 
 
-def test_what_would_be_negative_is_nothing():
+def test_a_coefficient_that_would_be_negative_is_zero():
     terms = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 3.0]])
     fitted = fit_relative(terms, terms @ np.array([-0.5, 1.0]))
     assert fitted[0] == 0

@@ -16,7 +16,7 @@ NOTHING = Network(0, 0, 0)
 
 
 @given(steps, st.integers(1, 4096), st.integers(1, 1024))
-def test_efficiency_is_a_share(step, batch, ranks):
+def test_efficiency_is_between_0_and_1(step, batch, ranks):
     strong = step.efficiency(batch, ranks, batch)
     weak = step.efficiency(batch * ranks, ranks, batch)
     assert 0 < strong <= weak <= 1 + 1e-12
@@ -35,26 +35,26 @@ def test_strong_scaling_loses_efficiency_with_ranks(step, batch, ranks):
 
 
 @given(st.floats(1e-6, 1e-2), st.integers(1, 4096), st.integers(2, 1024))
-def test_ranks_that_need_not_talk_scale_perfectly(per_event, batch, ranks):
+def test_ranks_that_do_not_communicate_scale_perfectly(per_event, batch, ranks):
     step = Step(Compute(0.0, per_event), NOTHING, 1e6)
     assert step.efficiency(batch, ranks, batch) == pytest.approx(1)
 
 
 @given(st.floats(1e-4, 1e-1), st.floats(1e-6, 1e-2))
-def test_two_sizes_of_batch_tell_what_a_step_costs(per_step, per_event):
+def test_two_batch_sizes_separate_the_cost_per_step_from_that_per_event(per_step, per_event):
     known = Step(Compute(per_step, per_event), NOTHING, 1e6)
     fitted = fit_compute([training(known, 256), training(known, 32)])
     assert fitted == pytest.approx(known.compute, rel=1e-3)
 
 
-def test_one_size_of_batch_is_met_as_it_is():
+def test_with_one_batch_size_all_cost_is_per_event():
     known = Step(Compute(1e-3, 1e-4), NOTHING, 1e6)
     fitted = fit_compute([training(known, 256)])
     assert fitted.per_step == 0
     assert fitted.seconds(256) == pytest.approx(known.compute.seconds(256))
 
 
-def test_trainings_of_more_ranks_do_not_mix_in():
+def test_trainings_with_more_ranks_are_left_out_of_the_fit():
     network = Network(1.0, 0, 0)
     known = Step(Compute(1e-3, 1e-4), network, 1e6)
     alone = [training(known, 256), training(known, 64)]

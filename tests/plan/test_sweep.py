@@ -1,11 +1,11 @@
-"""The sweep with real ranks, on few sizes; and its file, which `plan` reads."""
+"""The sweep with real ranks and few sizes, and the file that it writes for `plan`."""
 
 import subprocess
 import sys
 
 from calobatch.plan.measurements import read_measurements
 
-# As `python -m calobatch.plan.sweep`, but for the sizes.
+# The same as `python -m calobatch.plan.sweep`, with fewer sizes.
 SHORT = """
 import sys
 from calobatch.plan import sweep
@@ -28,11 +28,11 @@ def test_two_ranks_measure_and_one_writes(tmp_path):
     assert {message.bytes for message in sweep.messages} <= {8, 2**20}
 
 
-def test_a_single_rank_is_told_to_be_two(tmp_path):
+def test_a_single_rank_is_an_error_that_says_to_start_two(tmp_path):
     answer = subprocess.run(
         [sys.executable, "-m", "calobatch.plan.sweep", "single", "cpu", str(tmp_path / "x.json")],
         capture_output=True,
         text=True,
     )
     assert answer.returncode == 2
-    assert "start two: calobatch launch -n 2" in answer.stderr
+    assert "start two with `calobatch launch -n 2 python" in answer.stderr

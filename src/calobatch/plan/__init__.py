@@ -1,1 +1,1 @@
-"""How fast, how efficient and how costly a training will be on more GPUs than were measured."""
+"""Predict speed, efficiency and cost of a training on more GPUs than were measured."""

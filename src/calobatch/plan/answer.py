@@ -1,4 +1,4 @@
-"""plan: what the user is told, from a task's settings and what was measured."""
+"""Write the plan that `calobatch plan` prints, from a task's settings and the measurements."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +22,13 @@ from calobatch.plan.plan import (
 from calobatch.plan.sources import measured_compute, measured_network, stated_network
 from calobatch.plan.step import Step, gradient_bytes
 from calobatch.plan.table import as_table
+from calobatch.plan.words import counted
 
 USUAL_GPUS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Question(NamedTuple):
-    """What a user wants to know of a task."""
+    """What a user wants to know about a task: the options of `calobatch plan`."""
 
     task: str
     gpus: tuple[int, ...] = ()
@@ -41,7 +42,12 @@ class Question(NamedTuple):
 
 
 def answer(question: Question, scenario: Scenario, measured: Measurements, results: Path) -> str:
-    """Return the plan as text; a UserError names what is missing to make it."""
+    """Return the plan as text.
+
+    ``results``: the folder of the scenario's results; its finished runs give the speed of computing
+    if ``measured`` has no training of the task. Raises UserError if an option is out of range, the
+    scenario lacks the task, or a measurement is missing.
+    """
     _check(question)
     settings = _task(question.task, scenario)
     speeds = _speeds(question.task, measured, results)
@@ -67,8 +73,8 @@ def answer(question: Question, scenario: Scenario, measured: Measurements, resul
         _opening(question.task, work, speeds[0].parameters),
         computing_line,
         network_line,
-        "expected  events/s, efficiency, hours and communication: predicted from these two; the "
-        "column `measured` is not. Training steps alone: validation, start and end come on top",
+        "predicted  every column but `measured`, from the two lines above; training steps only, so "
+        "validation, startup and shutdown take additional time",
         "",
         as_table([forecast(work, gpus) for gpus in wanted], speeds),
         "",
@@ -89,17 +95,20 @@ def _check(question: Question) -> None:
     }
     for option, value in positive.items():
         if not value > 0:
-            raise UserError(f"{option} {value:g}: give a number above 0")
+            raise UserError(f"{option} {value:g} is not positive; give a number above 0")
     if not 0 < question.efficiency <= 1:
-        raise UserError(f"--efficiency {question.efficiency:g}: give a share above 0 and up to 1")
+        raise UserError(
+            f"--efficiency {question.efficiency:g} is not a fraction; give a number above 0 and at "
+            "most 1"
+        )
 
 
 def _task(name: str, scenario: Scenario) -> Task:
     if name not in scenario.tasks:
         known = ", ".join(sorted(scenario.tasks))
         raise UserError(
-            f"the scenario {scenario.name} has no task {name!r}; it has {known} "
-            "(another one: --scenario)"
+            f"scenario {scenario.name} has no task {name!r}; choose from {known}, or name another "
+            "scenario with --scenario"
         )
     return scenario.tasks[name]
 
@@ -109,38 +118,47 @@ def _speeds(task: str, measured: Measurements, results: Path) -> Sequence[Traini
     speeds = given or speeds_of_runs(results, task)
     if not speeds:
         raise UserError(
-            f"no speed of {task} was measured: there is no finished run in {results / task}, and "
-            "no training of it in --measurements; train it once, a few epochs are enough"
+            f"the training speed of {task} is unknown: {results / task} has no finished run, and "
+            f"no file of --measurements has a training of {task}; train it once (a few epochs are "
+            "enough)"
         )
     return speeds
 
 
 def _opening(task: str, work: Work, parameters: int) -> str:
-    grows = "a GPU (it grows with them: weak scaling)" if work.grows else "in all (strong scaling)"
+    batch = (
+        f"{work.batch_size} events per batch and GPU (weak scaling: the batch grows with the GPUs)"
+        if work.grows
+        else f"{work.batch_size} events per batch, shared by all GPUs (strong scaling)"
+    )
     return (
-        f"{task}: {work.events:,} training events, {work.epochs} epochs, batches of "
-        f"{work.batch_size} {grows}, gradients of {work.step.gradient_bytes / 1e6:.3g} MB "
-        f"({parameters:,} parameters)"
+        f"{task}: {work.events:,} training events, {counted(work.epochs, 'epoch')}, {batch}, "
+        f"{work.step.gradient_bytes / 1e6:.3g} MB of gradients per step ({parameters:,} parameters)"
     )
 
 
 def _efficient(work: Work, efficiency: float) -> str:
     last = most_efficient_up_to(work, efficiency)
     if last.gpus == max(possible_gpus(work)):
-        end = "as many as are planned" if last.gpus > MOST_GPUS // 2 else "as many as share a batch"
-        return f"Efficiency stays at {efficiency:.0%} or above up to {last.gpus} GPUs, {end}."
-    return f"Beyond {last.gpus} GPU(s) efficiency drops below {efficiency:.0%}."
+        # No other number of GPUs was tried, so say why the search ended there.
+        end = "a plan considers" if last.gpus > MOST_GPUS // 2 else "can share a batch"
+        return (
+            f"Efficiency is at least {efficiency:.0%} with up to {counted(last.gpus, 'GPU')}, the "
+            f"largest number that {end}."
+        )
+    return f"With more than {counted(last.gpus, 'GPU')}, efficiency drops below {efficiency:.0%}."
 
 
 def _in_time(work: Work, hours: float) -> str:
     found = fewest_for(work, hours)
     if found:
         return (
-            f"In {hours:g} h: {found.gpus} GPU(s) on {found.nodes} node(s), {found.hours:.3g} h, "
-            f"{found.node_hours:.3g} node hours, efficiency {found.efficiency:.1%}."
+            f"To finish within {hours:g} h, use {counted(found.gpus, 'GPU')} on "
+            f"{counted(found.nodes, 'node')}: {found.hours:.3g} h, {found.node_hours:.3g} node "
+            f"hours, efficiency {found.efficiency:.1%}."
         )
     best = fastest(work)
     return (
-        f"In {hours:g} h: no number of GPUs does it. The fastest, {best.gpus}, take "
-        f"{best.hours:.3g} h; {bound(work, best)}."
+        f"No number of GPUs finishes within {hours:g} h. The fastest is "
+        f"{counted(best.gpus, 'GPU')}, with {best.hours:.3g} h; {bound(work, best)}."
     )

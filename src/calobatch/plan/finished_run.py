@@ -1,4 +1,4 @@
-"""The speed that a finished training recorded itself."""
+"""Read the speed of a training from the records in the folder of its run."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from calobatch.train.order import epoch_steps
 
 
 def speed_of_run(folder: Path) -> TrainingSpeed:
-    """Return the speed of the run in ``folder``; a UserError if it is not whole."""
+    """Return the speed of the run in ``folder``. Raises UserError if the run is incomplete."""
     record = RunRecord.read(folder / RECORD_FILE)
+    # No file has the number of training events; all epochs have the same, so take the first.
     epoch = read_history(folder / HISTORY_FILE)[0]
     events = round(epoch.seconds * epoch.events_per_second)
     batch_size = record.training.global_batch(record.ranks)
@@ -31,6 +32,6 @@ def speed_of_run(folder: Path) -> TrainingSpeed:
 
 
 def speeds_of_runs(results: Path, task: str) -> tuple[TrainingSpeed, ...]:
-    """Return the speeds of all finished runs of ``task`` in the results of a scenario."""
+    """Return the speeds of all finished runs of ``task``; ``results``: the folder of a scenario."""
     records = sorted((results / task).glob(f"seed*/{RECORD_FILE}"))
     return tuple(speed_of_run(record.parent) for record in records)

@@ -1,4 +1,4 @@
-"""Least squares with a few unknowns, none of which may be negative."""
+"""Fit a few coefficients, none of which may be negative, by least squares."""
 
 import itertools
 
@@ -11,10 +11,13 @@ Values = NDArray[np.float64]
 def fit_relative(terms: Values, measured: Values) -> Values:
     """Return the x >= 0 that minimise the sum of squares of (terms @ x - measured) / measured.
 
-    ``terms``: (points, unknowns), ``measured``: (points,), positive. Relative errors, because times
-    span five orders of magnitude: with absolute ones only the longest would count. An unknown is
-    either 0 or as in a fit without the bound, so trying which are 0 finds the minimum. Exponential
-    in the unknowns, of which there are three at most here.
+    ``terms`` has shape (points, unknowns); ``measured`` has shape (points,) and is positive. The
+    errors are relative because the measured times span five orders of magnitude: with absolute
+    errors only the longest times would count.
+
+    In the minimum, each unknown is either 0 or has its value in a fit without the bound. So this
+    fits every choice of the unknowns that are not 0, and keeps the best. The number of choices is
+    exponential in the number of unknowns, of which there are at most three here.
     """
     scaled = terms / measured[:, None]
     unknowns = terms.shape[1]

@@ -1,4 +1,4 @@
-"""What was measured, as a JSON file: how fast ranks average gradients, how fast they train."""
+"""The JSON file of measurements: how fast ranks average gradients, and how fast they train."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,24 +8,30 @@ from pydantic import BaseModel, ConfigDict, Field
 from calobatch.atomic import write_text
 from calobatch.errors import reading
 
-MEND = "take it anew with `calobatch launch -n 2 python -m calobatch.plan.sweep`, or name another"
+WHAT_TO_DO = (
+    "name another file, or measure again with "
+    "`calobatch launch -n 2 python -m calobatch.plan.sweep horovod auto FILE`"
+)
 
 
 class Measured(BaseModel):
-    """A part of the file: unknown keys are errors, values do not change once read."""
+    """A part of the file. Unknown keys are errors, and values cannot be changed once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Message(Measured):
-    """One size of message, and the median time in which the ranks averaged it."""
+    """The size of a message, and the median time that the ranks needed to average it."""
 
     bytes: int = Field(gt=0)
     seconds: float = Field(gt=0)
 
 
 class Sweep(Measured):
-    """Averages over a range of sizes. ``link_mbit``: what the interface claims, 0 if nothing."""
+    """Times to average messages of several sizes, measured in one start of the ranks.
+
+    ``link_mbit``: the speed that the network interface claims, or 0 if it claims none.
+    """
 
     ranks: int = Field(gt=1)
     nodes: int = Field(gt=0)
@@ -38,9 +44,11 @@ class Sweep(Measured):
 
 
 class TrainingSpeed(Measured):
-    """The typical speed of one training. ``batch_size`` and ``events_per_second``: of all ranks.
+    """The typical speed of one training.
 
-    ``step_events`` is the mean size of a step's batch, the last one of an epoch included.
+    ``batch_size`` and ``events_per_second`` are those of all ranks together. ``step_events`` is the
+    mean number of events per step; it is below ``batch_size`` if an epoch ends with an incomplete
+    batch.
     """
 
     task: str
@@ -57,20 +65,20 @@ class TrainingSpeed(Measured):
 
     @property
     def local_batch(self) -> float:
-        """Events of a step that one rank has, on average."""
+        """Return the mean number of events per step and rank."""
         return self.step_events / self.ranks
 
     @property
     def step_seconds(self) -> float:
-        """Time of a step."""
+        """Return the seconds per step."""
         return self.step_events / self.events_per_second
 
 
 class Measurements(Measured):
-    """All that was measured on one machine or cluster.
+    """All measurements of one machine or cluster.
 
-    ``shared_cores``: cores that all ranks share, whatever their node, where nodes are containers of
-    one machine; 0 where every rank has cores of its own.
+    ``taken`` is the date. ``shared_cores``: number of cores that all ranks share, if the nodes are
+    containers on one machine; 0 if every rank has its own cores.
     """
 
     machine: str = ""
@@ -80,22 +88,22 @@ class Measurements(Measured):
     trainings: tuple[TrainingSpeed, ...] = ()
 
     def crowding(self, ranks: int) -> float:
-        """Return how many ranks share a core."""
+        """Return the number of ranks per core, at least 1."""
         return max(1.0, ranks / self.shared_cores) if self.shared_cores else 1.0
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file, complete or not at all."""
         write_text(path, self.model_dump_json(indent=1) + "\n")
 
 
 def read_measurements(path: Path) -> Measurements:
-    """Read what :meth:`Measurements.write` wrote; a UserError if it is something else."""
-    with reading(path, MEND):
+    """Read a file that :meth:`Measurements.write` wrote; raises UserError if it is not one."""
+    with reading(path, WHAT_TO_DO):
         return Measurements.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def read_all(paths: Sequence[Path]) -> Measurements:
-    """Return the sweeps and trainings of several files together."""
+    """Return the sweeps and trainings of all files, joined."""
     files = [read_measurements(path) for path in paths]
     return Measurements(
         sweeps=tuple(sweep for file in files for sweep in file.sweeps),

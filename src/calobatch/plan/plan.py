@@ -1,4 +1,4 @@
-"""What a task will take on a number of GPUs, and how many GPUs a target time takes."""
+"""Predict the speed and cost of a task on many GPUs, and find the GPUs for a target time."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,22 +10,26 @@ MOST_GPUS = 1024
 
 
 class Work(NamedTuple):
-    """A training to be planned: a step of it, the events it goes through, and their batches."""
+    """The training to be planned. ``batch_size`` and ``grows`` are settings of the task."""
 
     step: Step
     batch_size: int
-    grows: bool  # the batch with the GPUs: weak scaling
-    events: int  # of the training split
+    grows: bool  # each GPU has batch_size events (weak scaling), else all GPUs share them
+    events: int  # in the training split, per epoch
     epochs: int
     gpus_per_node: int
 
     def batch(self, gpus: int) -> int:
-        """Return the events of a step, over all GPUs; never more than there are."""
+        """Return the number of events per step on all GPUs together, at most those of an epoch."""
         return min(self.batch_size * (gpus if self.grows else 1), self.events)
 
 
 class Forecast(NamedTuple):
-    """What is expected of a number of GPUs. ``communication``: its share of the time."""
+    """The prediction for a number of GPUs.
+
+    ``hours`` are those of the whole training. ``efficiency`` is relative to one GPU.
+    ``communication`` is the fraction of the time in which the GPUs average gradients.
+    """
 
     gpus: int
     nodes: int
@@ -37,12 +41,12 @@ class Forecast(NamedTuple):
 
     @property
     def node_hours(self) -> float:
-        """Hours of all nodes together, whole nodes counted."""
+        """Return the hours times the number of nodes; a partly used node counts as a whole one."""
         return self.hours * self.nodes
 
 
 def forecast(work: Work, gpus: int) -> Forecast:
-    """Return what ``gpus`` will do; a UserError if there are not enough events for them."""
+    """Return the prediction for ``gpus``; raises UserError if that exceeds the events per batch."""
     batch = work.batch(gpus)
     if gpus > batch:
         raise UserError(_too_many(work, gpus))
@@ -60,15 +64,18 @@ def forecast(work: Work, gpus: int) -> Forecast:
 
 def _too_many(work: Work, gpus: int) -> str:
     if work.grows:
-        return f"{gpus} GPUs, but only {work.events} training events; plan fewer GPUs"
+        return f"{gpus} GPUs cannot share {work.events} training events; plan fewer GPUs"
     return (
-        f"a batch of {work.batch(gpus)} events cannot be shared by {gpus} GPUs; plan fewer, raise "
-        "batch_size, or set grow_batch_with_ranks (--set tasks.TASK.grow_batch_with_ranks=true)"
+        f"{gpus} GPUs cannot share a batch of {work.batch(gpus)} events; plan fewer GPUs, raise "
+        "batch_size, or let the batch grow (--set tasks.TASK.grow_batch_with_ranks=true)"
     )
 
 
 def possible_gpus(work: Work) -> Iterator[int]:
-    """Yield the numbers of GPUs that are laid out evenly, up to what the batch or 1,024 allows."""
+    """Yield the numbers of GPUs to consider, in ascending order.
+
+    Above one node, only whole nodes are considered. The batch must have an event for each GPU.
+    """
     for gpus in range(1, MOST_GPUS + 1):
         fills_nodes = gpus <= work.gpus_per_node or gpus % work.gpus_per_node == 0
         if fills_nodes and gpus <= work.batch(gpus):
@@ -76,19 +83,20 @@ def possible_gpus(work: Work) -> Iterator[int]:
 
 
 def fewest_for(work: Work, hours: float) -> Forecast | None:
-    """Return the forecast of the fewest GPUs that take at most ``hours``, or None."""
+    """Return the forecast of the fewest GPUs that need at most ``hours``, or None."""
     forecasts = (forecast(work, gpus) for gpus in possible_gpus(work))
     return next((found for found in forecasts if found.hours <= hours), None)
 
 
 def fastest(work: Work) -> Forecast:
-    """Return the forecast of the number of GPUs that is done first."""
+    """Return the forecast of the number of GPUs that finishes first."""
     return min((forecast(work, gpus) for gpus in possible_gpus(work)), key=lambda f: f.hours)
 
 
 def most_efficient_up_to(work: Work, efficiency: float) -> Forecast:
-    """Return the forecast of the most GPUs up to which all reach ``efficiency``."""
+    """Return the forecast of the most GPUs before ``efficiency`` is missed for the first time."""
     last = forecast(work, 1)
+    # The first miss ends the search: efficiency falls with the number of GPUs.
     for gpus in possible_gpus(work):
         this = forecast(work, gpus)
         if this.efficiency < efficiency:
@@ -98,16 +106,18 @@ def most_efficient_up_to(work: Work, efficiency: float) -> Forecast:
 
 
 def bound(work: Work, at: Forecast) -> str:
-    """Return in words what keeps more GPUs than those of ``at`` from being faster."""
+    """Return in words why more GPUs than those of ``at`` are no faster."""
     compute, network = work.step.compute, work.step.network
     if at.gpus == max(possible_gpus(work)):
         return (
-            f"{MOST_GPUS} GPUs are the most that is planned"
+            f"a plan considers at most {MOST_GPUS} GPUs"
             if at.gpus * 2 > MOST_GPUS
-            else f"a GPU then has {at.local_batch:.3g} events of a batch of {work.batch(at.gpus)}"
+            else f"each GPU then has {at.local_batch:.3g} of the {work.batch(at.gpus)} events of a "
+            "batch"
         )
+    # The parts of a step that do not shrink with more GPUs. Only the computing per event does.
     parts = {
-        "what a step computes whatever its batch": compute.per_step,
+        "the computing per step that does not depend on the batch size": compute.per_step,
         "the fixed cost of averaging gradients": network.call,
         "Horovod's agreement on what is ready": network.agreeing(at.gpus),
         "the latency of averaging gradients": network.allreduce(0, at.gpus)
@@ -117,4 +127,4 @@ def bound(work: Work, at: Forecast) -> str:
         - network.allreduce(0, at.gpus),
     }
     longest = max(parts, key=lambda part: parts[part])
-    return f"what more GPUs do not shorten is mostly {longest}"
+    return f"the main limit is {longest}"

@@ -1,9 +1,11 @@
-"""How long adding up gradients takes, by size: `python -m calobatch.plan.sweep` on every rank.
+"""Measure how long ranks need to add up gradients of several sizes.
 
     calobatch launch -n 2 python -m calobatch.plan.sweep horovod cpu sweep.json
     srun -N 2 -n 2 calobatch contain train -- python -m calobatch.plan.sweep horovod auto sweep.json
 
-Horovod's cycle is that of trainings, which wait for it at each step, and not the probe's.
+The arguments are the back end, the device ("auto" or "cpu") and the file to write. Unlike
+:mod:`calobatch.communicator.probe`, this does not set Horovod's cycle: trainings wait for a cycle
+at each step, so the sweep measures with the cycle that trainings have.
 """
 
 import socket
@@ -17,22 +19,26 @@ from calobatch.communicator.device import choose_device
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import Placement, placement
 from calobatch.communicator.probe import link_mbit, median_seconds, message
-from calobatch.errors import JobError, UserError
+from calobatch.errors import UserError, exiting
 from calobatch.plan.measurements import Measurements, Message, Sweep
+from calobatch.plan.words import counted
 
-# 8 B to 64 MiB. Fewer rounds for the large, which vary less and take longer.
+# 8 B to 64 MiB. Large messages have fewer rounds, since they vary less and take longer.
 SIZES = tuple(2**power for power in (3, 6, 9, 12, 14, 16, 18, 20, 22, 24, 26))
 BYTES_OF_ALL_ROUNDS = 2**28
 FEWEST_ROUNDS, MOST_ROUNDS = 8, 50
 
 
 def main(backend: str, wanted_device: str, output: str) -> None:
-    """Measure together with the other ranks; rank 0 writes ``output``."""
+    """Measure together with the other ranks; rank 0 writes ``output``.
+
+    Raises UserError if there is only one rank.
+    """
     place = placement()
     if place.size < 2:
         raise UserError(
-            "a single rank averages with nobody; start two: "
-            "calobatch launch -n 2 python -m calobatch.plan.sweep ..."
+            "a sweep needs at least two ranks, and this is the only one; start two with "
+            "`calobatch launch -n 2 python -m calobatch.plan.sweep ...`"
         )
     device = choose_device(place, wanted_device)
     communicator = connect(backend, place, device)
@@ -41,7 +47,7 @@ def main(backend: str, wanted_device: str, output: str) -> None:
         machine, taken = socket.gethostname(), time.strftime("%Y-%m-%d")
         Measurements(machine=machine, taken=taken, sweeps=(sweep,)).write(Path(output))
         print(
-            f"sweep: {place.size} ranks on {place.nodes} node(s), written to {output}",
+            f"sweep: {place.size} ranks on {counted(place.nodes, 'node')}, written to {output}",
             file=sys.stderr,
         )
     communicator.close()
@@ -50,7 +56,7 @@ def main(backend: str, wanted_device: str, output: str) -> None:
 def measure(
     communicator: Communicator, place: Placement, device: torch.device, backend: str
 ) -> Sweep:
-    """Return the sweep, the same on each rank but for its times, which are the rank's own."""
+    """Return the sweep; the times in it are those of this rank."""
     hosts = communicator.allgather(socket.gethostname())
     times = [(size, _seconds_of_adding_up(size, communicator, device)) for size in SIZES]
     return Sweep(
@@ -71,8 +77,5 @@ def _seconds_of_adding_up(size: int, communicator: Communicator, device: torch.d
 
 
 if __name__ == "__main__":
-    try:
+    with exiting("sweep"):
         main(*sys.argv[1:])
-    except (UserError, JobError) as error:
-        print(f"sweep: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)

@@ -1,4 +1,4 @@
-"""A plan as a table for a terminal."""
+"""Format forecasts as a table for a terminal."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,11 @@ COLUMNS = (
 
 
 def as_table(forecasts: Sequence[Forecast], measured: Sequence[TrainingSpeed]) -> str:
-    """Return a line a forecast; ``measured`` events/s stand beside those that were tried."""
+    """Return a table with one line per forecast.
+
+    The column ``measured`` has the events/s of a measured training with the same number of ranks
+    and the same batch, if there is one.
+    """
     rows = [COLUMNS, *(_row(forecast, measured) for forecast in forecasts)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     return "\n".join(
@@ -22,7 +26,7 @@ def as_table(forecasts: Sequence[Forecast], measured: Sequence[TrainingSpeed]) -
 
 
 def _row(forecast: Forecast, measured: Sequence[TrainingSpeed]) -> tuple[str, ...]:
-    batch = round(forecast.local_batch * forecast.gpus)
+    batch = round(forecast.local_batch * forecast.gpus)  # of all GPUs, as in a measured training
     tried = [
         speed.events_per_second
         for speed in measured

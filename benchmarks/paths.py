@@ -1,4 +1,4 @@
-"""How the benchmarks start this project's programs: those beside their own Python."""
+"""The folders that the benchmarks use, and the programs they start: those beside their Python."""
 
 import sys
 from pathlib import Path
@@ -7,3 +7,4 @@ PYTHON = Path(sys.executable)
 CALOBATCH = PYTHON.with_name("calobatch")
 SNAKEMAKE = PYTHON.with_name("snakemake")
 CHECKOUT = Path(__file__).resolve().parents[1]
+CACHE = CHECKOUT / ".cache/bench"

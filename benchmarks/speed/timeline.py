@@ -1,6 +1,7 @@
-"""Where two ranks spend a step, from Horovod's own timeline: `python -m docs.speed.timeline`.
+"""Show where two ranks spend the time of a step, from the timeline that Horovod records.
 
-Trains the two-branch CNN as `make bench` does, prints a table and draws timeline.png.
+`python -m benchmarks.speed.timeline` trains the two-branch CNN as `make bench` does, prints a table
+and draws docs/speed/timeline.png.
 """
 
 import json
@@ -13,70 +14,76 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.ticker import NullLocator
 
-from benchmarks.__main__ import CACHE
 from benchmarks.inputs import Inputs
-from benchmarks.plan import Plan
+from benchmarks.paths import CACHE, CHECKOUT
 from benchmarks.runs import settings, store_of, train
+from benchmarks.workload import Workload
 from calobatch.plotting import BLUE, GREY, ORANGE, new_figure, save
 from calobatch.run.history import Epoch
+from calobatch.run.training import PHASES
 
 TASK = "electron_photon_two_branch"
-PICTURE = Path(__file__).with_name("timeline.png")
+PICTURE = CHECKOUT / "docs/speed/timeline.png"
+# Names of events in Horovod's timeline.
 AGREE, SUM, CYCLE = "NEGOTIATE_ALLREDUCE", "GLOO_ALLREDUCE", "CYCLE_START"
-SHOWN_STEPS, SKIPPED_SHARE = 4, 0.5
+SHOWN_STEPS = 4
+SKIPPED_FRACTION = 0.5  # of the steps, at the start: they include the warm-up
 
 
 class Span(NamedTuple):
-    """Something that Horovod did, in milliseconds of its own clock."""
+    """Begin and end of something that Horovod did, in milliseconds of its own clock."""
 
     begun: float
     ended: float
 
 
 def main() -> None:
-    """Train once with Horovod's timeline, and once over torch.distributed to compare."""
-    plan, inputs = Plan(), Inputs(CACHE / "files")
-    store = store_of(TASK, plan, inputs)
-    ours = settings(TASK, plan, ranks=2)
+    """Train once with Horovod's timeline, and once over torch.distributed to compare with."""
+    workload, inputs = Workload(), Inputs(CACHE / "files")
+    store = store_of(TASK, workload, inputs)
+    ours = settings(TASK, workload, ranks=2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "timeline.json"
         os.environ |= {"HOROVOD_TIMELINE": str(path), "HOROVOD_TIMELINE_MARK_CYCLES": "1"}
         history = train(TASK, ours, store, inputs)
         agreed, sums, cycles = read_timeline(path)
     others = train(TASK, ours.model_copy(update={"communicator": "torch"}), store, inputs)
-    begin = int(SKIPPED_SHARE * len(sums))
+    begin = int(SKIPPED_FRACTION * len(sums))
     events = ours.batch_size * ours.ranks
-    print(f"{TASK}, 2 ranks on cores of their own, {ours.batch_size} events each; ms a step:")
+    print(f"{TASK}, 2 ranks with one core each, {ours.batch_size} events per rank; ms per step:")
     for name, of_run in (("horovod", history), ("torch.distributed", others)):
         step = 1000 * events / statistics.median(e.events_per_second for e in of_run)
-        communication = communication_share(of_run) * step
-        print(f"  {name}: {step:.1f}, of it communication {communication:.1f}")
-    print("horovod's timeline, medians in ms:")
-    print(f"  one rank ready until both are {length(agreed[begin:]):.2f}")
-    print(f"  the sum itself {length(sums[begin:]):.2f}")
-    print(f"  from cycle to cycle {statistics.median(np.diff(cycles)):.2f}")
+        communication = communication_fraction(of_run) * step
+        print(f"  {name}: {step:.1f}, of which communication {communication:.1f}")
+    print("Horovod's timeline, medians in ms:")
+    print(f"  from one rank ready to both ready: {length(agreed[begin:]):.2f}")
+    print(f"  the sum itself: {length(sums[begin:]):.2f}")
+    print(f"  from one cycle to the next: {statistics.median(np.diff(cycles)):.2f}")
     draw(agreed[begin:], sums[begin:], cycles)
 
 
 def length(spans: list[Span]) -> float:
-    """Return the median length."""
+    """Return the median duration in milliseconds."""
     return statistics.median(span.ended - span.begun for span in spans)
 
 
-def communication_share(history: list[Epoch]) -> float:
-    """Return the share of a training's steps in which ranks communicated, or waited for it."""
-    spent = sum(epoch.communication_seconds for epoch in history)
-    all_seconds = sum(
-        epoch.data_seconds + epoch.compute_seconds + epoch.communication_seconds
-        for epoch in history
-    )
-    return spent / all_seconds
+def communication_fraction(history: list[Epoch]) -> float:
+    """Return the fraction of the steps in which ranks communicated or waited for each other.
+
+    The run's record has this fraction as well (Throughput.shares), but for all epochs; ``history``
+    is without the first one, which is a warm-up.
+    """
+    seconds = {
+        phase: sum(getattr(epoch, f"{phase}_seconds") for epoch in history) for phase in PHASES
+    }
+    return float(seconds["communication"] / sum(seconds.values()))
 
 
 def read_timeline(path: Path) -> tuple[list[Span], list[Span], list[float]]:
-    """Return, of the gradients, when the ranks agreed and when they summed; and each cycle's begin.
+    """Return when the ranks agreed on gradients, when they summed them, and when cycles began.
 
-    Rank 0 begins to agree when the first rank is ready, and ends when both are.
+    Rank 0 begins to agree when the first rank is ready, and ends when both are ready. Times are in
+    milliseconds. Each process of the timeline is a tensor; only that of the gradients is read.
     """
     events = json.loads(path.read_text(encoding="utf-8"))
     [gradients] = {
@@ -85,6 +92,7 @@ def read_timeline(path: Path) -> tuple[list[Span], list[Span], list[float]]:
         if event.get("name") == "process_name" and "sum_tensor" in event["args"].get("name", "")
     }
     found: dict[str, list[Span]] = {AGREE: [], SUM: []}
+    # A timeline of Chrome's trace format: "B" begins an event and "E" ends the last one that began.
     stack = []
     for event in events:
         if event.get("pid") != gradients:
@@ -100,7 +108,7 @@ def read_timeline(path: Path) -> tuple[list[Span], list[Span], list[float]]:
 
 
 def draw(agreed: list[Span], sums: list[Span], cycles: list[float]) -> None:
-    """Draw some steps: when rank 0 waited, when gradients were summed, and the cycles."""
+    """Draw a few steps: when a rank waited, when gradients were summed, and when cycles began."""
     figure = new_figure("Horovod's timeline: two ranks, two-branch CNN", width=10, height=3)
     axes = figure.subplots()
     first, last = sums[0].ended, sums[SHOWN_STEPS].ended

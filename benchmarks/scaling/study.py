@@ -1,35 +1,44 @@
 """Write the page of the scaling study, README.md, and its pictures, from measured.json.
 
-    python docs/scaling/study.py
+    python -m benchmarks.scaling.study
 
-Every number on the page comes from measured.json (docs/scaling/measure.py takes it), or is one of
-the stated networks and assumptions of model.py.
+Every number on the page comes from measured.json, which campaign.py writes, or is a stated network
+or an assumption of model.py.
 """
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from model import AGREEMENT, FASTER, STATED, WAYS, TaskStudy, kinds_of_sweeps, node_counts, tasks_of
-from plots import MOST_GPUS, draw_allreduce, draw_measured, draw_predicted
-
+from benchmarks.scaling.model import (
+    AGREEMENT,
+    FASTER,
+    MEASURED,
+    PAGE_FOLDER,
+    STATED,
+    WAYS,
+    TaskStudy,
+    kinds_of_sweeps,
+    node_counts,
+    tasks_of,
+)
+from benchmarks.scaling.plots import MOST_GPUS, draw_allreduce, draw_measured, draw_predicted
 from calobatch.atomic import write_text
-from calobatch.errors import UserError
+from calobatch.errors import exiting
 from calobatch.plan.allreduce import Network, typical_error
 from calobatch.plan.measurements import Measurements, read_measurements
 from calobatch.plan.plan import Work, most_efficient_up_to
 
-HERE = Path(__file__).parent
-SHARE = 0.8
-# What matters here is how far a batch is shared, not how long an epoch is.
+EFFICIENCY = 0.8
+# The tables of strong scaling show how far a batch can be shared. With this many events per epoch,
+# the events never limit the number of GPUs.
 MANY_EVENTS = 10**9
 
-TEMPLATE = HERE / "page.template.md"
+TEMPLATE = Path(__file__).with_name("page.template.md")
 
 
 def page(measured: Measurements) -> str:
-    """Return the page."""
+    """Return the page: the template, filled with numbers and tables."""
     tasks = tasks_of(measured)
     points = [p for task in tasks for nodes in node_counts(measured) for p in task.points(nodes)]
     errors = [abs(point.error) for point in points]
@@ -52,7 +61,7 @@ def page(measured: Measurements) -> str:
         agreement=f"{AGREEMENT * 1e6:g}",
         faster=FASTER,
         weak=_weak(tasks),
-        share=SHARE,
+        efficiency=EFFICIENCY,
         strong=_strong(tasks),
     )
 
@@ -61,9 +70,10 @@ def _crowded(measured: Measurements, most: int) -> str:
     if measured.crowding(most) == 1:
         return ""
     return (
-        f"\n\nAll nodes of it share {measured.shared_cores} cores of one machine: {most} ranks "
-        f"cannot be more than {1 / measured.crowding(most):.0%} efficient, and their traffic "
-        "between nodes never leaves it. The model is told of the cores, and of nothing else."
+        f"\n\nAll nodes share the {measured.shared_cores} cores of one machine, so {most} ranks "
+        f"cannot be more than {1 / measured.crowding(most):.0%} efficient, and the traffic between "
+        "nodes never leaves the machine. The model takes the shared cores into account, but no "
+        "other effect of this."
     )
 
 
@@ -80,12 +90,20 @@ def _networks(measured: Measurements) -> str:
         )
         for backend, nodes, sweeps, network in kinds_of_sweeps(measured)
     ]
-    heads = ("communicator", "nodes", "ranks", "call (ms)", "latency (µs)", "Gbit/s", "fit within")
+    heads = (
+        "communicator",
+        "nodes",
+        "ranks",
+        "call (ms)",
+        "latency (µs)",
+        "Gbit/s",
+        "error of fit",
+    )
     return _table(heads, rows)
 
 
 def _computing(tasks: Sequence[TaskStudy]) -> str:
-    heads = ("task", "parameters", "gradients (MB)", "batch", "a (ms a step)", "b (µs an event)")
+    heads = ("task", "parameters", "gradients (MB)", "batch", "a (ms per step)", "b (µs per event)")
     rows = [
         (
             task.name,
@@ -154,7 +172,7 @@ def _strong(tasks: Sequence[TaskStudy]) -> str:
                 Work(task.step(network, slower), task.base.batch_size, False, MANY_EVENTS, 1, 4)
                 for network in STATED.values()
             )
-            cells = [most_efficient_up_to(work, SHARE).gpus for work in works]
+            cells = [most_efficient_up_to(work, EFFICIENCY).gpus for work in works]
             rows.append((task.name, task.base.batch_size, speed, *cells))
     return _table(("task", "batch", "computing", *STATED), rows)
 
@@ -165,20 +183,18 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def main() -> None:
-    """Read the options, write, and end as calobatch does."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--measured", type=Path, default=HERE / "measured.json")
-    parser.add_argument("--output", type=Path, default=HERE, help="folder of the page")
+    """Read the options and write; errors end as those of calobatch do."""
+    description = "Write the page of the scaling study and its pictures."
+    parser = argparse.ArgumentParser("python -m benchmarks.scaling.study", description=description)
+    parser.add_argument("--measured", type=Path, default=MEASURED, help="the measurements to read")
+    parser.add_argument("--output", type=Path, default=PAGE_FOLDER, help="folder of the page")
     options = parser.parse_args()
-    try:
+    with exiting("study"):
         write(options)
-    except UserError as error:
-        print(f"study: {error}; run docs/scaling/measure.py again, it goes on", file=sys.stderr)
-        sys.exit(error.exit_code)
 
 
 def write(options: argparse.Namespace) -> None:
-    """Write pictures and page, from the measurements named."""
+    """Write the pictures and the page from the measurements in ``options.measured``."""
     measured = read_measurements(options.measured)
     draw_allreduce(measured, options.output / "allreduce.png")
     draw_measured(measured, options.output / "measured.png")

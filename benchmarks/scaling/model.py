@@ -1,16 +1,21 @@
-"""What the scaling study makes of its measurements: fits, stated networks, tasks."""
+"""The model of the scaling study: fits to its measurements, stated networks, and tasks."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from benchmarks.paths import CHECKOUT
 from calobatch.errors import UserError
 from calobatch.plan.allreduce import Network, fit_network
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed
-from calobatch.plan.step import BYTES_OF_A_GRADIENT, Step, fit_compute
+from calobatch.plan.step import BYTES_PER_GRADIENT, Step, fit_compute
 
-# A call by Horovod, whose cycle is 1 ms on GPUs, and a message of its agreement, over TCP.
+# The study's page, pictures and measurements. The code that writes them is in this folder.
+PAGE_FOLDER = CHECKOUT / "docs/scaling"
+MEASURED = PAGE_FOLDER / "measured.json"
+# Seconds that Horovod adds per call, since its cycle is 1 ms on GPUs, and per message over TCP in
+# which its ranks agree on what is ready.
 CALL, AGREEMENT = 1e-3, 25e-6
-# Latency a message in seconds, bandwidth of a node's link in Gbit/s.
+# Latency per message in seconds, and bandwidth of the link of a node in Gbit/s.
 SPEEDS = {
     "10 Gbit/s Ethernet": (25e-6, 10),
     "100 Gbit/s (HDR100)": (5e-6, 100),
@@ -20,32 +25,33 @@ STATED = {
     name: Network(CALL, latency, 8e-9 / gigabit, "ring", AGREEMENT)
     for name, (latency, gigabit) in SPEEDS.items()
 }
-# As Horovod at worst and at best, and as torch.distributed, which neither waits nor agrees.
-WAYS = (
+# Changes to a network: Horovod at worst, Horovod at best, and torch.distributed, which has no cycle
+# and no agreement.
+WAYS: tuple[dict[str, Any], ...] = (
     {"algorithm": "ring"},
     {"algorithm": "tree"},
     {"algorithm": "tree", "call": 0.0, "agreement": 0.0},
 )
-# Between a core, which was measured, and a GPU, which was not. An assumption.
+# Assumed speed of a GPU, which was not measured, relative to a core, which was.
 FASTER = 100.0
 
 
 class Point(NamedTuple):
-    """A measured training, its efficiency, and what the model says of both."""
+    """A measured training, with its measured and its predicted efficiency."""
 
     kind: str  # "strong" or "weak"
     speed: TrainingSpeed
     efficiency: float
-    predicted: float  # efficiency
+    predicted: float
 
     @property
     def error(self) -> float:
-        """What the model says in addition to what was measured, as a share of it."""
+        """Return the relative error of the prediction."""
         return self.predicted / self.efficiency - 1
 
 
 class TaskStudy:
-    """One task: its trainings, and the step that fits those of one rank."""
+    """The trainings of one task, and the computing fitted to those with one rank."""
 
     def __init__(self, name: str, measured: Measurements) -> None:
         self.name, self.measured = name, measured
@@ -53,14 +59,14 @@ class TaskStudy:
         alone = [speed for speed in self.trainings if speed.ranks == 1]
         self.base = max(alone, key=lambda speed: speed.batch_size)
         self.compute = fit_compute(alone)
-        self.gradient_bytes = BYTES_OF_A_GRADIENT * self.base.parameters
+        self.gradient_bytes = BYTES_PER_GRADIENT * self.base.parameters
 
     def step(self, network: Network, slower: float = 1.0) -> Step:
         """Return a step over ``network`` whose computing takes ``slower`` times as long."""
         return Step(self.compute.times(slower), network, self.gradient_bytes)
 
     def points(self, nodes: int) -> list[Point]:
-        """Return the trainings with several ranks on so many nodes."""
+        """Return the trainings with several ranks on ``nodes`` nodes, with their predictions."""
         network = fit_network(sweeps_of(self.measured, "horovod", nodes))
         points = [
             Point(kind, speed, self.efficiency(speed), self.modelled(network, speed.ranks, kind))
@@ -70,41 +76,51 @@ class TaskStudy:
         return sorted(points, key=lambda point: (point.kind, point.speed.ranks))
 
     def kind(self, speed: TrainingSpeed) -> str:
-        """Return "strong" for the batch of one rank, "weak" for that of each rank."""
+        """Return "strong" if the ranks share the batch of one rank, "weak" if each has its own.
+
+        Any other batch is neither, and gives "".
+        """
         kinds = {self.base.batch_size: "strong", self.base.batch_size * speed.ranks: "weak"}
         return kinds.get(speed.batch_size, "")
 
     def efficiency(self, speed: TrainingSpeed) -> float:
-        """Return the measured speed as a share of that of ranks that do not wait."""
+        """Return the measured speed divided by the number of ranks times the speed of one rank."""
         return speed.events_per_second / (speed.ranks * self.base.events_per_second)
 
     def modelled(self, network: Network, ranks: int, kind: str) -> float:
-        """Return the efficiency by the model; ranks that share cores compute more slowly."""
+        """Return the predicted efficiency; ranks that share cores compute more slowly."""
         batch = self.base.batch_size * (ranks if kind == "weak" else 1)
+        # Efficiency is relative to a rank with its own core, so only the ranks together are slowed.
         together = self.step(network, self.measured.crowding(ranks))
         alone = self.step(network).events_per_second(self.base.batch_size, 1)
         return together.events_per_second(batch, ranks) / (ranks * alone)
 
 
 def sweeps_of(measured: Measurements, backend: str, nodes: int) -> list[Sweep]:
-    """Return the sweeps of a back end on a number of nodes."""
+    """Return the sweeps of ``backend`` on ``nodes`` nodes."""
     return [s for s in measured.sweeps if (s.backend, s.nodes) == (backend, nodes)]
 
 
 def kinds_of_sweeps(measured: Measurements) -> Iterator[tuple[str, int, list[Sweep], Network]]:
-    """Yield back end, nodes, sweeps and fitted network of each kind."""
+    """Yield the back end, the number of nodes, the sweeps and the network fitted to them."""
     for backend, nodes in sorted({(s.backend, s.nodes) for s in measured.sweeps}):
         sweeps = sweeps_of(measured, backend, nodes)
         yield backend, nodes, sweeps, fit_network(sweeps)
 
 
 def tasks_of(measured: Measurements) -> list[TaskStudy]:
-    """Return the tasks as they were measured, in order; a UserError if one is not whole."""
+    """Return the tasks in the order of their measurement.
+
+    Raises UserError if a task lacks trainings with one rank or with several.
+    """
     names = dict.fromkeys(speed.task for speed in measured.trainings)
     for name in names:
         ranks = {speed.ranks for speed in measured.trainings if speed.task == name}
         if 1 not in ranks or ranks == {1}:
-            raise UserError(f"{name} was not measured both with one rank and with several")
+            raise UserError(
+                f"{name} lacks trainings with one rank or with several; measure them with `python "
+                "-m benchmarks.scaling.campaign`, which continues where it stopped"
+            )
     return [TaskStudy(name, measured) for name in names]
 
 

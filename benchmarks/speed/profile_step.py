@@ -1,11 +1,14 @@
-"""Where a training step spends its time: `python docs/speed/profile_step.py STORE TASK`.
+"""Show where a training step spends its time.
 
-With a CHECKOUT of another commit as third argument, that one is profiled.
+    python -m benchmarks.speed.profile_step STORE TASK [CHECKOUT]
+
+This profiles the code in CHECKOUT, a checkout of another commit, or by default the present code.
 """
 
 import sys
 from pathlib import Path
 
+# Before anything of calobatch is imported, so that it is imported from the other checkout.
 if len(sys.argv) > 3:
     sys.path.insert(0, str(Path(sys.argv[3]) / "src"))
 
@@ -28,9 +31,9 @@ SHOWN = 10
 
 
 def main(store_folder: str, task_name: str) -> None:
-    """Print the milliseconds of a step, and those of the operations that take most."""
+    """Print the milliseconds per step, and those of the operations that need the most time."""
     task = load_scenario("cms").tasks[task_name]
-    try:  # newer than the code that is compared with
+    try:  # older checkouts have no such module, and used no fused optimizer
         from calobatch.train.allocator import keep_freed_memory
 
         keep_freed_memory()
@@ -49,7 +52,8 @@ def main(store_folder: str, task_name: str) -> None:
         first = number * task.batch_size % (len(training) - task.batch_size)
         batch = maker.batch(training[first : first + task.batch_size])
         optimizer.zero_grad()
-        functional.cross_entropy(model(*batch.inputs), batch.label_B).backward()
+        loss = functional.cross_entropy(model(*batch.inputs), batch.label_B)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     for number in range(WARM_UP):
@@ -61,7 +65,7 @@ def main(store_folder: str, task_name: str) -> None:
     with profile() as profiled:
         for number in range(STEPS):
             step(number)
-    print(f"{task_name}: {1000 * alone:.1f} ms a step of {task.batch_size} events, one thread")
+    print(f"{task_name}: {1000 * alone:.1f} ms per step of {task.batch_size} events, one thread")
     operations = sorted(profiled.key_averages(), key=lambda o: -o.self_cpu_time_total)
     for operation in operations[:SHOWN]:
         print(f"{operation.self_cpu_time_total / 1000 / STEPS:8.2f} ms  {operation.key}")

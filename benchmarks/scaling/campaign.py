@@ -1,18 +1,20 @@
 """Take the measurements of the scaling study, one after the other, and write measured.json.
 
-Ranks of this machine, started by `calobatch launch`:
+On ranks of this machine, which `calobatch launch` starts:
 
-    python docs/scaling/measure.py
+    python -m benchmarks.scaling.campaign
 
-Ranks of a cluster, started by `srun` in the images, on one node and on two; on the login node, with
-a site file (cluster/slurm/site.yaml). The testbed's nodes are containers that share two cores:
+On ranks of a cluster, which `srun` starts in the images, on one node and on two. Run this on the
+login node, with a site file (cluster/slurm/site.yaml). The nodes of the testbed are containers that
+share two cores, hence:
 
-    python docs/scaling/measure.py --slurm --shared-cores 2 --machine "the testbed"
+    python -m benchmarks.scaling.campaign --slurm --shared-cores 2 --machine "the testbed"
 
-Run in the checkout. What measured.json has already is not taken again, so an interrupted run goes
-on; remove the file to begin anew. The stores are packed first, where they are missing, by
+Run it in the checkout. Measurements that measured.json already has are not taken again, so an
+interrupted campaign continues; to start again from scratch, remove the file. The stores must be
+packed first, with
 
-    snakemake --profile cluster/local --config scenario=docs/scaling/scaling.yaml --until pack
+    snakemake --profile cluster/local --config scenario=benchmarks/scaling/scaling.yaml --until pack
 """
 
 import argparse
@@ -25,28 +27,30 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.scaling.model import MEASURED
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Scenario, Training
-from calobatch.errors import JobError, UserError
+from calobatch.errors import JobError, UserError, exiting
 from calobatch.plan.finished_run import speed_of_run
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed, read_measurements
 from calobatch.slurm.geometry import TRAINING_MB, Geometry, job_options, memory
 from calobatch.slurm.site import read_site
 from calobatch.slurm.trial import run_trial
 
-HERE = Path(__file__).parent
-SCENARIO = "docs/scaling/scaling.yaml"
+SCENARIO = "benchmarks/scaling/scaling.yaml"
 SCRATCH = Path("build/scaling")
 BACKENDS = ("horovod", "torch")
 SEED = 1
-# What a step costs whatever its batch is seen from smaller ones, as ranks have of a shared batch.
-PARTS_OF_A_BATCH = (1, 2, 4)
+# The cost of a step that does not depend on the batch size can be fitted only if several batch
+# sizes are measured. These are the sizes that 1, 2 and 4 ranks have of a shared batch.
+PARTS_OF_BATCH = (1, 2, 4)
 JOB_MINUTES = 20
+# PATIENCE_SECONDS: how long a job may wait in the queue. JOB_SECONDS: how long it may run.
 PATIENCE_SECONDS, JOB_SECONDS = 600.0, 60.0 * JOB_MINUTES
 
 
 class Case(NamedTuple):
-    """One training to be timed; its batch grows with the ranks in weak scaling."""
+    """One training to be timed. ``grows``: the batch grows with the ranks (weak scaling)."""
 
     task: str
     ranks: int
@@ -56,12 +60,12 @@ class Case(NamedTuple):
 
     @property
     def whole_batch(self) -> int:
-        """Events of a step, over all ranks."""
+        """Return the number of events per step on all ranks together."""
         return self.batch_size * (self.ranks if self.grows else 1)
 
     @property
     def key(self) -> tuple[str, int, int, int]:
-        """What tells it from the others in measured.json."""
+        """Return what identifies this training in measured.json."""
         return (self.task, self.ranks, self.nodes, self.whole_batch)
 
 
@@ -69,7 +73,7 @@ Start = Callable[[int, int, Sequence[str]], None]
 
 
 def on_this_machine(ranks: int, nodes: int, module: Sequence[str]) -> None:
-    """Run `python -m MODULE ...` as ranks of this machine."""
+    """Run `python -m MODULE ...` as ranks on this machine; raises JobError if it fails."""
     launch = [sys.executable, "-m", "calobatch.cli", "launch", "-n", str(ranks)]
     answer = subprocess.run([*launch, sys.executable, "-m", *module], check=False)
     if answer.returncode:
@@ -77,7 +81,10 @@ def on_this_machine(ranks: int, nodes: int, module: Sequence[str]) -> None:
 
 
 def on_the_cluster(ranks: int, nodes: int, module: Sequence[str]) -> None:
-    """Run `python -m MODULE ...` as ranks of a job of SLURM, in the image of trainings."""
+    """Run `python -m MODULE ...` as ranks of a SLURM job, in the image for trainings.
+
+    Raises JobError if it fails.
+    """
     site = read_site()
     shape = Geometry(nodes, ranks // nodes, 0, site.cpus_per_rank)
     per_core = memory(TRAINING_MB, 1, shape.cpus_per_node, site)
@@ -89,13 +96,13 @@ def on_the_cluster(ranks: int, nodes: int, module: Sequence[str]) -> None:
 
 
 def layouts(ranks: Sequence[int], nodes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the (ranks, nodes) to measure: ranks are laid out evenly, one rank on one node."""
+    """Return the pairs (ranks, nodes) in which every node has the same number of ranks."""
     return [(p, n) for p in ranks for n in nodes if p % n == 0 and p >= n]
 
 
 def cases_of(task: str, batch_size: int, shapes: Sequence[tuple[int, int]]) -> list[Case]:
-    """Return the trainings of a task: smaller batches with one rank, then strong and weak."""
-    found = [Case(task, 1, 1, batch_size // part) for part in PARTS_OF_A_BATCH]
+    """Return the trainings of a task: one rank, then strong and weak scaling."""
+    found = [Case(task, 1, 1, batch_size // part) for part in PARTS_OF_BATCH]
     for ranks, nodes in shapes:
         if ranks > 1:
             found.append(Case(task, ranks, nodes, batch_size))
@@ -104,7 +111,7 @@ def cases_of(task: str, batch_size: int, shapes: Sequence[tuple[int, int]]) -> l
 
 
 def take_sweep(ranks: int, nodes: int, backend: str, start: Start) -> Sweep:
-    """Time the averaging of gradients over a range of sizes."""
+    """Measure how long ranks need to average gradients of several sizes."""
     output = SCRATCH / f"sweep-{backend}-{ranks}-{nodes}.json"
     output.unlink(missing_ok=True)
     start(ranks, nodes, ["calobatch.plan.sweep", backend, "cpu", str(output)])
@@ -113,7 +120,10 @@ def take_sweep(ranks: int, nodes: int, backend: str, start: Start) -> Sweep:
 
 
 def take_training(case: Case, scenario: Scenario, start: Start) -> TrainingSpeed:
-    """Train once, from the start, and return the speed that the run recorded."""
+    """Train once, from scratch, and return the speed that the run recorded.
+
+    Raises JobError if the training fails, or if SLURM gave it other nodes than requested.
+    """
     task = scenario.tasks[case.task]
     changes = {
         "ranks": case.ranks,
@@ -136,12 +146,15 @@ def take_training(case: Case, scenario: Scenario, start: Start) -> TrainingSpeed
     )
     speed = speed_of_run(folder)
     if speed.nodes != case.nodes:
-        raise JobError(f"{case} ran on {', '.join(speed.hosts)}; are nodes missing in `sinfo`?")
+        raise JobError(
+            f"{case} ran on {', '.join(speed.hosts)} instead of {case.nodes} node(s); check with "
+            "`sinfo` that all nodes are up"
+        )
     return speed
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Take what measured.json lacks; write it anew after each measurement."""
+    """Take the measurements that measured.json lacks, and write the file after each of them."""
     scenario = load_scenario(options.scenario)
     tasks = options.tasks or list(scenario.tasks)
     require_stores(scenario, tasks, options.scenario)
@@ -158,7 +171,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def begun(options: argparse.Namespace) -> Measurements:
-    """Return what was measured before, or a beginning without measurements."""
+    """Return the measurements taken so far, or an empty record of them."""
     if options.output.exists():
         return read_measurements(options.output)
     return Measurements(
@@ -171,7 +184,7 @@ def begun(options: argparse.Namespace) -> Measurements:
 def with_sweeps(
     so_far: Measurements, shapes: Sequence[tuple[int, int]], start: Start
 ) -> Iterator[Measurements]:
-    """Yield all measurements after each sweep that is taken."""
+    """Take each sweep that is missing, and yield all measurements after it."""
     known = {(sweep.ranks, sweep.nodes, sweep.backend) for sweep in so_far.sweeps}
     for ranks, nodes in shapes:
         for backend in BACKENDS:
@@ -185,13 +198,13 @@ def with_sweeps(
 def with_trainings(
     so_far: Measurements, cases: Sequence[Case], scenario: Scenario, start: Start
 ) -> Iterator[Measurements]:
-    """Yield all measurements after each training that is timed."""
+    """Time each training that is missing, and yield all measurements after it."""
     known = {(t.task, t.ranks, t.nodes, t.batch_size) for t in so_far.trainings}
     for case in cases:
         if case.key not in known:
             say(
                 f"{case.task}, {case.ranks} rank(s) on {case.nodes} node(s), "
-                f"{case.whole_batch} events a step"
+                f"{case.whole_batch} events per step"
             )
             trainings = (*so_far.trainings, take_training(case, scenario, start))
             so_far = so_far.model_copy(update={"trainings": trainings})
@@ -199,41 +212,47 @@ def with_trainings(
 
 
 def require_stores(scenario: Scenario, tasks: Sequence[str], given: str) -> None:
-    """Raise a UserError that says how to pack the stores that are missing."""
+    """Raise a UserError if a task is unknown, or if its store is not packed."""
     for task in tasks:
         if task not in scenario.tasks:
-            raise UserError(f"{given} has no task {task!r}; it has {', '.join(scenario.tasks)}")
+            known = ", ".join(scenario.tasks)
+            raise UserError(f"{given} has no task {task!r}; choose from {known}")
         folder = Path("data") / scenario.name / "packed" / scenario.tasks[task].dataset
         if not (folder / "manifest.json").exists():
             raise UserError(
-                f"there is no {folder}; pack it with `snakemake --profile cluster/local --config "
-                f"scenario={given} --until pack`"
+                f"{folder} is missing or incomplete; pack it with `snakemake --profile "
+                f"cluster/local --config scenario={given} --until pack`"
             )
 
 
 def say(what: str) -> None:
-    """Tell what is being measured."""
+    """Print on stderr what is being measured, with the time."""
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
-    """Read the options, measure, and end as calobatch does."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slurm", action="store_true", help="through srun, on 1 and 2 nodes")
-    parser.add_argument("--scenario", default=SCENARIO)
-    parser.add_argument("--tasks", nargs="+")
-    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2], help="with --slurm")
-    parser.add_argument("--machine", default=socket.gethostname(), help="in words, for the page")
+    """Read the options and measure; errors end as those of calobatch do."""
+    description = "Take the measurements of the scaling study and write measured.json."
+    program = "python -m benchmarks.scaling.campaign"
+    parser = argparse.ArgumentParser(program, description=description)
+    parser.add_argument("--slurm", action="store_true", help="start ranks with srun")
+    parser.add_argument("--scenario", default=SCENARIO, help="by default %(default)s")
+    parser.add_argument("--tasks", nargs="+", help="by default all tasks of the scenario")
+    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4], help="numbers of ranks")
     parser.add_argument(
-        "--shared-cores", type=int, default=0, help="cores of all nodes together, if they share"
+        "--nodes", type=int, nargs="+", default=[1, 2], help="numbers of nodes, with --slurm"
     )
-    parser.add_argument("--output", type=Path, default=HERE / "measured.json")
-    try:
-        measure(parser.parse_args())
-    except (UserError, JobError) as error:
-        print(f"measure: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    parser.add_argument(
+        "--machine", default=socket.gethostname(), help="name of the machine, for the page"
+    )
+    parser.add_argument(
+        "--shared-cores", type=int, default=0, metavar="N",
+        help="number of cores that all nodes share, if they are containers on one machine",
+    )  # fmt: skip
+    parser.add_argument("--output", type=Path, default=MEASURED, help="the file to write")
+    options = parser.parse_args()
+    with exiting("campaign"):
+        measure(options)
 
 
 if __name__ == "__main__":

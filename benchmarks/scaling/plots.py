@@ -1,4 +1,4 @@
-"""The pictures of the scaling study."""
+"""Draw the pictures of the scaling study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, ScalarFormatter
-from model import FASTER, STATED, TaskStudy, kinds_of_sweeps, node_counts, sweeps_of, tasks_of
 
+from benchmarks.scaling.model import (
+    FASTER,
+    STATED,
+    TaskStudy,
+    kinds_of_sweeps,
+    node_counts,
+    sweeps_of,
+    tasks_of,
+)
 from calobatch.plan.allreduce import fit_network
 from calobatch.plan.measurements import Measurements
 from calobatch.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, new_figure, save
@@ -21,7 +29,7 @@ MOST_GPUS = 1024
 
 
 def draw_allreduce(measured: Measurements, path: Path) -> None:
-    """Draw time against size, each back end in a panel, with the fits as lines."""
+    """Draw the time of an average against its size, one panel per back end, with fits as lines."""
     backends = sorted({sweep.backend for sweep in measured.sweeps})
     figure = new_figure("Averaging gradients: measured, and fitted", width=11, height=5)
     panels = figure.subplots(1, len(backends), sharey=True, squeeze=False)[0]
@@ -46,7 +54,7 @@ def draw_allreduce(measured: Measurements, path: Path) -> None:
 
 
 def draw_measured(measured: Measurements, path: Path) -> None:
-    """Draw the efficiency of trainings against ranks, each task in a panel, with the model."""
+    """Draw the efficiency of trainings against ranks, one panel per task, with the model."""
     tasks = tasks_of(measured)
     figure = new_figure("Efficiency of trainings: measured, and modelled", width=11, height=8)
     panels = _panels(figure, tasks)
@@ -83,7 +91,7 @@ def _draw_points(axes: Axes, task: TaskStudy, nodes: int, kind: str) -> None:
 
 
 def draw_predicted(measured: Measurements, path: Path) -> None:
-    """Draw the predicted weak scaling to 1,024 GPUs over stated networks, a task a panel."""
+    """Draw the predicted weak scaling to 1,024 GPUs over stated networks, one panel per task."""
     tasks = tasks_of(measured)
     figure = new_figure("Efficiency in weak scaling: PREDICTED", width=11, height=8)
     panels = _panels(figure, tasks)
@@ -99,7 +107,7 @@ def draw_predicted(measured: Measurements, path: Path) -> None:
         axes.axvspan(1, most_measured, color=GREY, alpha=0.25, linewidth=0, label="ranks measured")
         size = task.gradient_bytes / 1e6
         axes.set(xscale="log", xlabel="GPUs", ylabel="efficiency", ylim=(0, 1.05))
-        title = f"{task.name}: {size:.2g} MB, {task.base.batch_size} events a GPU"
+        title = f"{task.name}: {size:.2g} MB, {task.base.batch_size} events per GPU"
         axes.set_title(title, fontsize=11)
         axes.set_xlim(1, MOST_GPUS)
         axes.xaxis.set_major_locator(FixedLocator([1, 4, 16, 64, 256, 1024]))

@@ -1,6 +1,7 @@
-"""The measure of all rows: works take turns, the first rounds do not count, medians are compared.
+"""How every row is measured: works take turns, and the ratio of two works is taken per round.
 
-Taking turns, what slows the machine for a while slows all of them; a ratio is taken within a round.
+Because the works take turns, anything that slows the machine for a while slows all of them. A work
+is a function that does what is to be measured and returns the result, for example a rate.
 """
 
 import statistics
@@ -18,19 +19,20 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Goal:
-    """What a value should be: at least ``bound``, or at most."""
+    """The goal of a value: at least ``bound``, or at most ``bound``."""
 
     bound: float
     at_most: bool = False
 
     def reached(self, value: float) -> bool:
-        """Return whether ``value`` is what it should be."""
+        """Return whether ``value`` reaches the goal."""
         return value <= self.bound if self.at_most else value >= self.bound
 
     def share(self, value: float) -> float:
-        """Return 1 where the goal is just reached and more where it is passed, either way.
+        """Return the value relative to the goal: 1 if it is just reached, more if it is exceeded.
 
-        Nothing passes a limit more than a hundred times, not even a value of zero or below.
+        For a goal of the kind "at most", the result is capped at 100, since the value may be 0 or
+        negative.
         """
         if self.at_most:
             return self.bound / max(value, self.bound / 100)
@@ -44,8 +46,9 @@ class Goal:
 class Row:
     """A line of the table. ``ours`` and ``theirs`` are medians in ``unit``.
 
-    ``value`` is what the goal is about, as a rule the ratio ours / theirs, with its ``low``est and
-    ``high``est of all rounds; ``value_unit`` is "x" for a ratio.
+    ``value`` is the quantity that has the goal, usually the median of the ratio ours / theirs.
+    ``low`` and ``high`` are its lowest and highest value in all rounds. ``value_unit`` is "x" for a
+    ratio.
     """
 
     what: str
@@ -62,24 +65,24 @@ class Row:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached; None where there is none."""
+        """Return whether the goal is reached, or None if there is no goal."""
         return None if self.goal is None else self.goal.reached(self.value)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what results.json has of it."""
+        """Return the content of results.json for this line."""
         return asdict(self) | {"reached": self.reached}
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A line of the table that was not measured, and why; ``failed`` if it should have been."""
+    """A line of the table that was not measured, and the reason. ``failed``: due to an error."""
 
     what: str
     reason: str
     failed: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return what results.json has of it."""
+        """Return the content of results.json for this line."""
         return asdict(self)
 
 
@@ -89,14 +92,14 @@ def take_turns(
     repeats: int = REPEATS,
     warm_up: int = WARM_UP_ROUNDS,
 ) -> dict[str, list[Result]]:
-    """Return what each of ``works`` returned in each of ``repeats`` rounds.
+    """Do all ``works`` in each of ``repeats`` rounds; return the results of each work.
 
-    Before them come ``warm_up`` rounds that do not count. Every other round goes backwards, so that
-    none always comes after the same one.
+    The ``warm_up`` rounds before them do not count. Every other round is in reverse order, so that
+    no work always comes after the same one.
     """
     results: dict[str, list[Result]] = {name: [] for name in works}
     for number in range(warm_up + repeats):
-        names = list(works) if number % 2 == 0 else list(reversed(works))
+        names = list(works) if number % 2 == 0 else list(works)[::-1]
         for name in names:
             say(f"{label}: {name}, {_round_name(number, repeats, warm_up)}")
             results[name].append(works[name]())
@@ -104,7 +107,7 @@ def take_turns(
 
 
 def seconds(work: Callable[[], object]) -> Callable[[], float]:
-    """Return a work that does ``work`` and returns the seconds that it took."""
+    """Return a work that does ``work`` and returns its duration in seconds."""
 
     def timed() -> float:
         begun = time.perf_counter()
@@ -115,7 +118,7 @@ def seconds(work: Callable[[], object]) -> Callable[[], float]:
 
 
 def rate(work: Callable[[], object], events: int) -> Callable[[], float]:
-    """Return a work that does ``work`` on ``events`` events and returns events/s."""
+    """Return a work that does ``work``, on ``events`` events, and returns its events/s."""
     timed = seconds(work)
     return lambda: events / timed()
 
@@ -130,7 +133,7 @@ def compare(
     unit: str = "events/s",
     note: str = "",
 ) -> Row:
-    """Return the row of the ratio ours / theirs, taken round by round."""
+    """Return the row of the ratio ours / theirs, taken per round."""
     ratios = [mine / peers for mine, peers in zip(ours, theirs, strict=True)]
     value, low, high = spread(ratios)
     medians = statistics.median(ours), statistics.median(theirs)
@@ -138,18 +141,18 @@ def compare(
 
 
 def absolute(what: str, against: str, unit: str, values: Sequence[float], goal: Goal | None) -> Row:
-    """Return the row of a quantity that is held to a limit by itself."""
+    """Return the row of a quantity that is compared with a limit, not with a peer."""
     value, low, high = spread(values)
     return Row(what, against, unit, value, None, value, low, high, goal, value_unit=unit)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return median, least and greatest."""
+    """Return the median, the lowest and the highest value."""
     return statistics.median(values), min(values), max(values)
 
 
 def say(line: str) -> None:
-    """Tell on stderr what is being done."""
+    """Print on stderr what is being done."""
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
