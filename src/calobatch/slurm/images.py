@@ -7,11 +7,11 @@ that decides what is installed, so an image of another environment is one that i
 import hashlib
 from pathlib import Path
 
+from calobatch.checkout import CHECKOUT
 from calobatch.errors import UserError
 
 NAMES = ("data", "train")
 VARIANTS = ("cpu", "cuda")
-CHECKOUT = Path(__file__).resolve().parents[3]
 # What an image is made from, as paths and patterns in the checkout.
 RECIPE = (
     "containers/*.def",
