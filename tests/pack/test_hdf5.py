@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calobatch.errors import UserError
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
-from calobatch.pack.raw import open_raw
+from calobatch.pack.open_raw import open_raw
 from tests.raw_files import random_events, read_whole, write_hdf5
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from calobatch.errors import UserError
 from calobatch.layouts import QUARK_GLUON
-from calobatch.pack.raw import open_raw
+from calobatch.pack.open_raw import open_raw
 from tests.raw_files import random_events, read_whole, write_parquet
 
 
