@@ -21,7 +21,7 @@ class StoppedError(Exception):
     """A training that was asked to stop and left a checkpoint. The same command continues it.
 
     The exit code is EX_TEMPFAIL of sysexits.h, "try again later". Batch systems and the requeue
-    verb can tell it from a failure.
+    verb can distinguish it from a failure.
     """
 
     exit_code = 75

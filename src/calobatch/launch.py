@@ -49,6 +49,7 @@ def launch(command: Sequence[str], ranks: int) -> None:
     try:
         _wait(children, deadline)
     finally:
+        # Ranks that have exited are not affected by the signal.
         for child in children:
             child.kill()
             child.wait()

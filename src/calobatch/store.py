@@ -165,6 +165,7 @@ def open_store(folder: Path) -> Store:
             "again"
         )
     hits = batch.column("hits")
+    # Finds files that do not belong together, for instance after an incomplete copy.
     expected = sum(sum(of_split.values()) for of_split in manifest.counts.values())
     if batch.num_rows != expected:
         raise UserError(

@@ -63,6 +63,8 @@ class Workers:
         try:
             for item in items:
                 waiting.append(self.pool.submit(function, item))
+                # Two items per worker: while the oldest result is awaited, every worker that has
+                # finished finds another item.
                 if len(waiting) >= 2 * self.count:
                     yield waiting.popleft().result()
             while waiting:

@@ -49,6 +49,7 @@ class HorovodCommunicator:
         if place.rank == 0:
             place = replace(place, port=_serve_rendezvous(place))
         _wait_for_rendezvous(place)
+        # hvd.init() takes its placement from the environment.
         os.environ.update(_horovod_environment(place))
         hvd.init()
         if hvd.size() != place.size:
@@ -136,6 +137,7 @@ def _serve_rendezvous(place: Placement) -> int:
         raise JobError(
             f"rank 0 cannot listen on port {place.port} ({error}); run the same command again"
         ) from None
+    # The server must know which ranks run on which node before the first of them asks.
     hosts = [HostInfo(_node_name(node), place.local_size) for node in range(place.nodes)]
     server.init(get_host_assignments(hosts, place.size, place.size))
     threading.Thread(target=server.serve_forever, name="rendezvous", daemon=True).start()

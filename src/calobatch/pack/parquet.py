@@ -34,6 +34,7 @@ class ParquetFile:
         self.path, self.layout = path, layout
         try:
             self.footer = Footer(path)
+            # A footer without row groups still has the schema and the metadata, and is small.
             empty = _opened(path, self.footer.cut(0, 0))
             schema, metadata = empty.schema_arrow, empty.metadata.metadata
         except DAMAGE as error:
@@ -72,6 +73,7 @@ class ParquetFile:
         """Return the labels of all events, shape (events), without checking their values."""
         name = self.layout.label_key
         parts = [piece.numbers(name) for piece in self.pieces(self.events)]
+        # np.zeros(0), because a file without row groups has no piece.
         return np.concatenate([np.zeros(0), *parts])
 
     def pieces(self, events: int) -> Iterator["ParquetPiece"]:
@@ -82,6 +84,7 @@ class ParquetFile:
         first = 0
         while first < self.footer.groups:
             most = self.footer.start[first] + events
+            # The number of row groups that end at or before event ``most``.
             last = int(np.searchsorted(self.footer.start, most, side="right")) - 1
             last = min(max(last, first + 1), first + GROUPS_PER_READ)
             yield self._piece(first, last)
@@ -132,6 +135,7 @@ class ParquetPiece:
                 yield batch
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(_one_line(error)) from None
+        # pyarrow reports no error if a damaged footer lists more events than the pages contain.
         if found != self.stop - self.start:
             raise self._damaged(f"{found} events, but {self.stop - self.start} in its footer")
 
@@ -142,6 +146,8 @@ class ParquetPiece:
         """
         events = len(lists)
         for length in self.layout.shape:
+            # Each level has its own check: an image of the right size may still have a row with a
+            # pixel too many beside one with a pixel too few.
             self._refuse_nulls(lists, self.layout.image_key)
             counts = np.diff(view(lists.offsets))
             if np.any(counts != length):
@@ -149,7 +155,7 @@ class ParquetPiece:
                     f"{self.path}: {self.layout.image_key} has a list of length "
                     f"{int(counts[counts != length][0])}, expected {length}; {FIX}"
                 )
-            lists = lists.flatten()
+            lists = lists.flatten()  # removes one level of nesting
         self._refuse_nulls(lists, self.layout.image_key)
         values: NDArray[np.floating] = view(lists)
         return values.reshape(events, *self.layout.shape)

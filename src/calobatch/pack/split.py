@@ -18,6 +18,7 @@ def assign_splits(
     ignored. ``split.validation`` is a share of the events that are not test events. The shares hold
     in each class to within one event. Raises a UserError if a split would have no event of a class.
     """
+    # One generator for both classes, class 0 first: every stored split depends on this order.
     rng = np.random.default_rng(split.seed)
     assigned = np.where(official_test, TEST, TRAIN).astype(np.uint8)
     test_share = 0.0 if official_test.any() else split.test

@@ -7,7 +7,7 @@ A value can also be turned into a regular expression that matches all values wit
 (:func:`pattern_of`). It steps over such a value 30 times as fast as the functions here do.
 
 Specification: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md.
-All functions raise an IndexError or a ValueError if the bytes do not follow it.
+Bytes that do not follow it lead to an IndexError or a ValueError.
 """
 
 import re

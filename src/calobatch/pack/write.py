@@ -68,6 +68,7 @@ class StoreWriter:
         """Assemble ``events.arrow`` in the scratch folder; return its SHA-256."""
         self.pixel_file.close()
         self.value_file.close()
+        # Event k has the hits start[k] up to start[k + 1].
         start = np.concatenate([[0], np.cumsum(np.concatenate(self.counts))]).astype(np.int64)
         hit = pa.StructArray.from_arrays(
             [
