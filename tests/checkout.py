@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from calobatch.checkout import CHECKOUT
+
 TIMEOUT_SECONDS = 600
 
 

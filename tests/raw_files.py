@@ -1,4 +1,4 @@
-"""Raw files in the layouts of the public ones, written with h5py and pyarrow alone."""
+"""Write raw files in the layouts of the public files, with h5py and pyarrow only."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ NESTED = pa.list_(pa.list_(pa.list_(pa.float64())))
 
 
 class Events(NamedTuple):
-    """Random events, dense: what a right reader of their file finds."""
+    """Random events as dense arrays: what a correct reader finds in their file."""
 
     image_BCHW: np.ndarray  # float32
     label: np.ndarray  # float64
@@ -24,7 +24,7 @@ class Events(NamedTuple):
 
 
 class RawFiles(NamedTuple):
-    """Files of one dataset, and all their events in order."""
+    """The files of one dataset, and all their events in order."""
 
     layout: Layout
     paths: list[Path]
@@ -34,7 +34,7 @@ class RawFiles(NamedTuple):
 
 
 def random_events(layout: Layout, label: Sequence[float], seed: int) -> Events:
-    """Return sparse images with the values that are easily lost: -0, denormals, large, negative."""
+    """Return sparse images with values that are easily lost: -0, denormal, large and negative."""
     rng = np.random.default_rng(seed)
     shape = (len(label), *layout.shape)
     image_BCHW = np.where(rng.random(shape) < 0.03, rng.normal(size=shape), 0).astype(np.float32)
@@ -45,7 +45,7 @@ def random_events(layout: Layout, label: Sequence[float], seed: int) -> Events:
 
 
 def write_hdf5(path: Path, layout: Layout, events: Events, **options) -> Path:
-    """Write channel-last images, labels and scalars; ``options`` are those of h5py's datasets."""
+    """Write images with channels last, labels and scalars; ``options`` go to h5py's datasets."""
     options = {"chunks": True, "compression": "lzf"} | options
     with h5py.File(path, "w") as file:
         image_BHWC = np.moveaxis(events.image_BCHW, 1, -1)
@@ -57,7 +57,7 @@ def write_hdf5(path: Path, layout: Layout, events: Events, **options) -> Path:
 
 
 def write_parquet(path: Path, layout: Layout, events: Events, row_group_size: int = 1) -> Path:
-    """Write images as nested lists of doubles, with a column for the label and each scalar."""
+    """Write images as nested lists of doubles, and one column for the label and for each scalar."""
     columns = {layout.image_key: nested_lists(events.image_BCHW)}
     columns |= {s.name: pa.array(events.scalars_BS[:, i]) for i, s in enumerate(layout.scalars)}
     columns[layout.label_key] = pa.array(events.label)
@@ -75,13 +75,13 @@ def nested_lists(image_BCHW: np.ndarray) -> pa.Array:
 
 
 def joined(layout: Layout, paths: Sequence[Path], parts: Sequence[Events]) -> RawFiles:
-    """Return several files with all their events."""
+    """Return the files of a dataset together with the events of all of them."""
     arrays = (np.concatenate(of_parts) for of_parts in zip(*parts, strict=True))
     return RawFiles(layout, list(paths), *arrays)
 
 
 def read_whole(raw: RawFile, events: int = 1000) -> Block:
-    """Return all events of a raw file, read ``events`` at a time."""
+    """Return all events of a raw file, reading at most ``events`` at a time."""
     blocks = [block for piece in raw.pieces(events) for block in piece.blocks(events)]
     assert all(len(block.image_BCHW) <= events for block in blocks)
     return Block(

@@ -3,7 +3,7 @@ import pytest
 from calobatch.atomic import atomic_path, write_text
 
 
-def test_a_file_appears_when_its_block_succeeds_and_not_before(tmp_path):
+def test_a_file_appears_only_when_its_block_has_succeeded(tmp_path):
     path = tmp_path / "new" / "result.txt"
     with atomic_path(path) as partial:
         partial.write_text("whole")
@@ -18,7 +18,7 @@ def fail_half_way(path):
         raise KeyboardInterrupt
 
 
-def test_a_failed_block_leaves_nothing_but_the_older_file(tmp_path):
+def test_a_failed_block_leaves_only_the_older_file(tmp_path):
     path = tmp_path / "result.txt"
     path.write_text("older")
     with pytest.raises(KeyboardInterrupt):
@@ -27,7 +27,7 @@ def test_a_failed_block_leaves_nothing_but_the_older_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_killed_try_left_does_not_matter(tmp_path):
+def test_leftovers_of_a_killed_process_do_not_matter(tmp_path):
     path = tmp_path / "result.txt"
     with atomic_path(path) as leftover:
         leftover.touch()
@@ -37,8 +37,8 @@ def test_what_a_killed_try_left_does_not_matter(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_unfinished_file_lies_in_the_folder_of_the_finished_one(tmp_path):
-    """Only then is the renaming one step, on any file system."""
+def test_the_unfinished_file_is_in_the_folder_of_the_finished_one(tmp_path):
+    """Only within one folder is renaming a single step on every file system."""
     with atomic_path(tmp_path / "result.txt") as partial:
         partial.touch()
         assert partial.parent == tmp_path

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from calobatch.store import open_store
+from tests.checkout import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 CROPS = json.dumps({"source": "simulate", "events": 20})
 PACKING = json.dumps({"layout": "electron_photon", "split": {}, "zero_below": 0})
 HEAVY = {"torch", "numpy", "pyarrow", "h5py", "pydantic", "yaml", "sklearn", "matplotlib", "mlflow"}

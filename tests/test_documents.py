@@ -2,11 +2,11 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from tests.checkout import CHECKOUT
+
 PAGES = sorted(path for path in CHECKOUT.glob("*.md")) + sorted(CHECKOUT.glob("docs/**/*.md"))
 TREE_LINE = re.compile(r"^( {4}(?: {2})?)([\w./ ]+?)(?: {2,}|$)")
 

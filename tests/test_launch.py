@@ -1,4 +1,4 @@
-"""The launcher: every rank knows its place; one that fails takes the others with it."""
+"""The launcher: every rank knows its placement, and if one fails the others are stopped."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ SHOW_PLACE = (
 )
 
 
-def test_ranks_have_different_places_and_one_port(tmp_path, monkeypatch):
+def test_ranks_have_different_placements_and_one_port(tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDER", str(tmp_path))
     launch([sys.executable, "-c", SHOW_PLACE], ranks=3)
     places = [eval((tmp_path / str(rank)).read_text()) for rank in range(3)]
@@ -33,14 +33,15 @@ FAIL_OR_SLEEP = (
 
 
 @pytest.mark.parametrize("code", [1, 77])
-def test_a_failing_rank_stops_the_others_and_is_named(code):
+def test_a_rank_that_fails_is_named_and_the_others_are_stopped(code):
     start = time.monotonic()
-    with pytest.raises(JobError, match=f"rank 1 failed with exit code {code}"):
+    message = f"rank 1 failed with exit code {code} and the other ranks were stopped; run the same"
+    with pytest.raises(JobError, match=message):
         launch([sys.executable, "-c", FAIL_OR_SLEEP.format(code=code)], ranks=3)
     assert time.monotonic() - start < 30
 
 
-def test_a_mistake_of_the_user_is_told_once_and_ends_with_2():
+def test_a_mistake_of_the_user_is_reported_once_with_exit_code_2():
     rank = [sys.executable, "-m", "calobatch.cli", "train", "task", "--seed", "1", "--store"]
     settings = '{"model": "cnn", "epochs": 1, "batch_size": 8, "learning_rate": 1, "ranks": 3}'
     command = [*rank, "/nowhere", "--output", "/nowhere", "--settings", settings]
@@ -52,11 +53,11 @@ def test_a_mistake_of_the_user_is_told_once_and_ends_with_2():
 
 
 def test_a_missing_program_is_named():
-    with pytest.raises(UserError, match="there is no program 'calobach'"):
+    with pytest.raises(UserError, match="program 'calobach' was not found; correct its name"):
         launch(["calobach", "train"], ranks=2)
 
 
-def test_a_command_may_stand_after_a_double_dash():
+def test_a_command_may_follow_a_double_dash():
     launcher = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2", "--"]
     echo = [sys.executable, "-c", "import sys; print(sys.argv[1:])", "a", "--", "b"]
     answer = subprocess.run([*launcher, *echo], capture_output=True, text=True, timeout=60)
@@ -104,7 +105,7 @@ def alive(pid):
         (3, [0, 1], [[0, 1], [0, 1], [0, 1]]),
     ],
 )
-def test_each_rank_has_its_share_of_the_cores(ranks, cores, expected):
+def test_each_rank_gets_an_equal_share_of_the_cores(ranks, cores, expected):
     assert [cores_of_rank(rank, ranks, cores) for rank in range(ranks)] == expected
 
 

@@ -23,7 +23,7 @@ except ZeroDivisionError:
 
 
 def in_a_log(seconds_between_lines, total, mood=""):
-    """Return the lines that go to a stderr that is no terminal."""
+    """Return the lines that are written to a stderr that is not a terminal."""
     command = [sys.executable, "-c", SCRIPT, str(seconds_between_lines), str(total), mood]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert not answer.stdout
@@ -32,7 +32,7 @@ def in_a_log(seconds_between_lines, total, mood=""):
 
 
 def in_a_terminal(mood=""):
-    """Return what a terminal gets."""
+    """Return what is written to a terminal."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     command = [sys.executable, "-c", SCRIPT, "0", "35", mood]
@@ -49,11 +49,11 @@ def in_a_terminal(mood=""):
 def read(terminal):
     try:
         return os.read(terminal, 4096)
-    except OSError:  # how Linux says that the other end was closed
+    except OSError:  # Linux reports the closed other end like this
         return b""
 
 
-def test_a_log_gets_plain_lines_that_count_what_was_done_before():
+def test_a_log_gets_plain_lines_that_include_what_was_done_before():
     lines = in_a_log(0, 35)
     assert [line.split("/")[0] for line in lines] == [
         "pack crops: 15.0",
@@ -69,7 +69,7 @@ def test_a_log_gets_few_lines_but_always_a_last_one():
     assert line.startswith("pack crops: 35.0/35.0events")
 
 
-def test_a_total_that_is_not_known_is_not_invented():
+def test_an_unknown_total_is_not_shown():
     (line,) = in_a_log(60, 0)
     assert line.startswith("pack crops: 35.0events")
 

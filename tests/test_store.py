@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from calobatch.store import open_store, read_manifest
 
 
 @given(events=st.lists(st.integers(0, 129), max_size=20))
-def test_any_choice_of_events_is_dense_in_the_order_asked_for(packed_crops, crops, events):
+def test_dense_images_come_in_the_order_in_which_events_were_asked_for(packed_crops, crops, events):
     image_BCHW = packed_crops.dense(np.array(events, dtype=np.int64))
     assert image_BCHW.dtype == np.float32
     np.testing.assert_array_equal(image_BCHW, crops.image_BCHW[events], strict=True)
@@ -25,14 +27,14 @@ def test_every_event_is_in_exactly_one_split(packed_jets):
     assert sorted(events) == list(range(len(packed_jets)))
 
 
-def test_the_events_are_mapped_not_read(packed_crops):
+def test_events_are_memory_mapped_and_read_only(packed_crops):
     assert not packed_crops.value.flags.owndata
     assert not packed_crops.value.flags.writeable
 
 
 @pytest.fixture
 def folder(crops, tmp_path):
-    """A store of its own, to be damaged."""
+    """A store that a test may damage."""
     folder = tmp_path / "store"
     pack("electron_photon", crops.layout, crops.paths, folder, split=Split(), zero_below=0.0)
     return folder
@@ -76,15 +78,23 @@ def truncate(folder):
         lambda folder: (folder / "manifest.json").write_text('{"format": 0}'),
     ],
 )
-def test_what_is_not_a_whole_store_is_a_message_that_says_to_pack_again(folder, damage):
+def test_an_incomplete_store_is_an_error_that_says_to_pack_again(folder, damage):
     damage(folder)
     with pytest.raises(UserError, match=rf"{folder}/(events.arrow|manifest.json).*pack") as raised:
         open_store(folder)
-    assert str(raised.value).endswith(("pack it again", "pack the dataset again"))
+    assert str(raised.value).endswith("; pack the dataset again")
 
 
-def test_a_store_of_another_format_names_both_formats(folder):
+def test_a_store_with_another_format_is_an_error_that_names_both_formats(folder):
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
-    with pytest.raises(UserError, match="format 99, expected 1; pack the dataset again"):
+    with pytest.raises(UserError, match="has format 99, expected 1; pack the dataset again"):
         read_manifest(folder)
+
+
+def test_importing_the_store_does_not_load_torch():
+    """Stages that read a store but train nothing run where torch is not installed."""
+    code = "import sys; import calobatch.store; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"

@@ -24,19 +24,19 @@ def test_results_come_in_the_order_of_the_items(workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_in_a_worker_is_raised_here(tmp_path, workers):
+def test_an_error_in_a_worker_is_raised_in_the_parent(tmp_path, workers):
     with pytest.raises(FileNotFoundError, match="absent"):
         list(results(Path.read_text, [tmp_path / "absent"], workers))
 
 
-def test_few_results_wait_however_slowly_they_are_taken():
+def test_few_results_wait_even_if_they_are_taken_slowly():
     taken = []
     items = (taken.append(item) or item for item in range(100))
     for count, _ in enumerate(results(math.sqrt, items, workers=2), start=1):
         assert len(taken) <= count + 3
 
 
-def test_a_worker_that_dies_is_one_message_and_no_hanging():
+def test_a_worker_that_dies_gives_one_message_and_does_not_hang():
     with pytest.raises(JobError, match=r"worker process died.*run the same command again"):
         list(results(os._exit, [3, 3], workers=2))
 
@@ -48,7 +48,7 @@ def test_less_than_one_worker_is_refused(workers):
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
-    """A killed job leaves no idle processes that hold memory."""
+    """A killed job leaves no idle processes that keep memory."""
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     with subprocess.Popen([sys.executable, script], text=True, **PIPES) as parent:
@@ -75,7 +75,7 @@ if __name__ == "__main__":
 
 
 def is_running(pid):
-    """Whether the process runs; one that ended and awaits its parent does not."""
+    """Return whether a process runs; a zombie, which waits for its parent, does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:

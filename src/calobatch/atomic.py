@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are whole."""
+"""Files that appear under their final name only when they are complete."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,12 @@ from pathlib import Path
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a name beside ``path`` to write to; rename it to ``path`` when the block succeeds.
+    """Yield a temporary path to write to; rename it to ``path`` when the block succeeds.
 
     When the block raises, what was written is removed and an older ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, because a rename is a single step only within one file system.
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial
@@ -21,6 +22,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, whole or not at all."""
+    """Write ``text`` to ``path`` in UTF-8, completely or not at all."""
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The ways a calobatch command ends early, and the exit code of each."""
+"""The ways in which a calobatch command ends early, each with its exit code."""
 
 import sys
 from collections.abc import Iterator
@@ -7,34 +7,39 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user can mend: one message that names the thing and the mend. Exit code 2."""
+    """Something the user can fix: one message that names the problem and the fix. Exit code 2."""
 
     exit_code = 2
 
 
 class JobError(Exception):
-    """A job that was set up rightly and failed all the same. Exit code 1."""
+    """A job that was set up correctly and failed nevertheless. Exit code 1."""
 
     exit_code = 1
 
 
 class StoppedError(Exception):
-    """A training that was asked to stop and left a checkpoint. The same command goes on.
+    """A training that was asked to stop and left a checkpoint. The same command continues it.
 
-    The exit code is EX_TEMPFAIL of sysexits.h: try again later.
+    The exit code is EX_TEMPFAIL of sysexits.h, "try again later". Batch systems and the requeue
+    verb can distinguish it from a failure.
     """
 
     exit_code = 75
 
 
 @contextmanager
-def reading(path: Path, mend: str) -> Iterator[None]:
-    """Make whatever is wrong with the file ``path`` one UserError that says the ``mend``."""
+def reading(path: Path, fix: str) -> Iterator[None]:
+    """Turn any error while the file ``path`` is read into one UserError.
+
+    The message names the file and the reason, and ends with ``fix``: what the user can do.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:  # pydantic's and Arrow's are among them
+    # pydantic's ValidationError and Arrow's errors are ValueErrors.
+    except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"cannot read {path}: {reason}; {mend}") from None
+        raise UserError(f"cannot read {path}: {reason}; {fix}") from None
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """launch: start the ranks of one training on this machine, and stop all of them if one fails.
 
-On a cluster `srun` takes this place. Its own launcher spares calobatch an ssh server (horovodrun)
-and serves every back end alike.
+On a cluster `srun` does this. Horovod's own launcher (horovodrun) needs an ssh server; this one
+does not, and it works for every back end.
 """
 
 import ctypes
@@ -19,22 +19,23 @@ from types import FrameType
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError, StoppedError, UserError
 
-# What ranks that were asked to stop may take to finish a step and write a checkpoint.
+# Time for ranks that were asked to stop to finish their step and write a checkpoint.
 SECONDS_TO_LEAVE = 60.0
 SIGNALS_TO_FORWARD = (signal.SIGTERM, signal.SIGUSR1)
+# From <linux/prctl.h>: the signal that the kernel sends to a process when its parent ends.
 PR_SET_PDEATHSIG = 1
 
 
 def launch(command: Sequence[str], ranks: int) -> None:
-    """Run ``command`` as ``ranks`` processes that know their place, and wait for all of them.
+    """Run ``command`` as ``ranks`` processes that know their placement, and wait for all of them.
 
-    Raises a JobError that names the first rank to fail; the others are stopped. A rank that ends
-    with 2 has told the user what to mend, one that ends with 75 that it left a checkpoint: the
-    launcher ends likewise, and adds nothing. SIGTERM and SIGUSR1 are passed on to the ranks. If the
-    launcher itself dies, the kernel stops the ranks.
+    Raises a JobError that names the first rank that failed; the others are stopped. A rank with
+    exit code 2 has already printed what the user can fix, one with exit code 75 that it left a
+    checkpoint; the launcher then exits with the same code and prints nothing. SIGTERM and SIGUSR1
+    are forwarded to the ranks. If the launcher itself is killed, the kernel kills the ranks.
     """
     if shutil.which(command[0]) is None:
-        raise UserError(f"there is no program {command[0]!r}; correct the name, or install it")
+        raise UserError(f"program {command[0]!r} was not found; correct its name, or install it")
     port = _free_port()
     children = [_start(command, rank, ranks, port) for rank in range(ranks)]
     deadline = Deadline()
@@ -48,6 +49,7 @@ def launch(command: Sequence[str], ranks: int) -> None:
     try:
         _wait(children, deadline)
     finally:
+        # Ranks that have exited are not affected by the signal.
         for child in children:
             child.kill()
             child.wait()
@@ -57,31 +59,36 @@ def launch(command: Sequence[str], ranks: int) -> None:
 
 def _start(command: Sequence[str], rank: int, ranks: int, port: int) -> subprocess.Popen[bytes]:
     place = Placement(rank=rank, size=ranks, local_rank=rank, local_size=ranks, port=port)
-    # One thread a rank: more would fight for the cores, and change the order of sums.
+    # One thread per rank. More threads would compete for the cores, and a different number of
+    # threads adds in a different order, which changes the last bits of the results.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **place.as_environment()}
+    # Looked up before the fork: between fork and exec only simple calls are safe.
     libc, launcher = ctypes.CDLL(None), os.getpid()
     cores = cores_of_rank(rank, ranks, sorted(os.sched_getaffinity(0)))
 
     def begin() -> None:
         os.sched_setaffinity(0, cores)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != launcher:  # it died before it could be watched
+        # The launcher may have died before the line above; then no signal will come.
+        if os.getppid() != launcher:
             os._exit(1)
 
     return subprocess.Popen(command, env=environment, preexec_fn=begin)
 
 
 def cores_of_rank(rank: int, ranks: int, cores: Sequence[int]) -> Sequence[int]:
-    """Return the cores that a rank may use: an equal share, or all where there are too few.
+    """Return the cores that a rank may use: an equal share, or all if there are too few.
 
-    The threads of a rank, its loader's and its communicator's, then take no core from another's:
-    5 to 10 % more events/s for two ranks on two cores.
+    Besides its computation a rank has threads that make batches and that communicate. On cores of
+    its own they do not disturb the other ranks: 5 to 10 % more events per second with two ranks on
+    two cores.
     """
     share = len(cores) // ranks
     return cores[rank * share : (rank + 1) * share] or cores
 
 
 def _free_port() -> int:
+    """Return a port that is free now; rank 0 will listen on it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -89,35 +96,38 @@ def _free_port() -> int:
 
 
 class Deadline:
-    """The time by which ranks that were asked to stop must have left; at first there is none."""
+    """The time by which ranks that were asked to stop must have exited; none at first."""
 
     def __init__(self) -> None:
         self.time = math.inf
 
     def start(self) -> None:
-        """Set the deadline, unless it is set."""
+        """Set the deadline, unless an earlier signal has set it already."""
         self.time = min(self.time, time.monotonic() + SECONDS_TO_LEAVE)
 
     def passed(self) -> bool:
-        """Return whether it has passed."""
+        """Return whether the deadline has passed."""
         return time.monotonic() > self.time
 
 
 def _wait(children: list[subprocess.Popen[bytes]], deadline: Deadline) -> None:
+    """Wait until all ranks have exited with 0; exit or raise an error as soon as one does not."""
     codes: list[int | None] = [None]
     while None in codes:
         time.sleep(0.05)
         codes = [child.poll() for child in children]
-        for told in (UserError.exit_code, StoppedError.exit_code):
-            if told in codes:
-                sys.exit(told)
+        # Before any other failure: the rank has printed its reason, and the other ranks fail only
+        # because it has left.
+        for reported in (UserError.exit_code, StoppedError.exit_code):
+            if reported in codes:
+                sys.exit(reported)
         for rank, code in enumerate(codes):
             if code:
                 raise _failure(rank, code)
         if deadline.passed():
             raise JobError(
-                f"the ranks were asked to stop and had not left after {SECONDS_TO_LEAVE:.0f} s; "
-                "they were killed"
+                f"the ranks were asked to stop, did not exit within {SECONDS_TO_LEAVE:.0f} s and "
+                "were killed; run the same command again to continue from the last checkpoint"
             )
 
 
@@ -128,6 +138,6 @@ def _failure(rank: int, returncode: int) -> JobError:
         else f"failed with exit code {returncode}"
     )
     return JobError(
-        f"rank {rank} {how}; the other ranks were stopped. Run the same command again "
-        "to go on from the last checkpoint"
+        f"rank {rank} {how} and the other ranks were stopped; run the same command again to "
+        "continue from the last checkpoint"
     )

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in a terminal, a plain line now and then in a log."""
+"""Show the progress of long work: a bar in a terminal, a plain line every ten seconds in a log."""
 
 import sys
 import time
@@ -13,15 +13,17 @@ LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}{unit} {rate_fmt} [{elapsed}]"
 
 
 class Progress:
-    """Counts ``unit`` up to ``total``, shown on stderr as a bar (terminal) or as lines (log).
+    """Counts ``unit`` up to ``total`` and shows this on stderr: a bar (terminal) or lines (log).
 
-    ``done``: what an earlier try had already counted. ``quiet``: count, but show nothing.
+    ``total`` is None if it is not known. ``done`` is what an earlier try had already counted; it
+    does not count in the rate. With ``quiet`` nothing is shown.
     """
 
     def __init__(
         self, label: str, total: int | None, unit: str, *, done: int = 0, quiet: bool = False
     ) -> None:
         self.terminal = sys.stderr.isatty()
+        # A bar redraws itself with carriage returns, which makes one endless line of a log file.
         self.lines = not self.terminal and not quiet
         self.bar = tqdm(
             desc=label,
@@ -37,7 +39,7 @@ class Progress:
         self.start = self.last_line = time.monotonic()
 
     def advance(self, amount: int) -> None:
-        """Add ``amount`` to the count, and show it if it is time to."""
+        """Add ``amount`` to the count, and show the count if it is time to."""
         self.count += amount
         self.bar.update(amount)
         now = time.monotonic()
@@ -46,6 +48,7 @@ class Progress:
             self._line()
 
     def _line(self) -> None:
+        """Print the count, the rate, and the elapsed and remaining time as one line."""
         elapsed = max(time.monotonic() - self.start, 1e-9)
         meter = tqdm.format_meter(
             n=self.count,
@@ -69,5 +72,6 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         self.bar.close()
+        # The last line of work that failed would look as if the work were finished.
         if self.lines and exception is None:
             self._line()

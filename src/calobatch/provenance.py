@@ -1,14 +1,16 @@
-"""Where a result comes from: code, packages, machine."""
+"""Where a result comes from: the code, the package versions and the machine."""
 
 import os
 import platform
 import socket
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from calobatch.checkout import CHECKOUT
+
+# The packages whose versions can change a result.
 PACKAGES = (
     "calobatch",
     "torch",
@@ -21,11 +23,14 @@ PACKAGES = (
     "fastjet",
 )
 COMMIT, DIRTY = "CALOBATCH_GIT_COMMIT", "CALOBATCH_GIT_DIRTY"
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class Provenance(BaseModel):
-    """The code and the machine behind a run. ``git_commit`` is empty outside a git checkout."""
+    """The code, package versions and machine of a run.
+
+    ``git_commit`` is empty if the code is not in a git repository, ``git_dirty`` is true if there
+    were uncommitted changes. ``packages`` has an empty version for each package that is missing.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,7 +42,7 @@ class Provenance(BaseModel):
 
 
 def provenance() -> Provenance:
-    """Return the provenance of a run of this code, here and now."""
+    """Return the provenance of a run that this process makes."""
     return Provenance(
         git_commit=os.environ.get(COMMIT) or _git("rev-parse", "HEAD"),
         git_dirty=bool(os.environ.get(DIRTY) or _git("status", "--porcelain")),
@@ -48,7 +53,10 @@ def provenance() -> Provenance:
 
 
 def hand_down_commit() -> None:
-    """Let the jobs that this process starts know the commit: their images have no git."""
+    """Pass the commit to the jobs that this process starts, in environment variables.
+
+    The jobs run in images without git and could not ask for it themselves.
+    """
     os.environ[COMMIT] = _git("rev-parse", "HEAD")
     os.environ[DIRTY] = "yes" if _git("status", "--porcelain") else ""
 

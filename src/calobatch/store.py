@@ -1,18 +1,19 @@
-"""The packed store: one dataset as sparse events, memory-mapped, and the manifest beside it.
+"""The packed store: one dataset as sparse, memory-mapped events, and a manifest beside them.
 
-``events.arrow`` is an Arrow IPC file with one record batch and a row an event:
+This is the contract between pack, which writes a store, and the stages that read one. Nothing here
+imports torch. ``events.arrow`` is an Arrow IPC file with one record batch and one row per event:
 
 ========  ================================  ====================================================
 column    type                              meaning
 ========  ================================  ====================================================
-hits      large_list<pixel: uint16,         the non-zero values; ``pixel`` is the index in the
+hits      large_list<pixel: uint16,         the non-zero values; ``pixel`` is the index into the
           value: float32>                   image of shape (channels, rows, columns), C order
 label     uint8                             1: electron or quark, 0: photon or gluon
 split     uint8                             index into ("train", "validation", "test")
-<scalar>  float64                           one column for each scalar of the layout (pt, m0)
+<scalar>  float64                           one column per scalar of the layout (pt, m0)
 ========  ================================  ====================================================
 
-Events keep the order of the source files, so event k is found again in its source.
+Events keep the order of the source files, so that event k can be found in its source again.
 Tensor names: B events, C channels, H rows (eta), W columns (phi), S scalars.
 """
 
@@ -31,6 +32,7 @@ from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.layouts import Layout, layout_named
 
+# Increased whenever a store written before can no longer be read.
 FORMAT = 1
 EVENTS_FILE = "events.arrow"
 MANIFEST_FILE = "manifest.json"
@@ -43,13 +45,13 @@ HIT = pa.struct(
 
 
 class Part(BaseModel):
-    """A piece of the manifest."""
+    """A part of the manifest. An unknown key is refused: it means another version of the format."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(Part):
-    """A raw file that went into the store."""
+    """A raw file that was packed into the store."""
 
     file: str
     bytes: int
@@ -58,7 +60,10 @@ class Source(Part):
 
 
 class ChannelStatistics(Part):
-    """One channel over all pixels of the training split. ``fill``: share of non-zero pixels."""
+    """One channel over all pixels of the training split, in ``unit``.
+
+    ``fill`` is the share of pixels that are not zero. Zeros count in all other numbers too.
+    """
 
     name: str
     unit: str
@@ -70,7 +75,7 @@ class ChannelStatistics(Part):
 
 
 class ScalarStatistics(Part):
-    """One scalar over the training split."""
+    """One scalar over the events of the training split, in ``unit``."""
 
     name: str
     unit: str
@@ -79,7 +84,11 @@ class ScalarStatistics(Part):
 
 
 class Manifest(Part):
-    """What the store holds and where it came from."""
+    """What the store holds and where it came from.
+
+    ``simulated`` is true if one of the raw files says that it is simulated by calobatch, ``shape``
+    is (channels, rows, columns), and ``counts`` has the number of events per split and class.
+    """
 
     format: int
     dataset: str
@@ -99,16 +108,16 @@ class Manifest(Part):
 
 @dataclass(frozen=True)
 class Store:
-    """A packed dataset: memory-mapped arrays, and its manifest."""
+    """A packed dataset: its manifest and memory-mapped, read-only arrays."""
 
     manifest: Manifest
     layout: Layout
-    start: NDArray[np.int64]  # (events + 1): hits of event k are start[k] to start[k + 1]
+    start: NDArray[np.int64]  # (events + 1): event k has the hits start[k] up to start[k + 1]
     pixel: NDArray[np.uint16]  # (hits)
     value: NDArray[np.float32]  # (hits)
     label: NDArray[np.uint8]  # (events)
     split: NDArray[np.uint8]  # (events)
-    scalars_BS: NDArray[np.float64]
+    scalars_BS: NDArray[np.float64]  # (events, S)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -118,7 +127,9 @@ class Store:
         return np.flatnonzero(self.split == SPLITS.index(split))
 
     def dense(self, events: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the images of ``events``, (B, C, H, W), as the source had them."""
+        """Return the images of ``events`` as dense arrays, shape (B, C, H, W)."""
+        # All hits of all events in one array of positions, without a loop over events: for each hit
+        # its number within the event, plus the first hit of the event.
         first, count = self.start[events], self.start[events + 1] - self.start[events]
         position = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         hits = position + np.repeat(first, count)
@@ -128,30 +139,38 @@ class Store:
 
 
 def events_schema(layout: Layout) -> pa.Schema:
-    """Return the columns of ``events.arrow``."""
+    """Return the names and types of the columns of ``events.arrow``."""
     scalars = [(scalar.name, pa.float64()) for scalar in layout.scalars]
     columns = [("hits", pa.large_list(HIT)), ("label", pa.uint8()), ("split", pa.uint8())]
     return pa.schema(columns + scalars)
 
 
 def open_store(folder: Path) -> Store:
-    """Open a packed store, memory-mapped; raise a UserError if it is absent or not ours."""
+    """Open a packed store, memory-mapped.
+
+    Raises a UserError if a file is missing or damaged, has another format, or if the number of
+    events is not that of the manifest.
+    """
     manifest = read_manifest(folder)
     layout = layout_named(manifest.layout)
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(folder / EVENTS_FILE))).get_batch(0)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {folder / EVENTS_FILE}: {error}; pack it again") from None
+        raise UserError(
+            f"cannot read {folder / EVENTS_FILE}: {error}; pack the dataset again"
+        ) from None
     if batch.schema != events_schema(layout):
         raise UserError(
-            f"{folder / EVENTS_FILE} has other columns than a packed store; pack it again"
+            f"{folder / EVENTS_FILE} does not have the columns of a packed store; pack the dataset "
+            "again"
         )
     hits = batch.column("hits")
+    # Finds files that do not belong together, for instance after an incomplete copy.
     expected = sum(sum(of_split.values()) for of_split in manifest.counts.values())
     if batch.num_rows != expected:
         raise UserError(
-            f"{folder / EVENTS_FILE} has {batch.num_rows} events, its manifest {expected}; "
-            "pack it again"
+            f"{folder / EVENTS_FILE} has {batch.num_rows} events, but its manifest lists "
+            f"{expected}; pack the dataset again"
         )
     scalars = [view(batch.column(scalar.name)) for scalar in layout.scalars]
     return Store(
@@ -167,18 +186,19 @@ def open_store(folder: Path) -> Store:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check ``manifest.json`` of a store."""
+    """Read the manifest of the store in ``folder``; raise a UserError if it is not valid."""
     path = folder / MANIFEST_FILE
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(content, dict) and content.get("format") != FORMAT:
             raise UserError(
-                f"{path}: format {content.get('format')}, expected {FORMAT}; pack the dataset again"
+                f"{path} has format {content.get('format')}, expected {FORMAT}; pack the dataset "
+                "again"
             )
         return Manifest.model_validate(content)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the whole"
+        where = ".".join(str(part) for part in problem["loc"]) or "the whole file"
         raise UserError(f"{path}: {where}: {problem['msg']}; pack the dataset again") from None
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}; pack the dataset again") from None

@@ -1,4 +1,4 @@
-"""Independent pieces of work on several cores, their results in order and few at a time."""
+"""Run independent pieces of work in several processes; return few results at a time, in order."""
 
 import os
 from collections import deque
@@ -17,10 +17,11 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """``count`` processes, which start at once and import ``modules``; with one, this one works.
+    """``count`` worker processes that start immediately and import ``modules``.
 
-    They are spawned, not forked: HDF5 and Arrow do not survive a fork.
-    Raises a UserError if ``count`` is less than one.
+    With ``count`` 1 there is no further process: this one does the work. The processes are spawned,
+    not forked, because HDF5 and Arrow do not work after a fork. Raises a UserError if ``count`` is
+    less than 1.
     """
 
     def __init__(self, count: int, modules: Sequence[str] = ()) -> None:
@@ -34,23 +35,26 @@ class Workers:
             context = get_context("spawn")
             self.pool = ProcessPoolExecutor(self.count, context, _begin, (self.modules,))
             for _ in range(self.count):
-                self.pool.submit(os.getpid)  # a process starts when there is work for it
+                # The pool starts a process only when there is work for it. This is some.
+                self.pool.submit(os.getpid)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the processes, and give their memory back."""
+        """End the processes, which frees their memory."""
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
 
     def map_in_order(
         self, function: Callable[[Item], Result], items: Iterable[Item]
     ) -> Iterator[Result]:
-        """Yield ``function(item)`` for each item, in order; at most two results a worker wait.
+        """Yield ``function(item)`` for each item, in order.
 
-        The results do not depend on the number of workers. A JobError if a worker dies.
+        At most two results per worker wait to be taken, so that memory stays bounded even if they
+        are taken slowly. The results do not depend on the number of workers. Raises a JobError if a
+        worker process dies; an error in ``function`` is raised here unchanged.
         """
         if not self.pool:
             yield from map(function, items)
@@ -59,6 +63,8 @@ class Workers:
         try:
             for item in items:
                 waiting.append(self.pool.submit(function, item))
+                # Two items per worker: while the oldest result is awaited, every worker that has
+                # finished finds another item.
                 if len(waiting) >= 2 * self.count:
                     yield waiting.popleft().result()
             while waiting:
@@ -71,13 +77,14 @@ class Workers:
 
 
 def _begin(modules: Sequence[str]) -> None:
+    """Prepare a new worker process."""
     Thread(target=_end_with_parent, daemon=True).start()
     for module in modules:
         import_module(module)
 
 
 def _end_with_parent() -> None:
-    """End this worker when its parent is killed; otherwise it would wait for work for ever."""
+    """End this worker if its parent is killed; otherwise it would wait for work forever."""
     if parent := parent_process():
         parent.join()
         os._exit(1)

@@ -6,7 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.checkout import CHECKOUT
+
 TESTBED = CHECKOUT / "cluster" / "testbed"
 USER = 1000
 SITE = """account: physics

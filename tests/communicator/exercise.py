@@ -1,4 +1,4 @@
-"""What every rank of a communicator test runs; rank 0 prints what it saw as JSON."""
+"""What every rank of a communicator test runs; rank 0 prints the results of all ranks as JSON."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from calobatch.train.gradients import Gradients
 
 
 def step_together(communicator, compress):
-    """Take one step of plain descent with a gradient that differs by rank."""
+    """Take one step of gradient descent with a gradient that differs between ranks."""
     model = torch.nn.Linear(2, 1, bias=False)
     torch.nn.init.constant_(model.weight, float(communicator.rank))
     communicator.broadcast_tensors(model.state_dict().values())
@@ -33,7 +33,7 @@ def main():
     seen = {
         "rank": rank,
         "size": communicator.size,
-        # The types differ by rank on purpose: that once made Horovod wait for ever.
+        # The types differ between ranks on purpose: that once made Horovod wait forever.
         "broadcast": communicator.broadcast({"from": 0} if rank == 0 else None),
         "sum": communicator.allreduce(np.array([1.0, rank])).tolist(),
         "gathered": communicator.allgather("x" * rank),

@@ -1,4 +1,4 @@
-"""All back ends, with real ranks: the same answers on every rank, the same as by hand."""
+"""All back ends with real ranks: every rank gets the result that was computed by hand."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ EXERCISE = Path(__file__).with_name("exercise.py")
     ("backend", "ranks"),
     [("horovod", 3), ("horovod", 1), ("torch", 3), ("torch", 1), ("single", 1)],
 )
-def test_every_rank_sees_what_was_sent(backend, ranks):
+def test_every_rank_receives_what_was_sent(backend, ranks):
     launch = [sys.executable, "-m", "calobatch.cli", "launch", "-n", str(ranks)]
     answer = subprocess.run(
         [*launch, sys.executable, str(EXERCISE), backend],
@@ -34,7 +34,7 @@ def test_every_rank_sees_what_was_sent(backend, ranks):
         assert seen["broadcast"] == {"from": 0}
         assert seen["sum"] == [ranks, sum(range(ranks))]
         assert seen["gathered"] == ["x" * rank for rank in range(ranks)]
-        # Rank 0's weights (zeros) minus the gradient (1, 2) * (rank + 1), added up over ranks.
+        # The weights of rank 0 (zeros) minus the gradients (1, 2) * (rank + 1), summed over ranks.
         total = sum(range(1, ranks + 1))
         assert seen["weight"] == seen["weight_of_compressed"] == [-total, -2 * total]
 
@@ -51,6 +51,8 @@ def test_a_single_rank_needs_no_launcher(backend):
     assert json.loads(answer.stdout)[0]["size"] == 1
 
 
-def test_one_process_refuses_to_be_many():
-    with pytest.raises(UserError, match="'single' has one rank, but 2 were started"):
+def test_the_single_communicator_refuses_several_ranks():
+    with pytest.raises(
+        UserError, match="'single' has one rank, but 2 were started; set communicator to"
+    ):
         connect("single", Placement(size=2), device=None)

@@ -11,14 +11,16 @@ numbers = st.integers(0, 10**6)
 @given(
     st.builds(Placement, rank=numbers, size=numbers, local_rank=numbers, node=numbers, port=numbers)
 )
-def test_a_place_is_read_back_from_the_environment_it_was_put_in(place):
+def test_a_placement_is_restored_from_its_environment_variables(place):
     assert placement(place.as_environment()) == place
 
 
-def test_a_process_without_a_launcher_is_alone():
+def test_a_process_without_a_launcher_is_the_only_rank():
     assert placement({}) == Placement(rank=0, size=1)
 
 
-def test_nonsense_in_the_environment_is_named():
-    with pytest.raises(UserError, match=r"CALOBATCH_\* variables are not numbers"):
+def test_a_variable_that_is_not_a_number_is_an_error():
+    with pytest.raises(
+        UserError, match=r"an environment variable CALOBATCH_\* is not a number .*; unset it"
+    ):
         placement({"CALOBATCH_RANK": "first"})

@@ -1,4 +1,4 @@
-"""The probe of how fast ranks talk, with real ranks; and what is read back from its line."""
+"""The probe of how fast ranks communicate, with real ranks, and the line that it prints."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("backend", ["horovod", "torch"])
-def test_two_ranks_measure_and_one_of_them_tells(backend):
+def test_two_ranks_measure_and_one_prints_the_result(backend):
     launch = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2"]
     answer = subprocess.run(
         [*launch, sys.executable, "-m", "calobatch.communicator.probe", backend, "cpu"],
@@ -33,27 +33,30 @@ def test_two_ranks_measure_and_one_of_them_tells(backend):
     assert 1 < speed.megabytes_per_second < 1e6
 
 
-def test_ranks_that_add_up_wrongly_are_no_measurement():
-    with pytest.raises(JobError, match=r"2 ranks added up to 1\.0"):
+def test_a_wrong_sum_over_ranks_is_an_error():
+    with pytest.raises(
+        JobError,
+        match=r"the sum of 1 over 2 ranks is 1\.0, so the communicator single does not work",
+    ):
         probe.measure(SingleCommunicator(), Placement(size=2), CPU, "single")
 
 
-def test_first_rounds_are_left_out():
+def test_the_first_rounds_are_ignored():
     calls = []
     probe.median_seconds(lambda: calls.append(1), 10)
     assert len(calls) == 12
 
 
-def test_a_line_is_read_back_from_among_others():
+def test_the_measurement_is_found_among_other_lines():
     speed = Speed(2, 2, "horovod", "cpu", "ib0", 100000, 12.5, 9000.0)
     assert Speed.in_output(f"a warning\n{speed.as_line()}\nanother\n") == speed
 
 
-def test_ranks_that_told_nothing_are_an_error():
-    with pytest.raises(JobError, match="without a measurement"):
+def test_ranks_without_a_measurement_are_an_error():
+    with pytest.raises(JobError, match="without printing a measurement"):
         Speed.in_output("a warning\n")
 
 
 @pytest.mark.parametrize("interface", ["lo", "nowhere0"])
-def test_an_interface_without_a_speed_has_0(interface):
+def test_an_interface_without_a_known_speed_has_speed_0(interface):
     assert probe.link_mbit(interface) == 0

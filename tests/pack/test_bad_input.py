@@ -1,4 +1,4 @@
-"""Bad input: each case alters a sound file; the message must name the thing and the mend."""
+"""Bad input: each case alters a valid file; the message must name the problem and the fix."""
 
 import shutil
 from collections.abc import Callable
@@ -24,13 +24,13 @@ LABELS = np.tile([0.0, 1.0], 6)
 
 
 class BeforeWriting(NamedTuple):
-    """What is done to the events; other cases are done to the file."""
+    """A change to the events before they are written; other cases change the written file."""
 
     change: Callable[[Events], Events]
 
 
 def altered(part, index, value, dtype=None):
-    """Return a case that sets one value of the events."""
+    """Return a case that sets values of the events before they are written."""
 
     def change(events):
         events = Events(*(array.astype(dtype or array.dtype) for array in events))
@@ -41,7 +41,7 @@ def altered(part, index, value, dtype=None):
 
 
 def hdf5_with(change):
-    """Return a case that changes the written file's keys."""
+    """Return a case that changes the keys of the written file."""
 
     def alter(path):
         with h5py.File(path, "a") as file:
@@ -87,47 +87,62 @@ def overwrite(path, start, size):
 
 NOT_A_NUMBER = altered("image_BCHW", (7, 1, 3, 4), np.nan)
 NO_EVENTS = BeforeWriting(lambda events: Events(*(array[:0] for array in events)))
-OF_EVENT_7 = "not finite as float32 .image of event 7.; leave"
+OF_EVENT_7 = r"event 7 has a value that is not finite as float32 \(image\); remove the event"
 FETCH = "fetch it again"
-IS_THIS = "is this a"
+CHECK_LAYOUT = "check that the file has the layout"
 BAD_HDF5 = {
-    "truncated": (truncate, rf"bad.hdf5 is not a whole HDF5 file.*{FETCH}"),
-    "not_hdf5": (lambda path: path.write_text("<html>"), rf"bad.hdf5 is not a whole.*{FETCH}"),
-    "altered_chunk": (break_hdf5_chunk, rf"bad.hdf5: X cannot be read.*{FETCH}"),
+    "truncated": (truncate, rf"bad.hdf5 is not a complete HDF5 file.*{FETCH}"),
+    "not_hdf5": (lambda path: path.write_text("<html>"), rf"bad.hdf5 is not a complete.*{FETCH}"),
+    "altered_chunk": (
+        break_hdf5_chunk,
+        rf"bad.hdf5: X of the events 0 to .* cannot be read.*{FETCH}",
+    ),
     "missing_images": (
         hdf5_with(lambda f: f.pop("X")),
-        rf"bad.hdf5: no key X; it has y; {IS_THIS}",
+        rf"bad.hdf5 has no key X \(its keys: y\); {CHECK_LAYOUT}",
     ),
     "missing_labels": (
         hdf5_with(lambda f: f.pop("y")),
-        rf"bad.hdf5: no key y; it has X; {IS_THIS}",
+        rf"bad.hdf5 has no key y \(its keys: X\); {CHECK_LAYOUT}",
     ),
-    "wrong_size": (replaced("X", lambda x: x[:, 1:]), rf"X has shape \(12, 31, 32, 2\).*{IS_THIS}"),
-    "channel_first": (replaced("X", lambda x: np.moveaxis(x, -1, 1)), rf"X has shape.*{IS_THIS}"),
-    "fewer_labels": (replaced("y", lambda y: y[1:]), rf"number of events \(X 12, y 11\).*{FETCH}"),
-    "two_labels_an_event": (
+    "wrong_size": (
+        replaced("X", lambda x: x[:, 1:]),
+        rf"X has shape \(12, 31, 32, 2\).*{CHECK_LAYOUT}",
+    ),
+    "channel_first": (
+        replaced("X", lambda x: np.moveaxis(x, -1, 1)),
+        rf"X has shape.*{CHECK_LAYOUT}",
+    ),
+    "fewer_labels": (replaced("y", lambda y: y[1:]), rf"numbers of events \(X 12, y 11\).*{FETCH}"),
+    "two_labels_per_event": (
         replaced("y", lambda y: np.tile(y[:, None], 2)),
-        rf"y has shape.*{IS_THIS}",
+        rf"y has shape.*{CHECK_LAYOUT}",
     ),
-    "one_label": (replaced("y", lambda y: y[0]), rf"y is not an array.*{IS_THIS}"),
-    "a_group": (hdf5_with(make_a_group), rf"X is not an array.*{IS_THIS}"),
+    "one_label": (replaced("y", lambda y: y[0]), rf"y is not an array.*{CHECK_LAYOUT}"),
+    "a_group": (hdf5_with(make_a_group), rf"X is not an array.*{CHECK_LAYOUT}"),
     "whole_numbers": (
         replaced("X", lambda x: x.astype("?").astype("i2")),
-        rf"X is int16, expected.*{IS_THIS}",
+        rf"X has type int16, expected floating point; {CHECK_LAYOUT}",
     ),
-    "complex": (replaced("X", lambda x: x.astype("c8")), rf"X is complex64, expected.*{IS_THIS}"),
+    "complex": (
+        replaced("X", lambda x: x.astype("c8")),
+        rf"X has type complex64, expected floating point; {CHECK_LAYOUT}",
+    ),
     "text_labels": (
         replaced("y", lambda y: y.astype("S3")),
-        rf"y is .S3, expected numbers; {IS_THIS}",
+        rf"y has type .S3, expected numbers; {CHECK_LAYOUT}",
     ),
     "not_a_number": (NOT_A_NUMBER, OF_EVENT_7),
     "infinite": (altered("image_BCHW", (7, 1, 3, 4), -np.inf), OF_EVENT_7),
-    "label_2": (altered("label", 3, 2), "bad.hdf5: label 2.0 at event 3; labels are 0 or 1"),
-    "label_half": (altered("label", 3, 0.5), "bad.hdf5: label 0.5 at event 3; labels are 0 or 1"),
-    "label_nan": (altered("label", 3, np.nan), "bad.hdf5: label nan at event 3; labels are 0 or 1"),
+    "label_2": (altered("label", 3, 2), "bad.hdf5: event 3 has label 2.0, expected 0 or 1; "),
+    "label_half": (altered("label", 3, 0.5), "bad.hdf5: event 3 has label 0.5, expected 0 or 1; "),
+    "label_nan": (
+        altered("label", 3, np.nan),
+        "bad.hdf5: event 3 has label nan, expected 0 or 1; ",
+    ),
     "one_class": (
         altered("label", slice(None), 1),
-        "dataset data: 100.0% .*electrons.*file missing",
+        "dataset data: 100.0% of the events are electrons, expected 50%; .*no file is missing",
     ),
     "no_events": (NO_EVENTS, "bad.hdf5 has no events; delete it"),
     "missing": (Path.unlink, "bad.hdf5 does not exist; fetch or simulate it"),
@@ -179,52 +194,67 @@ def two_channels(lists):
 
 
 BAD_PARQUET = {
-    "truncated": (truncate, rf"bad.parquet is not a whole parquet file.*{FETCH}"),
+    "truncated": (truncate, rf"bad.parquet is not a complete parquet file.*{FETCH}"),
     "altered_chunk": (break_parquet_chunk, rf"bad.parquet is damaged.*{FETCH}"),
-    "missing_images": (without("X_jets"), rf"no column X_jets; it has pt, m0, y; {IS_THIS}"),
-    "missing_scalar": (without("m0"), rf"no column m0; .*{IS_THIS}"),
-    "missing_labels": (without("y"), rf"no column y; .*{IS_THIS}"),
+    "missing_images": (
+        without("X_jets"),
+        rf"has no column X_jets \(its columns: pt, m0, y\); {CHECK_LAYOUT}",
+    ),
+    "missing_scalar": (without("m0"), rf"has no column m0 .*; {CHECK_LAYOUT}"),
+    "missing_labels": (without("y"), rf"has no column y .*; {CHECK_LAYOUT}"),
     "flat_images": (
         parquet_with("X_jets", lambda a: a.flatten(recursive=True)[:12]),
-        rf"X_jets is double, expected list.*{IS_THIS}",
+        rf"X_jets has type double, expected list.*; {CHECK_LAYOUT}",
     ),
     "two_levels": (
         parquet_with("X_jets", lambda a: a.flatten()[:12]),
-        rf"X_jets is list.*expected list.*{IS_THIS}",
+        rf"X_jets has type list.*expected list.*; {CHECK_LAYOUT}",
     ),
     "text_labels": (
         parquet_with("y", lambda a: a.cast(pa.string())),
-        rf"y is string, expected a number; {IS_THIS}",
+        rf"y has type string, expected a number; {CHECK_LAYOUT}",
     ),
-    "null_image": (parquet_with("X_jets", null_at(0)), "X_jets has 1 nulls; leave"),
-    "null_plane": (parquet_with("X_jets", null_at(1)), "X_jets has 1 nulls; leave"),
-    "null_row": (parquet_with("X_jets", null_at(2)), "X_jets has 1 nulls; leave"),
-    "null_pixel": (parquet_with("X_jets", null_at(3)), "X_jets has 1 nulls; leave"),
-    "null_scalar": (parquet_with("pt", null_at(0)), "pt has 1 nulls; leave"),
-    "null_label": (parquet_with("y", null_at(0)), "y has 1 nulls; leave"),
+    "null_image": (
+        parquet_with("X_jets", null_at(0)),
+        "X_jets has missing values .1 nulls.; remove",
+    ),
+    "null_plane": (
+        parquet_with("X_jets", null_at(1)),
+        "X_jets has missing values .1 nulls.; remove",
+    ),
+    "null_row": (parquet_with("X_jets", null_at(2)), "X_jets has missing values .1 nulls.; remove"),
+    "null_pixel": (
+        parquet_with("X_jets", null_at(3)),
+        "X_jets has missing values .1 nulls.; remove",
+    ),
+    "null_scalar": (parquet_with("pt", null_at(0)), "pt has missing values .1 nulls.; remove"),
+    "null_label": (parquet_with("y", null_at(0)), "y has missing values .1 nulls.; remove"),
     "ragged": (
         parquet_with("X_jets", ragged),
-        "X_jets has a list of 12[46] where 125 is expected; leave",
+        "X_jets has a list of length 12[46], expected 125; remove",
     ),
     "two_channels": (
         parquet_with("X_jets", two_channels),
-        "X_jets has a list of 2 where 3 is expected; leave",
+        "X_jets has a list of length 2, expected 3; remove",
     ),
     "not_a_number": (NOT_A_NUMBER, OF_EVENT_7),
     "too_large": (altered("image_BCHW", (7, 1, 3, 4), 1e300, np.float64), OF_EVENT_7),
     "infinite_scalar": (
         altered("scalars_BS", (7, 1), np.inf),
-        "not finite.*scalars of event 7.*leave",
+        r"event 7 has .* not finite as float32 \(scalars\); remove",
     ),
-    "label_2": (altered("label", 3, 2), "bad.parquet: label 2.0 at event 3; labels are 0 or 1"),
-    "label_nan": (altered("label", 3, np.nan), "bad.parquet: label nan at event 3; labels"),
+    "label_2": (altered("label", 3, 2), "bad.parquet: event 3 has label 2.0, expected 0 or 1; "),
+    "label_nan": (
+        altered("label", 3, np.nan),
+        "bad.parquet: event 3 has label nan, expected 0 or 1; ",
+    ),
     "no_events": (NO_EVENTS, "bad.parquet has no events; delete"),
 }
 
 
 @pytest.fixture(scope="module")
-def sound():
-    """Return the events of a small file of either kind, made once."""
+def valid():
+    """Return what a small valid file of either format is written from."""
     return {
         ".hdf5": (ELECTRON_PHOTON, write_hdf5, random_events(ELECTRON_PHOTON, LABELS, seed=0)),
         ".parquet": (QUARK_GLUON, write_parquet, random_events(QUARK_GLUON, LABELS, seed=0)),
@@ -232,9 +262,9 @@ def sound():
 
 
 @pytest.fixture(scope="module")
-def older_store(tmp_path_factory, sound):
+def older_store(tmp_path_factory, valid):
     folder = tmp_path_factory.mktemp("older")
-    layout, write, events = sound[".hdf5"]
+    layout, write, events = valid[".hdf5"]
     path = write(folder / "older.hdf5", layout, events)
     pack("data", layout, [path], folder / "store", split=SPLIT, zero_below=0.0)
     return folder / "store"
@@ -249,10 +279,10 @@ def older_store(tmp_path_factory, sound):
         for name, case in cases.items()
     ],
 )
-def test_bad_input_is_one_message_and_leaves_an_older_store_as_it_was(
-    suffix, alter, message, sound, older_store, tmp_path
+def test_bad_input_gives_one_message_and_leaves_an_older_store_unchanged(
+    suffix, alter, message, valid, older_store, tmp_path
 ):
-    layout, write, events = sound[suffix]
+    layout, write, events = valid[suffix]
     path = tmp_path / f"bad{suffix}"
     if isinstance(alter, BeforeWriting):
         write(path, layout, alter.change(events))
@@ -277,40 +307,40 @@ def packed(raw, folder, **changes):
     return open_store(folder)
 
 
-def test_the_other_class_s_file_is_refused(crops, tmp_path):
+def test_the_file_of_the_other_class_is_refused(crops, tmp_path):
     electrons, photons = (path.name for path in crops.paths)
     with pytest.raises(
-        UserError, match=rf"{electrons}: label 1 at event 0.*declares 0.*other class"
+        UserError, match=rf"{electrons}: event 0 has label 1, but .* declares label 0 .*other class"
     ):
         packed(crops, tmp_path, declared_labels={electrons: 0, photons: 1})
     assert len(packed(crops, tmp_path, declared_labels={electrons: 1, photons: 0})) == 130
 
 
-def test_a_file_of_unknown_kind_is_refused(crops, tmp_path):
+def test_a_file_of_unknown_type_is_refused(crops, tmp_path):
     path = tmp_path / "crops.root"
     shutil.copy(crops.paths[0], path)
     with pytest.raises(
-        UserError, match=r"crops.root: unknown kind of file '.root'; expected .hdf5"
+        UserError, match=r"crops.root: unknown file type '.root'; use .hdf5, .h5 or .parquet"
     ):
         pack("data", ELECTRON_PHOTON, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
 
 
 def test_a_file_named_twice_is_refused(crops, tmp_path):
-    """Its events would be in the training and in the test split."""
+    """Its events could be in the training and in the test split."""
     twice = crops._replace(paths=crops.paths * 2)
-    with pytest.raises(UserError, match=r"SingleElectron.* is listed twice; name each file once"):
+    with pytest.raises(UserError, match=r"SingleElectron.* is listed twice; list each file once"):
         packed(twice, tmp_path)
 
 
-def test_an_error_of_a_worker_process_is_the_same_message(sound, tmp_path):
-    layout, write, events = sound[".hdf5"]
+def test_an_error_in_a_worker_process_gives_the_same_message(valid, tmp_path):
+    layout, write, events = valid[".hdf5"]
     path = write(tmp_path / "bad.hdf5", layout, NOT_A_NUMBER.change(events))
-    with pytest.raises(UserError, match=r"bad.hdf5: .*image of event 7"):
+    with pytest.raises(UserError, match=r"bad.hdf5: event 7 has .*\(image\)"):
         pack("data", layout, [path], tmp_path / "x", split=SPLIT, zero_below=0.0, workers=2)
 
 
-def test_a_file_that_was_mended_is_read_anew(sound, tmp_path):
-    layout, write, events = sound[".hdf5"]
+def test_a_corrected_file_is_read_again(valid, tmp_path):
+    layout, write, events = valid[".hdf5"]
     path = write(tmp_path / "a.hdf5", layout, NOT_A_NUMBER.change(events))
     with pytest.raises(UserError):
         pack("data", layout, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)

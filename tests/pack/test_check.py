@@ -8,13 +8,15 @@ from calobatch.pack.sparsify import sparsify
 
 
 @pytest.mark.parametrize("label", [2.0, -1.0, 0.5, np.nan, np.inf])
-def test_a_label_that_is_no_class_is_named_with_its_event(label):
-    with pytest.raises(UserError, match=f"a.hdf5: label {label} at event 3; .*0 or 1"):
+def test_a_label_other_than_0_and_1_is_reported_with_its_event(label):
+    with pytest.raises(UserError, match=f"a.hdf5: event 3 has label {label}, expected 0 or 1; "):
         check_labels(np.array([0, 1, 0, label]), "a.hdf5", None)
 
 
-def test_the_other_class_s_file_is_refused():
-    with pytest.raises(UserError, match=r"label 0 at event 1.*declares 1.*other class"):
+def test_the_file_of_the_other_class_is_refused():
+    with pytest.raises(
+        UserError, match=r"event 1 has label 0, but .* declares label 1 .*other class"
+    ):
         check_labels(np.array([1.0, 0.0]), "a.hdf5", 1)
 
 
@@ -27,24 +29,28 @@ def test_a_file_without_events_is_refused():
     ("class_0", "class_1", "refused"),
     [(500, 500, False), (4, 2, False), (50_000, 50_500, False), (10, 0, True), (700, 300, True)],
 )
-def test_the_classes_are_balanced_to_two_percent_and_the_chance_of_a_draw(
+def test_classes_must_be_balanced_to_two_percent_plus_the_spread_of_a_draw(
     class_0, class_1, refused
 ):
     labels = np.repeat([0.0, 1.0], [class_0, class_1])
     if not refused:
         check_balance(labels, ELECTRON_PHOTON, "crops")
         return
-    with pytest.raises(UserError, match=r"dataset crops: .*electrons.*file missing"):
+    with pytest.raises(
+        UserError, match=r"dataset crops: .* are electrons, expected 50%; .*no file is missing"
+    ):
         check_balance(labels, ELECTRON_PHOTON, "crops")
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, 3.5e38])
 @pytest.mark.parametrize("part", ["image", "scalars"])
-def test_a_value_not_finite_as_float32_is_refused_with_its_event(value, part):
+def test_a_value_that_is_not_finite_as_float32_is_reported_with_its_event(value, part):
     image_BCHW, scalars_BS = np.zeros((4, 2, 32, 32)), np.zeros((4, 2))
     {"image": image_BCHW, "scalars": scalars_BS}[part][2, 1] = value
-    with pytest.raises(UserError, match=f"a.hdf5: .*not finite.*{part} of event 102.*leave"):
+    with pytest.raises(
+        UserError, match=rf"a.hdf5: event 102 has .* not finite .*\({part}\); remove"
+    ):
         check_values(sparsify(image_BCHW, 1e-3), scalars_BS, 100, "a.hdf5")
 
 

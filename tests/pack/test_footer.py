@@ -9,7 +9,7 @@ ROWS = 40
 
 @pytest.fixture(params=[1, 3, 100])
 def path(request, tmp_path):
-    """A file with all that pyarrow may put in a footer: statistics, indices, sorting, notes."""
+    """A file with all that pyarrow can put in a footer: statistics, indices, sorting, metadata."""
     columns = {
         "x": pa.array([[[float(i)], None] for i in range(ROWS)]),
         "text": pa.array([None if i % 7 == 0 else "é" * i for i in range(ROWS)]),
@@ -28,7 +28,7 @@ def path(request, tmp_path):
     return tmp_path / "a.parquet"
 
 
-def test_a_cut_is_those_row_groups_as_pyarrow_knows_them(path):
+def test_a_cut_footer_has_the_row_groups_that_pyarrow_finds_in_the_whole(path):
     whole, footer = pq.read_metadata(path), Footer(path)
     assert footer.groups == whole.num_row_groups
     for first in range(footer.groups + 1):
@@ -44,7 +44,7 @@ def test_a_cut_is_those_row_groups_as_pyarrow_knows_them(path):
     assert decoded(footer.cut(0, footer.groups)).equals(whole)
 
 
-def test_the_rows_of_a_cut_are_read_from_the_file(path):
+def test_pyarrow_reads_the_rows_of_a_cut_footer_from_the_file(path):
     footer, table = Footer(path), pq.read_table(path)
     middle = footer.groups // 2
     for first, last in ((0, middle), (middle, footer.groups)):
@@ -54,8 +54,8 @@ def test_the_rows_of_a_cut_are_read_from_the_file(path):
 
 
 @pytest.mark.parametrize("length", [0, 5, 12])
-def test_what_is_no_parquet_file_is_an_error(tmp_path, length):
+def test_a_file_that_is_not_parquet_is_an_error(tmp_path, length):
     path = tmp_path / "a.parquet"
     path.write_bytes(b"<html></html>"[:length])
-    with pytest.raises(ValueError, match="not that of a parquet file"):
+    with pytest.raises(ValueError, match="not those of a parquet file"):
         Footer(path)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calobatch.errors import UserError
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
-from calobatch.pack.raw import open_raw
+from calobatch.pack.open_raw import open_raw
 from tests.raw_files import random_events, read_whole, write_hdf5
 
 
@@ -19,22 +19,22 @@ def assert_same_bits(found, expected):
 
 
 @pytest.mark.parametrize("at_a_time", [1, 29, 30, 31, 69, 70, 1000])
-def test_read_in_blocks_of_any_size_it_is_the_source_bit_for_bit(crops, at_a_time):
+def test_blocks_of_any_size_equal_the_source_bit_for_bit(crops, at_a_time):
     block = read_whole(open_raw(crops.paths[0], ELECTRON_PHOTON), at_a_time)
     assert_same_bits(block.image_BCHW, crops.image_BCHW[:70])
     assert block.scalars_BS.shape == (70, 0)
 
 
 @pytest.mark.parametrize(("events", "step"), [(1, 30), (30, 30), (59, 30), (60, 60), (99, 90)])
-def test_pieces_begin_where_chunks_do(crops, events, step):
+def test_pieces_begin_with_a_chunk(crops, events, step):
     pieces = list(open_raw(crops.paths[0], ELECTRON_PHOTON).pieces(events))
     assert [piece.start for piece in pieces] == list(range(0, 70, step))
     assert [piece.stop for piece in pieces] == [*range(step, 70, step), 70]
 
 
 @pytest.mark.parametrize("chunks", [(1500, 32, 32, 2), (1500, 16, 16, 1)])
-def test_a_chunk_that_is_larger_than_a_block_is_decoded_once(tmp_path, chunks):
-    """HDF5 reads a chunk from the file each time that it decodes it."""
+def test_a_chunk_larger_than_a_block_is_decoded_once(tmp_path, chunks):
+    """Count the bytes read: HDF5 reads a chunk from the file each time it decodes the chunk."""
     events = random_events(ELECTRON_PHOTON, [0, 1] * 1500, seed=0)
     path = write_hdf5(tmp_path / "a.hdf5", ELECTRON_PHOTON, events, chunks=chunks)
     raw = open_raw(path, ELECTRON_PHOTON)
@@ -48,7 +48,7 @@ def bytes_read_by_this_process():
     return int(Path("/proc/self/io").read_text().split()[1])
 
 
-def test_channel_last_jets_come_with_their_scalars(jets_hdf5):
+def test_jets_with_channels_last_are_read_with_their_scalars(jets_hdf5):
     raw = open_raw(jets_hdf5.paths[0], QUARK_GLUON)
     block = read_whole(raw, 7)
     assert_same_bits(block.image_BCHW, jets_hdf5.image_BCHW)
@@ -65,7 +65,7 @@ def test_channel_last_jets_come_with_their_scalars(jets_hdf5):
         {"dtype": "f8"},
     ],
 )
-def test_how_the_values_are_kept_does_not_matter(tmp_path, options):
+def test_chunks_compression_and_number_type_do_not_matter(tmp_path, options):
     events = random_events(ELECTRON_PHOTON, [0, 1, 1], seed=0)
     path = write_hdf5(tmp_path / "a.h5", ELECTRON_PHOTON, events, **options)
     assert_same_bits(read_whole(open_raw(path, ELECTRON_PHOTON)).image_BCHW, events.image_BCHW)
@@ -82,7 +82,7 @@ def test_labels_may_be_whole_numbers_in_a_column(tmp_path):
     assert raw.events == 3
 
 
-def test_only_a_file_that_says_so_is_simulated(tmp_path, crops):
+def test_only_a_file_marked_as_simulation_is_simulated(tmp_path, crops):
     assert not open_raw(crops.paths[0], ELECTRON_PHOTON).simulated
     path = tmp_path / "a.hdf5"
     path.write_bytes(crops.paths[0].read_bytes())
@@ -99,10 +99,10 @@ def small_file(tmp_path_factory):
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_altered_bytes_are_read_or_refused_with_a_message(small_file, data):
-    """HDF5 has no checksums here: sha256 is what finds every change; but none is a traceback."""
+def test_damaged_bytes_are_read_or_refused_with_a_message(small_file, data):
+    """These files have no checksums, so not every change is noticed; but none is a traceback."""
     content = bytearray(small_file.read_bytes())
-    # Most of the structure that can break lies at the beginning.
+    # Most of the structure that can break is at the beginning.
     place = st.one_of(st.integers(0, 4000), st.integers(0, len(content) - 1))
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(place)] = data.draw(st.integers(0, 255))

@@ -15,7 +15,7 @@ from tests.raw_files import RawFiles, random_events, write_hdf5
 
 @pytest.fixture
 def own(crops, tmp_path) -> RawFiles:
-    """The crops, copied so that a test can alter them."""
+    """Copies of the crops, which a test can alter."""
     copies = [tmp_path / path.name for path in crops.paths]
     for path, copy in zip(crops.paths, copies, strict=True):
         copy.write_bytes(path.read_bytes())
@@ -40,17 +40,17 @@ def packed(own, table, tmp_path):
 
 
 def alter(own):
-    """Put another valid file of the same class in the second one's place."""
+    """Replace the second file by another valid file of the same class."""
     write_hdf5(own.paths[1], own.layout, random_events(own.layout, [0] * 60, seed=8))
 
 
-def test_files_that_are_as_pinned_are_packed(own, tmp_path):
+def test_files_that_equal_their_pins_are_packed(own, tmp_path):
     pin(own.paths[1], tmp_path / "pins")
     store = packed(own, [remote(path) for path in own.paths], tmp_path)
     np.testing.assert_array_equal(store.dense(np.arange(130)), own.image_BCHW)
 
 
-def test_a_file_that_is_not_as_pinned_is_refused_before_anything_is_packed(own, tmp_path):
+def test_a_file_that_differs_from_its_pin_is_refused_before_anything_is_packed(own, tmp_path):
     pin(own.paths[1], tmp_path / "pins")
     alter(own)
     with pytest.raises(UserError) as raised:
@@ -61,12 +61,12 @@ def test_a_file_that_is_not_as_pinned_is_refused_before_anything_is_packed(own, 
 
 
 @pytest.mark.parametrize("known", [{"size": 7}, {"sha256": "0" * 64}])
-def test_size_and_sha256_of_the_table_hold_without_a_pin(own, tmp_path, known):
+def test_size_and_sha256_of_the_table_are_checked_without_a_pin(own, tmp_path, known):
     with pytest.raises(UserError, match=r"(?s)not the file expected.*the dataset table"):
         packed(own, [remote(own.paths[0], **known)], tmp_path)
 
 
-def test_pins_and_lines_of_other_datasets_do_not_count(own, tmp_path):
+def test_pins_and_table_lines_of_other_datasets_are_ignored(own, tmp_path):
     pin(own.paths[1], tmp_path / "pins")
     alter(own)
     other = [remote(path, size=7, dataset="other") for path in own.paths]

@@ -23,9 +23,7 @@ def packed(raw, folder, **changes):
 
 
 @pytest.mark.parametrize("kind", ["crops", "jets", "jets_hdf5"])
-def test_dense_images_are_the_source_bit_for_bit_every_event_once_and_in_order(
-    kind, request, tmp_path
-):
+def test_dense_images_equal_the_source_bit_for_bit_and_in_order(kind, request, tmp_path):
     raw = request.getfixturevalue(kind)
     store = packed(raw, tmp_path)
     assert len(store) == len(raw.label)
@@ -36,7 +34,7 @@ def test_dense_images_are_the_source_bit_for_bit_every_event_once_and_in_order(
     np.testing.assert_array_equal(store.scalars_BS, raw.scalars_BS)
 
 
-def test_the_zero_threshold_is_the_only_change(jets, tmp_path):
+def test_only_values_below_the_zero_threshold_are_changed(jets, tmp_path):
     store = packed(jets, tmp_path, zero_below=1e-3)
     small = np.abs(jets.image_BCHW) < np.float32(1e-3)
     assert np.any(small & (jets.image_BCHW != 0))
@@ -57,7 +55,7 @@ def check_statistics(manifest, image_BCHW, scalars_BS):
 
 
 @pytest.mark.parametrize("kind", ["crops", "jets"])
-def test_the_manifest_is_what_numpy_finds_in_the_training_split_alone(kind, request):
+def test_the_statistics_in_the_manifest_are_those_of_the_training_split(kind, request):
     raw, store = request.getfixturevalue(kind), request.getfixturevalue(f"packed_{kind}")
     training = store.events_of("train")
     check_statistics(store.manifest, raw.image_BCHW[training], raw.scalars_BS[training])
@@ -82,7 +80,7 @@ def test_the_number_of_workers_and_the_block_size_do_not_change_the_store(
 ):
     raw = request.getfixturevalue(kind)
     reference = packed(raw, tmp_path / "one")
-    monkeypatch.setattr("calobatch.pack.pack.PIXELS_A_BLOCK", 7 * raw.layout.pixels)
+    monkeypatch.setattr("calobatch.pack.pack.PIXELS_PER_BLOCK", 7 * raw.layout.pixels)
     in_blocks = packed(raw, tmp_path / "blocks")
     packed(raw, tmp_path / "two", workers=2)
     events = [(tmp_path / name / "events.arrow").read_bytes() for name in ("one", "blocks", "two")]
@@ -94,7 +92,7 @@ def test_the_number_of_workers_and_the_block_size_do_not_change_the_store(
 
 
 def packed_jets_of(events, row_group_size, folder, **changes):
-    """Pack jets in row groups of a size; return the store's events, and the bytes decoded."""
+    """Pack jets in row groups of one size; return events.arrow and the bytes Arrow allocated."""
     path = write_parquet(folder / "a.parquet", QUARK_GLUON, events, row_group_size)
     settings = {"split": SPLIT, "zero_below": 0.0} | changes
     before = pa.default_memory_pool().total_bytes_allocated()
@@ -104,7 +102,7 @@ def packed_jets_of(events, row_group_size, folder, **changes):
 
 
 def test_large_row_groups_give_the_same_store_and_are_decoded_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("calobatch.pack.pack.PIXELS_A_BLOCK", 8 * QUARK_GLUON.pixels)
+    monkeypatch.setattr("calobatch.pack.pack.PIXELS_PER_BLOCK", 8 * QUARK_GLUON.pixels)
     events = random_events(QUARK_GLUON, [0, 1] * 60, seed=6)
     found = {}
     for size in (1, 50, 120):
@@ -114,12 +112,12 @@ def test_large_row_groups_give_the_same_store_and_are_decoded_once(tmp_path, mon
     assert max(found[50][1], found[120][1]) < 2 * found[1][1]
 
 
-@pytest.mark.parametrize("blocks_a_worker", [0, 4])
-def test_who_packs_a_large_row_group_does_not_change_the_store(
-    blocks_a_worker, tmp_path, monkeypatch
+@pytest.mark.parametrize("blocks_per_worker", [0, 4])
+def test_the_store_does_not_depend_on_which_process_packs_a_large_row_group(
+    blocks_per_worker, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("calobatch.pack.pack.PIXELS_A_BLOCK", 8 * QUARK_GLUON.pixels)
-    monkeypatch.setattr("calobatch.pack.pack.BLOCKS_A_WORKER", blocks_a_worker)
+    monkeypatch.setattr("calobatch.pack.pack.PIXELS_PER_BLOCK", 8 * QUARK_GLUON.pixels)
+    monkeypatch.setattr("calobatch.pack.pack.BLOCKS_PER_WORKER", blocks_per_worker)
     events = random_events(QUARK_GLUON, [0, 1] * 30, seed=6)
     manifests = []
     for workers in (1, 2):
@@ -130,7 +128,7 @@ def test_who_packs_a_large_row_group_does_not_change_the_store(
     assert manifests[0] == manifests[1]
 
 
-def test_images_without_a_single_hit_are_packed(tmp_path):
+def test_images_without_any_hit_can_be_packed(tmp_path):
     empty = Events(
         np.zeros((20, 2, 32, 32), np.float32), np.tile([0.0, 1.0], 10), np.zeros((20, 0))
     )

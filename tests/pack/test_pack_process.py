@@ -1,4 +1,4 @@
-"""pack as a real process: its memory, and what a killed one leaves."""
+"""pack as a real process: its memory, and what it leaves behind when it is killed."""
 
 import json
 import os
@@ -38,7 +38,7 @@ SETTINGS = '{"layout": "%s", "split": {}, "zero_below": 0}'
 
 
 def big_crops(path, repeats):
-    """Write 3000 events so many times over, without holding them in memory."""
+    """Write 3000 events ``repeats`` times, without holding all of them in memory."""
     image_BHWC = np.moveaxis(random_events(ELECTRON_PHOTON, [0] * 3000, 0).image_BCHW, 1, -1)
     with h5py.File(path, "w") as file:
         images = file.create_dataset(
@@ -51,7 +51,7 @@ def big_crops(path, repeats):
 
 
 def big_jets(path, repeats):
-    """Write 130 jets so many times over, a row group each."""
+    """Write 130 jets ``repeats`` times, with one row group per jet."""
     events = random_events(QUARK_GLUON, [0, 1] * 65, 0)
     once = pq.read_table(write_parquet(path, QUARK_GLUON, events))
     with pq.ParquetWriter(path, once.schema) as writer:
@@ -61,7 +61,7 @@ def big_jets(path, repeats):
 
 
 def many_row_groups(path, layout, doublings):
-    """Write 128 jets, and a footer that names the row group of each so many times over."""
+    """Write 128 jets, and a footer that lists the row group of each 2**doublings times."""
     write_parquet(path, layout, random_events(layout, [0, 1] * 64, 0))
     footer = pq.read_metadata(path)
     for _ in range(doublings):
@@ -80,7 +80,7 @@ def start_pack(layout, path, folder, workers=1):
 
 
 def peak_of_memory(process):
-    """Return the largest memory of a process and its children in MB, shared pages counted once."""
+    """Return the peak memory of a process and its children in MB; count shared pages once."""
     peak = 0
     while process.poll() is None:
         peak = max(peak, sum(map(memory, family(process.pid))))
@@ -111,7 +111,7 @@ def memory(pid):
     [(ELECTRON_PHOTON, big_crops, ".hdf5"), (QUARK_GLUON, big_jets, ".parquet")],
 )
 def test_memory_does_not_grow_with_the_images(layout, write, suffix, tmp_path):
-    """Eight times the images: 170 MB more as dense crops, 340 MB more as dense doubles of jets."""
+    """Dense, eight times the images would need 170 MB more for crops, 340 MB more for jets."""
     peaks = []
     for repeats in (1, 8):
         path = write(tmp_path / f"{repeats}{suffix}", repeats)
@@ -127,7 +127,7 @@ def test_two_workers_pack_jets_in_400_MB(tmp_path):
 
 
 def test_two_workers_pack_32768_row_groups_in_350_MB(tmp_path):
-    """pyarrow takes 3.7 kB of each process for each: 120 MB, three times."""
+    """Decoding the whole footer would take 3.7 kB per row group: 120 MB in each of 3 processes."""
     path = many_row_groups(tmp_path / "jets.parquet", SMALL_JETS, doublings=8)
     command = [sys.executable, "-c", PACK_SMALL_JETS, path, tmp_path / "store"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -136,7 +136,7 @@ def test_two_workers_pack_32768_row_groups_in_350_MB(tmp_path):
     assert manifest["sources"][0]["events"] == 32_768
 
 
-def test_a_killed_pack_leaves_no_final_name_and_the_next_one_succeeds(tmp_path):
+def test_a_killed_pack_leaves_no_finished_file_and_the_next_pack_succeeds(tmp_path):
     path, folder = big_crops(tmp_path / "crops.hdf5", 5), tmp_path / "store"
     with start_pack(ELECTRON_PHOTON, path, folder) as process:
         while not any(file.stat().st_size for file in folder.glob(".partial/*")):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from calobatch.errors import UserError
 from calobatch.layouts import QUARK_GLUON
-from calobatch.pack.raw import open_raw
+from calobatch.pack.open_raw import open_raw
 from tests.raw_files import random_events, read_whole, write_parquet
 
 
@@ -23,7 +23,7 @@ def by_row_groups(request, events, tmp_path_factory):
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 5, 7, 8, 23, 24, 1000])
-def test_read_in_blocks_of_any_size_it_is_the_source_bit_for_bit(by_row_groups, events, at_a_time):
+def test_blocks_of_any_size_equal_the_source_bit_for_bit(by_row_groups, events, at_a_time):
     block = read_whole(open_raw(by_row_groups, QUARK_GLUON), at_a_time)
     image_BCHW = np.ascontiguousarray(block.image_BCHW, np.float32)
     np.testing.assert_array_equal(image_BCHW.view(np.uint32), events.image_BCHW.view(np.uint32))
@@ -31,24 +31,24 @@ def test_read_in_blocks_of_any_size_it_is_the_source_bit_for_bit(by_row_groups, 
 
 
 @pytest.mark.parametrize(
-    ("row_group_size", "events_a_piece", "starts"),
+    ("row_group_size", "events_per_piece", "starts"),
     [(1, 10, [0, 10, 20]), (7, 15, [0, 14]), (7, 3, [0, 7, 14, 21]), (1000, 5, [0])],
 )
-def test_pieces_begin_where_row_groups_do(tmp_path, events, row_group_size, events_a_piece, starts):
+def test_pieces_begin_with_a_row_group(tmp_path, events, row_group_size, events_per_piece, starts):
     path = write_parquet(tmp_path / "a.parquet", QUARK_GLUON, events, row_group_size)
-    pieces = list(open_raw(path, QUARK_GLUON).pieces(events_a_piece))
+    pieces = list(open_raw(path, QUARK_GLUON).pieces(events_per_piece))
     assert [piece.start for piece in pieces] == starts
     assert [piece.stop for piece in pieces] == [*starts[1:], 24]
 
 
-def test_labels_are_those_of_all_row_groups(by_row_groups, events):
+def test_labels_come_from_all_row_groups(by_row_groups, events):
     raw = open_raw(by_row_groups, QUARK_GLUON)
     assert raw.events == 24
     np.testing.assert_array_equal(raw.labels(), events.label)
 
 
 def rewritten(path, events, change):
-    """Write the events after ``change`` to their table."""
+    """Write the events; rewrite their table as ``change`` returns it."""
     table = pq.read_table(write_parquet(path, QUARK_GLUON, events))
     pq.write_table(change(table), path, row_group_size=1)
     return path
@@ -56,7 +56,7 @@ def rewritten(path, events, change):
 
 @pytest.mark.parametrize("value_type", [pa.float32(), pa.float64()])
 @pytest.mark.parametrize("kind", [pa.list_, pa.large_list])
-def test_floats_and_large_lists_are_read_as_well(tmp_path, events, value_type, kind):
+def test_floats_and_large_lists_are_read_too(tmp_path, events, value_type, kind):
     def change(table):
         image = table["X_jets"].cast(kind(kind(kind(value_type))))
         return table.set_column(table.schema.get_field_index("X_jets"), "X_jets", image)
@@ -66,7 +66,7 @@ def test_floats_and_large_lists_are_read_as_well(tmp_path, events, value_type, k
     np.testing.assert_array_equal(found.image_BCHW, events.image_BCHW)
 
 
-def test_the_order_of_columns_and_further_ones_do_not_matter(tmp_path, events):
+def test_the_order_of_columns_and_further_columns_do_not_matter(tmp_path, events):
     def change(table):
         more = table.append_column("run", pa.array(["A"] * 24))
         return more.select(["y", "run", "m0", "X_jets", "pt"])
@@ -77,7 +77,7 @@ def test_the_order_of_columns_and_further_ones_do_not_matter(tmp_path, events):
     np.testing.assert_array_equal(block.scalars_BS, events.scalars_BS)
 
 
-def test_only_a_file_that_says_so_is_simulated(tmp_path, events, by_row_groups):
+def test_only_a_file_marked_as_simulation_is_simulated(tmp_path, events, by_row_groups):
     assert not open_raw(by_row_groups, QUARK_GLUON).simulated
     path = rewritten(
         tmp_path / "a.parquet", events, lambda t: t.replace_schema_metadata({"simulation": "yes"})
@@ -93,10 +93,10 @@ def small_file(tmp_path_factory):
 
 @settings(max_examples=80, deadline=None)
 @given(st.data())
-def test_altered_bytes_are_read_or_refused_with_a_message(small_file, data):
-    """Parquet has no checksums here: sha256 is what finds every change; but none is a traceback."""
+def test_damaged_bytes_are_read_or_refused_with_a_message(small_file, data):
+    """These files have no checksums, so not every change is noticed; but none is a traceback."""
     content = bytearray(small_file.read_bytes())
-    # The footer, which holds the structure, lies at the end.
+    # The footer, which holds the structure, is at the end.
     place = st.one_of(
         st.integers(len(content) - 4000, len(content) - 1), st.integers(0, len(content) - 1)
     )

@@ -14,7 +14,7 @@ IMAGES = arrays(np.float32, array_shapes(min_dims=4, max_dims=4, max_side=5), el
 
 
 def dense(hits, shape):
-    """Place hits back into images, one at a time."""
+    """Put the hits back into images, one by one."""
     flat = np.zeros((shape[0], int(np.prod(shape[1:]))), dtype=np.float32)
     event = np.repeat(np.arange(shape[0]), hits.per_event)
     for row, pixel, value in zip(event, hits.pixel, hits.value, strict=True):
@@ -23,20 +23,20 @@ def dense(hits, shape):
 
 
 @given(IMAGES)
-def test_hits_are_the_image_bit_for_bit(image_BCHW):
+def test_hits_restore_the_image_bit_for_bit(image_BCHW):
     back = dense(sparsify(image_BCHW, 0.0), image_BCHW.shape)
     np.testing.assert_array_equal(back.view(np.uint32), image_BCHW.view(np.uint32))
 
 
 @given(IMAGES, st.sampled_from([1e-3, 1.0]))
-def test_the_threshold_makes_smaller_sizes_zero_and_changes_nothing_else(image_BCHW, threshold):
+def test_the_threshold_makes_smaller_values_zero_and_changes_nothing_else(image_BCHW, threshold):
     back = dense(sparsify(image_BCHW, threshold), image_BCHW.shape)
     expected = np.where(np.abs(image_BCHW) < np.float32(threshold), np.float32(0), image_BCHW)
     np.testing.assert_array_equal(back.view(np.uint32), expected.view(np.uint32))
 
 
 @given(IMAGES)
-def test_no_hit_is_stored_that_a_zero_would_do_for(image_BCHW):
+def test_positive_zeros_are_not_stored_as_hits(image_BCHW):
     hits = sparsify(image_BCHW, 0.0)
     assert len(hits.value) == np.count_nonzero(image_BCHW.view(np.uint32))
 

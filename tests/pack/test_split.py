@@ -36,13 +36,13 @@ def test_shares_hold_in_each_class_to_within_one_event(labels, validation, test,
 
 
 @given(LABELS, st.integers(0, 100))
-def test_the_split_depends_on_labels_shares_and_seed_alone(labels, seed):
+def test_the_split_depends_only_on_labels_shares_and_seed(labels, seed):
     first = split_of(labels, seed=seed)
     np.random.default_rng().random()
     np.testing.assert_array_equal(first, split_of(labels.copy(), seed=seed))
 
 
-def test_another_seed_gives_another_split_of_the_same_sizes():
+def test_a_different_seed_gives_a_different_split_of_the_same_sizes():
     labels = np.tile([0.0, 1.0], 100)
     first, second = split_of(labels, seed=1), split_of(labels, seed=2)
     assert np.any(first != second)
@@ -50,7 +50,7 @@ def test_another_seed_gives_another_split_of_the_same_sizes():
 
 
 @pytest.mark.parametrize("sorted_by_class", [True, False])
-def test_the_split_does_not_go_by_place_in_the_file(sorted_by_class):
+def test_the_split_does_not_depend_on_the_position_in_the_file(sorted_by_class):
     labels = np.repeat([0.0, 1.0], 500) if sorted_by_class else np.tile([0.0, 1.0], 500)
     for name in SPLITS:
         place = np.flatnonzero(split_of(labels) == SPLITS.index(name))
@@ -58,7 +58,7 @@ def test_the_split_does_not_go_by_place_in_the_file(sorted_by_class):
 
 
 @given(LABELS, SHARES)
-def test_official_test_events_are_the_test_split_and_no_others(labels, test):
+def test_the_test_split_is_exactly_the_official_test_events(labels, test):
     official = np.arange(len(labels)) % 3 == 0
     assigned = split_of(labels, official, test=test)
     np.testing.assert_array_equal(assigned == TEST, official)

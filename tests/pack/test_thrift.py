@@ -10,7 +10,7 @@ from calobatch.pack.thrift import Field
 
 
 @given(st.integers(0, 2**63 - 1), st.binary())
-def test_an_integer_is_read_as_it_was_written(value, after):
+def test_a_written_integer_is_read_back(value, after):
     data = thrift.integer(value) + after
     assert thrift.read_integer(data, 0) == (value, len(data) - len(after))
 
@@ -21,12 +21,12 @@ def test_integers_are_zigzag(data, value):
 
 
 @given(st.integers(0, 2**31), st.integers(1, 12), st.binary())
-def test_the_header_of_a_list_is_read_as_it_was_written(length, kind, after):
+def test_a_written_list_header_is_read_back(length, kind, after):
     data = thrift.list_header(length, kind) + after
     assert thrift.read_list(data, 0) == (length, kind, len(data) - len(after))
 
 
-# Each value as the specification of the compact protocol writes it.
+# Values in hexadecimal, as the specification of the compact protocol encodes them.
 VALUES = {
     "byte": (thrift.BYTE, "ff"),
     "i16": (thrift.I16, "ffff03"),
@@ -48,7 +48,7 @@ VALUES = {
 
 
 @pytest.mark.parametrize(("kind", "data"), VALUES.values(), ids=VALUES)
-def test_a_value_ends_where_the_specification_has_it(kind, data):
+def test_the_end_of_a_value_follows_the_specification(kind, data):
     value = bytes.fromhex(data)
     assert thrift.end_of(value + b"\x15\x15", Field(1, kind, 0)) == len(value)
 
@@ -57,7 +57,7 @@ def test_a_flag_is_in_the_header_of_its_field():
     assert thrift.end_of(b"\x11\x00", Field(1, thrift.TRUE, 1)) == 1
 
 
-def test_fields_are_numbered_from_the_one_before_or_anew():
+def test_a_field_number_is_relative_to_the_previous_one_or_given():
     data = bytes.fromhex("150205c8010200")
     assert thrift.next_field(data, 0, 7) == Field(8, thrift.I32, 1)
     assert thrift.next_field(data, 2, 8) == Field(100, thrift.I32, 5)
@@ -65,12 +65,12 @@ def test_fields_are_numbered_from_the_one_before_or_anew():
 
 
 @pytest.mark.parametrize("kind", [0, 11, 13, 14, 15])
-def test_types_that_parquet_has_not_are_refused(kind):
-    with pytest.raises(ValueError, match=f"a field of type {kind}"):
+def test_types_that_parquet_does_not_use_are_refused(kind):
+    with pytest.raises(ValueError, match=f"unknown Thrift type {kind}"):
         thrift.end_of(b"\0" * 20, Field(1, kind, 0))
 
 
-def test_a_list_that_is_longer_than_the_data_is_refused_at_once():
+def test_a_list_longer_than_the_data_is_refused_immediately():
     with pytest.raises(ValueError, match="elements in 0 bytes"):
         thrift.end_of(bytes.fromhex("f380d3e129"), Field(1, thrift.LIST, 0))
 
@@ -83,13 +83,13 @@ def test_a_list_that_is_longer_than_the_data_is_refused_at_once():
         lambda data: thrift.next_field(data, 0, 0),
     ],
 )
-def test_an_end_with_the_number_of_a_field_is_refused_by_all(read):
-    with pytest.raises(ValueError, match="number of a field"):
+def test_every_reader_refuses_a_struct_end_with_a_field_number(read):
+    with pytest.raises(ValueError, match="has a field number"):
         read(b"\x10\x00")
 
 
 @given(st.binary(max_size=40), st.sampled_from([thrift.STRUCT, thrift.LIST]))
-def test_any_bytes_end_or_are_refused(data, kind):
+def test_arbitrary_bytes_have_an_end_or_are_refused(data, kind):
     with suppress(IndexError, ValueError):
         assert thrift.end_of(data, Field(1, kind, 0)) > 0
 
@@ -102,7 +102,7 @@ def test_the_pattern_of_a_value_ends_where_the_value_does(kind, data):
     assert re.match(pattern, value, re.DOTALL).end() == end
 
 
-def test_a_pattern_takes_other_integers_and_texts_but_no_other_structure():
+def test_a_pattern_matches_other_integers_and_texts_but_no_other_structure():
     one = bytes.fromhex("1502" + "2603" + "18026162" + "00")  # two integers and a text of two
     pattern, _ = thrift.pattern_of(one, 0, thrift.STRUCT, captured=3)
     pattern = re.compile(pattern, re.DOTALL)
@@ -115,7 +115,7 @@ def test_a_pattern_takes_other_integers_and_texts_but_no_other_structure():
 
 
 @given(st.binary(max_size=40), st.sampled_from([thrift.STRUCT, thrift.LIST]))
-def test_a_pattern_of_any_bytes_agrees_with_the_steps(data, kind):
+def test_the_pattern_of_arbitrary_bytes_has_the_same_end_as_the_value(data, kind):
     with suppress(IndexError, ValueError):
         end = thrift.end_of(data, Field(1, kind, 0))
         if end <= len(data):

@@ -14,16 +14,16 @@ SCALARS_BS = np.arange(6.0).reshape(3, 2)
 
 
 def written(folder, blocks):
-    """Write the three images in blocks; return the sha256 the writer states and the batch."""
+    """Write the three images in blocks; return the SHA-256 the writer reports, and the batch."""
     labels, splits = np.array([0, 1, 1], np.uint8), np.array([2, 0, 1], np.uint8)
     with StoreWriter(folder) as writer:
         for block in blocks:
             writer.add(sparsify(IMAGES_BCHW[block], 0.0), SCALARS_BS[block])
-        stated = writer.finish_events(QUARK_GLUON, labels, splits)
+        reported = writer.finish_events(QUARK_GLUON, labels, splits)
         path = writer.scratch / "events.arrow"
-        assert stated == sha256_of(path)
+        assert reported == sha256_of(path)
         with pa.OSFile(str(path)) as file:
-            return stated, pa.ipc.open_file(file).get_batch(0)
+            return reported, pa.ipc.open_file(file).get_batch(0)
 
 
 def test_the_file_has_the_documented_columns(tmp_path):
@@ -48,18 +48,18 @@ def test_the_file_has_the_documented_columns(tmp_path):
     ]
 
 
-def test_blocks_do_not_change_the_file(tmp_path):
+def test_the_file_does_not_depend_on_the_blocks(tmp_path):
     whole, _ = written(tmp_path / "whole", [slice(0, 3)])
     in_blocks, _ = written(tmp_path / "blocks", [slice(0, 1), slice(1, 2), slice(2, 3)])
     assert whole == in_blocks
 
 
-def test_nothing_is_left_of_a_store_that_was_not_published(tmp_path):
+def test_a_store_that_was_not_published_leaves_nothing(tmp_path):
     written(tmp_path, [slice(0, 3)])
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_pack_left_does_not_matter(tmp_path):
+def test_leftovers_of_a_killed_pack_do_not_matter(tmp_path):
     (tmp_path / ".partial").mkdir()
     (tmp_path / ".partial" / "pixel").write_bytes(b"left by a killed process")
     left_over, _ = written(tmp_path, [slice(0, 3)])

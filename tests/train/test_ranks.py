@@ -100,7 +100,7 @@ def test_a_rank_killed_in_mid_epoch_stops_the_others_and_the_same_command_goes_o
     os.kill(ranks[1], signal.SIGKILL)
     _, message = first.communicate(timeout=30)
     assert first.returncode == 1
-    assert "was killed by SIGKILL; the other ranks were stopped" in message
+    assert "was killed by SIGKILL and the other ranks were stopped; run the same" in message
     assert not any(Path(f"/proc/{rank}").exists() for rank in ranks)
     assert not (tmp_path / "run.json").exists()
     run(settings, crops_store, tmp_path)

@@ -1,1 +1,1 @@
-"""How ranks talk: one interface, three back ends (Horovod, torch.distributed, one process)."""
+"""Communication between ranks: one interface and three back ends."""

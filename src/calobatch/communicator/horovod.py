@@ -1,7 +1,8 @@
 """Horovod over Gloo (NCCL between GPUs), without ssh and without MPI.
 
-Horovod's own launcher is not used: it wants ssh between nodes. Rank 0 runs Horovod's rendezvous
-server at a place that the launcher chose, and every rank is told its place by the environment.
+Horovod's own launcher is not used, because it needs ssh between nodes. This module does its work:
+rank 0 runs Horovod's rendezvous server at the address and port of its placement, and every rank
+passes its placement to Horovod in environment variables.
 """
 
 import os
@@ -29,9 +30,11 @@ except ImportError as error:
         f"Horovod cannot be imported ({error}); run `make setup`, or set communicator to torch"
     ) from None
 
+# Ranks start at slightly different times, so a rank waits this long for rank 0's server.
 RENDEZVOUS_TIMEOUT_SECONDS = 45.0
-# Every cycle the ranks agree on what is ready. Horovod's own 1 ms is 4 to 13 % faster than 5 where
-# each rank has its cores, and slower where ranks on the CPU share them.
+# Once per cycle the ranks agree on which tensors are ready. Horovod's default of 1 ms is 4 to 13 %
+# faster than 5 ms if each rank has cores of its own, and slower if ranks on the CPU share cores:
+# Horovod's threads then take the cores from the computation.
 SHARED_CORES_CYCLE_MILLISECONDS = "5"
 
 Value = TypeVar("Value")
@@ -46,48 +49,59 @@ class HorovodCommunicator:
         if place.rank == 0:
             place = replace(place, port=_serve_rendezvous(place))
         _wait_for_rendezvous(place)
+        # hvd.init() takes its placement from the environment.
         os.environ.update(_horovod_environment(place))
         hvd.init()
         if hvd.size() != place.size:
-            raise JobError(f"Horovod found {hvd.size()} ranks, the launcher started {place.size}")
+            raise JobError(
+                f"Horovod found {hvd.size()} ranks, but the launcher started {place.size}"
+            )
         self.rank, self.size = place.rank, place.size
 
     def broadcast(self, value: Value) -> Value:
         """Return rank 0's ``value`` on every rank."""
-        # Without a name Horovod takes the type's, and waits for ever if the ranks' types differ.
+        # Horovod matches the calls of the ranks by name. Its default name is the type of the value,
+        # so that it would wait forever if the types differed between ranks.
         received: Value = hvd.broadcast_object(value, root_rank=0, name="broadcast")
         return received
 
     def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sum over ranks of ``array``."""
+        """Return the sum of ``array`` over all ranks."""
         summed: NDArray[np.float64] = hvd.allreduce(torch.from_numpy(array), op=hvd.Sum).numpy()
         return summed
 
     def allgather(self, value: Value) -> list[Value]:
-        """Return the ``value`` of every rank, in the order of ranks."""
+        """Return the values of all ranks, in the order of ranks."""
         gathered: list[Value] = hvd.allgather_object(value, name="allgather")
         return gathered
 
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite ``tensors`` with rank 0's, in place."""
+        """Overwrite ``tensors`` with those of rank 0, in place."""
         for tensor in tensors:
             hvd.broadcast_(tensor, root_rank=0)
 
     def sum_tensor(self, tensor: Tensor) -> None:
-        """Overwrite ``tensor`` with its sum over ranks, in place."""
+        """Overwrite ``tensor`` with its sum over all ranks, in place."""
         hvd.allreduce_(tensor, op=hvd.Sum, name="sum_tensor")
 
     def close(self) -> None:
-        """Leave Horovod; the ranks part together."""
+        """Leave Horovod; all ranks leave together."""
         hvd.shutdown()
 
 
 def _shares_cores(place: Placement) -> bool:
-    """Return whether the ranks of a node run on the same cores, for all that can be seen here."""
+    """Return whether the ranks of this node seem to share cores.
+
+    They do if this rank's cores, taken once per rank, are more than the node has.
+    """
     return len(os.sched_getaffinity(0)) * place.local_size > (os.cpu_count() or 1)
 
 
 def _horovod_environment(place: Placement) -> dict[str, str]:
+    """Return the environment variables that Horovod's own launcher would set.
+
+    Horovod calls the number of a node "cross rank", and the number of nodes "cross size".
+    """
     return {
         "HOROVOD_RANK": str(place.rank),
         "HOROVOD_SIZE": str(place.size),
@@ -105,16 +119,17 @@ def _horovod_environment(place: Placement) -> dict[str, str]:
 
 
 def _node_name(node: int) -> str:
-    """Name a node to Horovod, which only compares names."""
+    """Return a name for a node; Horovod only compares names and never looks them up."""
     return f"node{node}"
 
 
 def _serve_rendezvous(place: Placement) -> int:
     """Start Horovod's rendezvous server in a thread that ends with the process; return its port.
 
-    A rank that no launcher started has port 0, which takes any free one.
+    The port of ``place`` is 0 if no launcher started this rank; the server then takes a free one.
     """
-    # The first node's own name may lead to its loopback, where the other nodes cannot reach it.
+    # With several nodes, listen on all interfaces: on the first node its own name may stand for the
+    # loopback interface, which the other nodes cannot reach. On one node nobody else needs access.
     listen_at = place.address if place.nodes == 1 else ""
     try:
         server = RendezvousHTTPServer((listen_at, place.port), RendezvousHandler, False)
@@ -122,6 +137,7 @@ def _serve_rendezvous(place: Placement) -> int:
         raise JobError(
             f"rank 0 cannot listen on port {place.port} ({error}); run the same command again"
         ) from None
+    # The server must know which ranks run on which node before the first of them asks.
     hosts = [HostInfo(_node_name(node), place.local_size) for node in range(place.nodes)]
     server.init(get_host_assignments(hosts, place.size, place.size))
     threading.Thread(target=server.serve_forever, name="rendezvous", daemon=True).start()
@@ -129,6 +145,7 @@ def _serve_rendezvous(place: Placement) -> int:
 
 
 def _wait_for_rendezvous(place: Placement) -> None:
+    """Wait until rank 0 listens; raise a JobError if it does not in time."""
     deadline = time.monotonic() + RENDEZVOUS_TIMEOUT_SECONDS
     while True:
         try:
@@ -137,7 +154,8 @@ def _wait_for_rendezvous(place: Placement) -> None:
             if time.monotonic() > deadline:
                 raise JobError(
                     f"rank {place.rank} cannot reach rank 0 at {place.address}:{place.port} "
-                    f"({error}) after {RENDEZVOUS_TIMEOUT_SECONDS:.0f} s"
+                    f"within {RENDEZVOUS_TIMEOUT_SECONDS:.0f} s ({error}); see whether rank 0 "
+                    "printed an error, or check the network with `calobatch doctor`"
                 ) from None
             time.sleep(0.1)
         else:

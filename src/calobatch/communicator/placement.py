@@ -1,4 +1,7 @@
-"""Where a rank stands among all ranks, and where rank 0 listens, as the launcher tells it."""
+"""The placement of a rank: its number, its node, and where rank 0 listens.
+
+The launcher passes it to each rank in environment variables.
+"""
 
 import os
 from collections.abc import Mapping
@@ -7,29 +10,33 @@ from dataclasses import asdict, dataclass
 from calobatch.errors import UserError
 
 PREFIX = "CALOBATCH_"
+_TEXTS = ("address", "interface")
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One rank's place. ``nodes`` counts machines, ``node`` is this rank's among them."""
+    """The placement of one rank. The defaults are those of a process without a launcher."""
 
-    rank: int = 0
-    size: int = 1
-    local_rank: int = 0
-    local_size: int = 1
-    node: int = 0
-    nodes: int = 1
-    address: str = "127.0.0.1"
-    port: int = 0
-    interface: str = "lo"
+    rank: int = 0  # number of this rank among all ranks
+    size: int = 1  # number of all ranks
+    local_rank: int = 0  # number of this rank among the ranks of its node
+    local_size: int = 1  # number of ranks per node
+    node: int = 0  # number of this rank's node
+    nodes: int = 1  # number of nodes
+    address: str = "127.0.0.1"  # where rank 0 listens
+    port: int = 0  # 0: rank 0 chooses a free port
+    interface: str = "lo"  # network interface that leads to the other ranks
 
     def as_environment(self) -> dict[str, str]:
-        """Return the environment variables from which :func:`placement` reads it back."""
+        """Return the environment variables from which :func:`placement` restores this object."""
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in asdict(self).items()}
 
 
 def placement(environment: Mapping[str, str] = os.environ) -> Placement:
-    """Return this process's place; a process that no launcher started is alone."""
+    """Return the placement of this process; without a launcher it is the only rank.
+
+    Raises a UserError if one of the environment variables should be a number and is not.
+    """
     given = {
         name: environment[f"{PREFIX}{name.upper()}"]
         for name in Placement.__dataclass_fields__
@@ -38,9 +45,9 @@ def placement(environment: Mapping[str, str] = os.environ) -> Placement:
     try:
         numbers = {name: int(value) for name, value in given.items() if name not in _TEXTS}
     except ValueError as error:
-        raise UserError(f"the environment's {PREFIX}* variables are not numbers: {error}") from None
+        raise UserError(
+            f"an environment variable {PREFIX}* is not a number ({error}); unset it, or start the "
+            "ranks with `calobatch launch` or srun"
+        ) from None
     texts = {name: value for name, value in given.items() if name in _TEXTS}
     return Placement(**numbers, **texts)  # type: ignore[arg-type]
-
-
-_TEXTS = ("address", "interface")

@@ -1,7 +1,8 @@
-"""How fast ranks talk: `python -m calobatch.communicator.probe BACKEND auto|cpu`, once a rank.
+"""Measure how fast ranks communicate.
 
-The small message is a number that all ranks add up, as they do to agree on whether to stop. The
-large one is sent as gradients are: on GPUs over NCCL.
+Every rank runs `python -m calobatch.communicator.probe BACKEND auto|cpu`. The small message is one
+number that is summed over all ranks, as trainings do to agree on whether to stop. The large message
+is sent like gradients: between GPUs over NCCL.
 """
 
 import os
@@ -18,17 +19,19 @@ from calobatch.communicator.device import choose_device
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import Placement, placement
 from calobatch.communicator.speed import Speed
-from calobatch.errors import JobError, UserError
+from calobatch.errors import exiting
 
+# Comparable to the gradients of a model with 8 million parameters.
 LARGE_BYTES = 32 * 2**20
 SMALL_ROUNDS, LARGE_ROUNDS = 200, 5
-# Horovod's own, less than in trainings whose ranks share cores. Still shorter ones measure slower:
-# ranks that look for messages without a pause take the cores from those that send them.
+# Horovod's default. Trainings whose ranks share cores use a longer cycle (horovod.py). A shorter
+# one measures slower: ranks that look for messages without a pause take the cores from those that
+# send them.
 CYCLE_MILLISECONDS = "1"
 
 
 def main(backend: str, wanted_device: str) -> None:
-    """Measure together with the other ranks; rank 0 prints the outcome."""
+    """Measure together with the other ranks; rank 0 prints the result as one line of JSON."""
     os.environ.setdefault("HOROVOD_CYCLE_TIME", CYCLE_MILLISECONDS)
     place = placement()
     device = choose_device(place, wanted_device)
@@ -42,11 +45,14 @@ def main(backend: str, wanted_device: str) -> None:
 def measure(
     communicator: Communicator, place: Placement, device: torch.device, backend: str
 ) -> Speed:
-    """Return latency and bandwidth; a JobError if the ranks add up wrongly."""
+    """Return latency and bandwidth; raise a JobError if the sum over the ranks is wrong."""
     one = np.ones(1)
     total = communicator.allreduce(one)[0]
     if total != place.size:
-        raise JobError(f"{place.size} ranks added up to {total}; the communicator is broken")
+        raise JobError(
+            f"the sum of 1 over {place.size} ranks is {total}, so the communicator {backend} does "
+            "not work; set another communicator"
+        )
     latency = median_seconds(lambda: communicator.allreduce(one), SMALL_ROUNDS)
     large = median_seconds(message(LARGE_BYTES, communicator, device), LARGE_ROUNDS)
     return Speed(
@@ -62,11 +68,12 @@ def measure(
 
 
 def message(size: int, communicator: Communicator, device: torch.device) -> Callable[[], object]:
-    """Return what adds up ``size`` bytes over the ranks, as they do with gradients."""
+    """Return a function that sums ``size`` bytes over all ranks, as is done with gradients."""
     gradients = torch.zeros(size // 4, device=device)
 
     def send() -> None:
         communicator.sum_tensor(gradients)
+        # A GPU works asynchronously: the call above returns before the sum is complete.
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
@@ -74,7 +81,11 @@ def message(size: int, communicator: Communicator, device: torch.device) -> Call
 
 
 def median_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Return how long ``work`` takes, without the first times."""
+    """Return the median duration of ``work`` in seconds.
+
+    A fifth more rounds than ``rounds`` are run, and the first ones are ignored: they set up buffers
+    and connections.
+    """
     seconds = []
     for _ in range(rounds + rounds // 5):
         begun = time.perf_counter()
@@ -84,7 +95,7 @@ def median_seconds(work: Callable[[], object], rounds: int) -> float:
 
 
 def link_mbit(interface: str) -> int:
-    """Return the speed of a network interface as the kernel has it, 0 if it has none."""
+    """Return the speed of a network interface in Mbit/s; 0 if the kernel does not know it."""
     try:
         return max(0, int(Path(f"/sys/class/net/{interface}/speed").read_text(encoding="ascii")))
     except (OSError, ValueError):
@@ -92,8 +103,5 @@ def link_mbit(interface: str) -> int:
 
 
 if __name__ == "__main__":
-    try:
+    with exiting("probe"):
         main(*sys.argv[1:])
-    except (UserError, JobError) as error:
-        print(f"probe: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)

@@ -1,4 +1,4 @@
-"""One process, nobody to talk to."""
+"""The back end of a training with one rank: nothing has to be sent."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class SingleCommunicator:
-    """The only rank."""
+    """A communicator whose only rank is this process."""
 
     rank = 0
     size = 1
@@ -25,7 +25,7 @@ class SingleCommunicator:
         return array
 
     def allgather(self, value: Value) -> list[Value]:
-        """Return the one value."""
+        """Return ``value`` as the only element of a list."""
         return [value]
 
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:

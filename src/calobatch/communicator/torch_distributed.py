@@ -1,4 +1,7 @@
-"""torch.distributed: Gloo between CPUs, NCCL between GPUs. The way on should Horovod go."""
+"""torch.distributed: Gloo between CPUs, NCCL between GPUs.
+
+It needs nothing but torch, and is the alternative to Horovod, which has had no release since 2023.
+"""
 
 import os
 from collections.abc import Iterable
@@ -25,9 +28,10 @@ class TorchCommunicator:
 
     def __init__(self, place: Placement, device: torch.device) -> None:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", place.interface)
-        # Objects and scores travel over Gloo, gradients of a GPU over NCCL.
+        # Objects and scores are on the CPU and are sent with Gloo; gradients on GPUs with NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        # Without a launcher there is no port; one rank needs no more than a free one.
+        # Rank 0 serves the store at which the ranks meet. Without a launcher the port is 0 and the
+        # store takes a free one; the only rank then needs no port known to others.
         try:
             store = TCPStore(
                 place.address, place.port, place.size, place.rank == 0, timeout=TIMEOUT
@@ -37,7 +41,9 @@ class TorchCommunicator:
             )
         except (RuntimeError, dist.DistError) as error:
             raise JobError(
-                f"rank {place.rank} cannot meet the others at {place.address}:{place.port}: {error}"
+                f"rank {place.rank} cannot connect to the other ranks at {place.address}:"
+                f"{place.port} ({error}); see whether rank 0 printed an error, or check the "
+                "network with `calobatch doctor`"
             ) from None
         self.rank, self.size = place.rank, place.size
 
@@ -48,24 +54,25 @@ class TorchCommunicator:
         return box[0]
 
     def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sum over ranks of ``array``."""
+        """Return the sum of ``array`` over all ranks."""
+        # A copy, because all_reduce overwrites its argument.
         summed = torch.from_numpy(array.copy())
         dist.all_reduce(summed)
         return summed.numpy()
 
     def allgather(self, value: Value) -> list[Value]:
-        """Return the ``value`` of every rank, in the order of ranks."""
+        """Return the values of all ranks, in the order of ranks."""
         gathered: list[Value] = [value] * self.size
         dist.all_gather_object(gathered, value)
         return gathered
 
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite ``tensors`` with rank 0's, in place."""
+        """Overwrite ``tensors`` with those of rank 0, in place."""
         for tensor in tensors:
             dist.broadcast(tensor, src=0)
 
     def sum_tensor(self, tensor: Tensor) -> None:
-        """Overwrite ``tensor`` with its sum over ranks, in place."""
+        """Overwrite ``tensor`` with its sum over all ranks, in place."""
         dist.all_reduce(tensor)
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""pack: raw HDF5 or parquet to the sparse, memory-mapped store, with the split decided once."""
+"""pack: turn raw HDF5 or parquet files into a sparse, memory-mapped store, and decide the split."""

@@ -1,4 +1,4 @@
-"""Raw HDF5 files: images channel last, each chunk read once."""
+"""Read raw HDF5 files: images with channels last, each chunk decoded once."""
 
 import os
 from collections.abc import Iterator
@@ -13,13 +13,15 @@ from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.raw import Block
 
-# Lustre and NFS often refuse HDF5's locks; we only read. Must be set before h5py is imported.
+# Lustre and NFS often refuse HDF5's file locks. Locks are not needed here, because files are only
+# read. h5py reads the variable when it is imported.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 import h5py
 
-# What h5py raises when the file's own structure is damaged.
+# What h5py raises when the structure of a file is damaged.
 DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
-# Places for chunks in the cache; two chunks that fall on the same one drive each other out.
+# Number of slots in the chunk cache. Two chunks that fall on the same slot evict each other, so
+# there are many more slots than chunks; HDF5 recommends a prime number.
 CACHE_SLOTS = 10_007
 
 
@@ -32,20 +34,21 @@ class Hdf5File:
             with h5py.File(path, "r") as file:
                 self.simulated = "simulation" in file.attrs
                 self.events = self._check_structure(file)
-                self.events_a_chunk = (file[layout.image_key].chunks or (1,))[0]
+                self.events_per_chunk = (file[layout.image_key].chunks or (1,))[0]
         except DAMAGE as error:
             raise UserError(
-                f"{path} is not a whole HDF5 file ({error}); delete it and fetch it again"
+                f"{path} is not a complete HDF5 file ({error}); delete it and fetch it again"
             ) from None
 
     def _check_structure(self, file: h5py.File) -> int:
+        """Check keys, shapes and types against the layout; return the number of events."""
         channels, height, width = self.layout.shape
         scalars = [scalar.name for scalar in self.layout.scalars]
         missing = {self.layout.image_key, self.layout.label_key, *scalars} - set(file)
         if missing:
             raise UserError(
-                f"{self.path}: no key {', '.join(sorted(missing))}; it has "
-                f"{', '.join(sorted(file)) or 'none'}; is this a {self.layout.name} file?"
+                f"{self.path} has no key {', '.join(sorted(missing))} (its keys: "
+                f"{', '.join(sorted(file)) or 'none'}); {self._check_layout}"
             )
         self._check_array(file, self.layout.image_key, (height, width, channels), "f")
         for key in (self.layout.label_key, *scalars):
@@ -55,43 +58,56 @@ class Hdf5File:
         }
         if len(set(counts.values())) > 1:
             raise UserError(
-                f"{self.path}: the keys differ in their number of events "
+                f"{self.path}: the keys have different numbers of events "
                 f"({', '.join(f'{key} {count}' for key, count in counts.items())}); "
-                "delete it and fetch it again"
+                "delete the file and fetch it again"
             )
         return counts[self.layout.label_key]
 
+    @property
+    def _check_layout(self) -> str:
+        return f"check that the file has the layout {self.layout.name}"
+
     def _check_array(self, file: h5py.File, key: str, shape: tuple[int, ...], kinds: str) -> None:
-        """Check that ``key`` is an array of numbers, of ``shape`` for each event."""
+        """Check that ``key`` is an array of numbers with ``shape`` per event.
+
+        ``kinds`` are the allowed NumPy kinds: f floating point, i and u integers. A last axis of
+        length 1 is accepted: some writers store numbers as a column.
+        """
         array = file[key]
-        doubt = f"is this a {self.layout.name} file?"
         if not isinstance(array, h5py.Dataset) or not array.shape:
-            raise UserError(f"{self.path}: {key} is not an array of events; {doubt}")
+            raise UserError(
+                f"{self.path}: {key} is not an array with one entry per event; {self._check_layout}"
+            )
         expected = (len(array), *shape)
         if array.shape not in (expected, (*expected, 1)):
             raise UserError(
-                f"{self.path}: {key} has shape {array.shape}, expected {expected}; {doubt}"
+                f"{self.path}: {key} has shape {array.shape}, expected {expected}; "
+                f"{self._check_layout}"
             )
         if array.dtype.kind not in kinds:
             wanted = "floating point" if kinds == "f" else "numbers"
-            raise UserError(f"{self.path}: {key} is {array.dtype}, expected {wanted}; {doubt}")
+            raise UserError(
+                f"{self.path}: {key} has type {array.dtype}, expected {wanted}; "
+                f"{self._check_layout}"
+            )
 
     def labels(self) -> NDArray[np.floating]:
-        """Return all labels, unchecked, (events)."""
+        """Return the labels of all events, shape (events), without checking their values."""
         everything = Hdf5Piece(self.path, self.layout, 0, self.events)
         with everything.opened() as file:
             return everything.numbers(file, self.layout.label_key, 0, self.events)
 
     def pieces(self, events: int) -> Iterator["Hdf5Piece"]:
-        """Yield all events in order: as many chunks as have ``events`` together, or one."""
-        step = max(events // self.events_a_chunk, 1) * self.events_a_chunk
+        """Yield all events in order: per piece the chunks that fit in ``events``, at least one."""
+        step = max(events // self.events_per_chunk, 1) * self.events_per_chunk
         for start in range(0, self.events, step):
             yield Hdf5Piece(self.path, self.layout, start, min(start + step, self.events))
 
 
 @dataclass(frozen=True)
 class Hdf5Piece:
-    """Consecutive chunks."""
+    """Consecutive whole chunks of an HDF5 file."""
 
     path: Path
     layout: Layout
@@ -99,7 +115,7 @@ class Hdf5Piece:
     stop: int
 
     def blocks(self, events: int) -> Iterator[Block]:
-        """Yield all its events in order, at most ``events`` at a time, each decoded once."""
+        """Yield all events in order, at most ``events`` per block; decode each event once."""
         with self.opened() as file:
             image = _with_room_for_a_chunk(file, self.layout.image_key)
             for start in range(self.start, self.stop, events):
@@ -115,16 +131,16 @@ class Hdf5Piece:
         )
 
     def opened(self) -> h5py.File:
-        """Open the file, which was whole when its structure was checked."""
+        """Open the file again. It opened when its structure was checked, but may have changed."""
         try:
             return h5py.File(self.path, "r")
         except OSError as error:
             raise UserError(
-                f"{self.path} cannot be opened any more ({error}); delete it and fetch it again"
+                f"{self.path} can no longer be opened ({error}); delete it and fetch it again"
             ) from None
 
     def numbers(self, file: h5py.File, key: str, start: int, stop: int) -> NDArray[np.float64]:
-        """Return the numbers ``key`` of the events ``start`` to ``stop``."""
+        """Return the numbers under ``key`` of the events from ``start`` up to ``stop``."""
         return self._slice(file[key], start, stop).reshape(stop - start).astype(np.float64)
 
     def _slice(self, array: h5py.Dataset, start: int, stop: int) -> NDArray[np.floating]:
@@ -132,25 +148,29 @@ class Hdf5Piece:
             values: NDArray[np.floating] = array[start:stop]
         except OSError as error:
             raise UserError(
-                f"{self.path}: {Path(array.name).name} cannot be read at events {start} to {stop} "
-                f"({error}); the file is damaged: delete it and fetch it again"
+                f"{self.path}: {Path(array.name).name} of the events {start} to {stop} cannot be "
+                f"read ({error}); delete the damaged file and fetch it again"
             ) from None
         return values
 
 
 def _with_room_for_a_chunk(file: h5py.File, key: str) -> h5py.Dataset:
-    """Open an array so that a chunk, read in slices, is decoded once.
+    """Open the array ``key`` with a cache large enough for one chunk of events.
 
-    HDF5 keeps a chunk only where it fits in the cache, which is 1 MB (8 MB from HDF5 2) unless
-    asked otherwise.
+    A block is often smaller than a chunk. HDF5 keeps a decoded chunk between reads only if the
+    chunk fits in the cache, which is 1 MB by default (8 MB from HDF5 2); otherwise it decodes the
+    chunk again for every block.
     """
     array = file[key]
     if not array.chunks:
         return array
-    # Chunks that divide an image as well are read together.
+    # Chunks may divide an image too, and all chunks of one image are read together: the cache needs
+    # room for as many whole chunks as cover an image.
     whole = [-(-size // part) * part for size, part in zip(array.shape, array.chunks, strict=True)]
     room = array.chunks[0] * prod(whole[1:]) * array.dtype.itemsize
-    del array  # A cache is that of the first handle of the array.
+    # The first open handle of an array decides its cache, so this one must be closed first.
+    del array
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    # 1.0: evict chunks that were read completely first. They are not needed again.
     access.set_chunk_cache(CACHE_SLOTS, room, 1.0)
     return h5py.Dataset(h5py.h5d.open(file.id, key.encode(), access))

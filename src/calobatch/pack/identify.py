@@ -1,4 +1,4 @@
-"""Size and sha256 of a raw file, held to those it was pinned with when it was fetched."""
+"""Compare size and SHA-256 of a raw file with those recorded when it was fetched."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,10 @@ from calobatch.fetch.table import RemoteFile
 
 
 def expected_files(dataset: str, table: Iterable[RemoteFile], pins: Path) -> dict[str, Expected]:
-    """Return what each file of a dataset must be, by name; ``pins``: the folder of all pins."""
+    """Return the expected size and SHA-256 of each file of a dataset, by file name.
+
+    They come from the dataset table and from the folder ``pins``, where fetch records them.
+    """
     found = {}
     for remote in table:
         if remote.dataset == dataset:
@@ -19,7 +22,7 @@ def expected_files(dataset: str, table: Iterable[RemoteFile], pins: Path) -> dic
 
 
 def identify(file: Path, expected: Expected | None) -> Pin:
-    """Return what ``file`` is; raise a UserError if it is not what is ``expected``."""
+    """Return size and SHA-256 of ``file``; raise a UserError if they are not as ``expected``."""
     found = Pin(bytes=file.stat().st_size, sha256=sha256_of(file), url=str(file), fetched="")
     if expected:
         expected.check(found, f"delete {file} to fetch it again")

@@ -1,4 +1,4 @@
-"""Pack a dataset: check everything, decide the split, stream the images into the store."""
+"""Pack a dataset: check the raw files, decide the split, stream the images into the store."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -15,8 +15,9 @@ from calobatch.fetch.pins import Expected
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_labels
 from calobatch.pack.identify import identify
-from calobatch.pack.pack_piece import Packed, Task, listed, pack_piece
-from calobatch.pack.raw import RawFile, open_raw
+from calobatch.pack.open_raw import open_raw
+from calobatch.pack.pack_piece import Packed, PieceToPack, listed, pack_piece
+from calobatch.pack.raw import RawFile
 from calobatch.pack.split import TRAIN, assign_splits
 from calobatch.pack.statistics import channel_statistics, scalar_statistics
 from calobatch.pack.sums import Sums
@@ -25,16 +26,19 @@ from calobatch.progress import Progress
 from calobatch.store import FORMAT, Manifest, Source
 from calobatch.workers import Workers
 
-# 16 jets, 6 MB as the doubles of a parquet file; 366 crops, 3 MB.
-PIXELS_A_BLOCK = 750_000
-# To open a file takes as long as to decode a few events.
-BLOCKS_A_PIECE = 8
-# The hits of a piece of more blocks than this are too much for a worker to hold.
-BLOCKS_A_WORKER = 64
+# A block is what one process holds as dense images: 16 jets (6 MB as the doubles of a parquet file)
+# or 366 crops (3 MB). It is small enough for the processor's cache.
+PIXELS_PER_BLOCK = 750_000
+# A worker opens the file again for every piece, which takes as long as decoding a few events. With
+# several blocks per piece this does not matter.
+BLOCKS_PER_PIECE = 8
+# A worker returns all hits of a piece at once. If a file cannot be divided and a piece has more
+# blocks than this, its hits would need too much memory, so this process packs it block by block.
+BLOCKS_PER_WORKER = 64
 
 
 class Labels(NamedTuple):
-    """What is known of all events before an image is read."""
+    """What is known about all events before the first image is read; both of shape (events)."""
 
     label: NDArray[np.float64]
     official_test: NDArray[np.bool_]
@@ -54,19 +58,21 @@ def pack(
 ) -> Manifest:
     """Pack raw ``files``, in order, into the store ``folder``; return its manifest.
 
-    ``declared_labels``: the label of all events of a file, by file name, where it is known;
-    ``expected``: likewise the size and sha256. Raises a UserError that names the file if anything
-    is off; then no store is left behind.
+    ``declared_labels`` has, by file name, the label of all events of a file, and ``expected`` its
+    size and SHA-256; files may be missing from both. Raises a UserError that names the file if a
+    check fails; an older store in ``folder`` then stays as it was.
 
-    Memory does not grow with the images: this process and each worker hold one block, and what
-    the file itself does not divide (a page of parquet, a chunk of HDF5). Measured over all
-    processes (Pss) with 1, 2 and 8 workers: full jets 0.14, 0.31 and 0.89 GB; 297,980 row groups
-    of small images 0.19, 0.27 and 0.73; crops in chunks of 9,960 0.17, 0.44 and 1.4. At the end
-    the hits are mapped from disk; those pages count as well, but the kernel takes them back.
+    Memory does not grow with the number of images: this process and each worker hold one block,
+    and what the file itself does not divide (a page of parquet, a chunk of HDF5). Measured over all
+    processes (Pss) with 1, 2 and 8 workers: 0.14, 0.31 and 0.89 GB for full jets; 0.19, 0.27 and
+    0.73 GB for 297,980 row groups of small images; 0.17, 0.44 and 1.4 GB for crops in chunks of
+    9,960. At the end the hits are mapped from disk; these pages count as memory too, but the
+    kernel takes them back when memory is short.
     """
     _check_files_differ(files)
     raws = [open_raw(file, layout) for file in files]
-    # The workers start while the files are identified.
+    # Workers take a while to start, mostly for imports. They start now and import what they will
+    # need, while this process computes the checksums of the files.
     modules = [pack_piece.__module__, *{type(raw).__module__ for raw in raws}]
     with Workers(workers, modules) as pool:
         identities = [identify(file, (expected or {}).get(file.name)) for file in files]
@@ -74,14 +80,12 @@ def pack(
         check_balance(known.label, layout, dataset)
         assigned = assign_splits(known.label, known.official_test, split)
         with StoreWriter(folder) as writer:
-            sums = Sums.of_none(len(layout.channels))
-            with Progress(f"pack {dataset}", len(assigned), "events") as bar:
-                for packed in _packed(raws, assigned == TRAIN, layout, zero_below, pool):
-                    writer.add(packed.hits, packed.scalars_BS)
-                    sums = sums.plus(packed.sums)
-                    bar.advance(len(packed.scalars_BS))
-            pool.close()  # before the hits are mapped, which counts as memory too
-            scalars_BS = writer.scalars()
+            blocks = _packed(raws, assigned == TRAIN, layout, zero_below, pool)
+            progress = Progress(f"pack {dataset}", len(assigned), "events")
+            sums = _write_blocks(blocks, writer, progress, Sums.of_none(len(layout.channels)))
+            # The next step maps all hits, which counts as memory; the workers free theirs first.
+            pool.close()
+            events_sha256 = writer.finish_events(layout, known.label.astype(np.uint8), assigned)
             manifest = Manifest(
                 format=FORMAT,
                 dataset=dataset,
@@ -94,26 +98,30 @@ def pack(
                 official_test_files=tuple(f.name for f in files if _is_official_test(f, layout)),
                 counts=_counts(layout, known.label, assigned),
                 channels=channel_statistics(layout, sums),
-                scalars=scalar_statistics(layout, scalars_BS[assigned == TRAIN]),
+                scalars=scalar_statistics(layout, writer.scalars()[assigned == TRAIN]),
                 sources=tuple(
                     Source(file=raw.path.name, bytes=of.bytes, sha256=of.sha256, events=raw.events)
                     for raw, of in zip(raws, identities, strict=True)
                 ),
-                events_sha256=writer.finish_events(layout, known.label.astype(np.uint8), assigned),
+                events_sha256=events_sha256,
             )
             writer.publish(manifest)
     return manifest
 
 
 def _check_files_differ(files: Sequence[Path]) -> None:
-    """Refuse a file named twice: its events could be in the training and in the test split."""
+    """Raise a UserError if two files have the same name.
+
+    If a file were packed twice, an event could be in the training and in the test split.
+    """
     names = [file.name for file in files]
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"{name} is listed twice; name each file once")
+            raise UserError(f"{name} is listed twice; list each file once")
 
 
 def _read_labels(layout: Layout, raws: Sequence[RawFile], declared: Mapping[str, int]) -> Labels:
+    """Read and check the labels of all files."""
     labels, official = [], []
     for raw in raws:
         of_file = raw.labels()
@@ -135,31 +143,52 @@ def _packed(
     zero_below: float,
     pool: Workers,
 ) -> Iterator[Packed]:
-    """Yield all blocks, in order; they are the same whatever the number of workers."""
-    events = max(PIXELS_A_BLOCK // layout.pixels, 1)
+    """Yield all blocks in order.
+
+    The blocks do not depend on the number of workers, so that the sums over them, and with these
+    the last bits of the statistics, do not either.
+    """
+    events = max(PIXELS_PER_BLOCK // layout.pixels, 1)
     pack_one = partial(pack_piece, layout=layout, events=events, zero_below=zero_below)
-    long = BLOCKS_A_WORKER * events
-    tasks = _tasks(raws, training, BLOCKS_A_PIECE * events)
-    for is_long, run in groupby(tasks, lambda task: len(task.training) > long):
+    long = BLOCKS_PER_WORKER * events
+    pieces = _pieces(raws, training, BLOCKS_PER_PIECE * events)
+    # groupby keeps the order: runs of short pieces go to the workers, long pieces are packed here.
+    for is_long, run in groupby(pieces, lambda piece: len(piece.training) > long):
         if is_long:
-            for task in run:
-                yield from pack_one(task)
+            for piece in run:
+                yield from pack_one(piece)
         else:
             for packed in pool.map_in_order(partial(listed, pack_one), run):
                 yield from packed
 
 
-def _tasks(raws: Iterable[RawFile], training: NDArray[np.bool_], events: int) -> Iterator[Task]:
+def _pieces(
+    raws: Iterable[RawFile], training: NDArray[np.bool_], events: int
+) -> Iterator[PieceToPack]:
+    """Yield the pieces of all files in order, each with its part of ``training``."""
     first = 0
     for raw in raws:
         for piece in raw.pieces(events):
-            yield Task(piece, training[first + piece.start : first + piece.stop])
+            yield PieceToPack(piece, training[first + piece.start : first + piece.stop])
         first += raw.events
+
+
+def _write_blocks(
+    blocks: Iterable[Packed], writer: StoreWriter, progress: Progress, sums: Sums
+) -> Sums:
+    """Write all blocks; return ``sums`` plus the sums over their training events."""
+    with progress:
+        for packed in blocks:
+            writer.add(packed.hits, packed.scalars_BS)
+            sums = sums.plus(packed.sums)
+            progress.advance(len(packed.scalars_BS))
+    return sums
 
 
 def _counts(
     layout: Layout, labels: NDArray[np.float64], assigned: NDArray[np.uint8]
 ) -> dict[str, dict[str, int]]:
+    """Return the number of events per split and class, by their names."""
     return {
         split: {
             name: int(np.sum((assigned == index) & (labels == label)))

@@ -1,4 +1,4 @@
-"""What a worker does: a piece of a raw file to checked hits and the sums of its training events."""
+"""What a worker process does: turn a piece of a raw file into checked hits, and sum over them."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,32 +13,36 @@ from calobatch.pack.sparsify import Hits, sparsify
 from calobatch.pack.sums import Sums
 
 
-class Task(NamedTuple):
-    """A piece, and which of its events are trained on."""
+class PieceToPack(NamedTuple):
+    """A piece, and which of its events are in the training split."""
 
     piece: Piece
     training: NDArray[np.bool_]
 
 
 class Packed(NamedTuple):
-    """A block of events as the store has them, and the sums of those that are trained on."""
+    """A block of events in the form of the store, and the sums over its training events."""
 
     hits: Hits
     scalars_BS: NDArray[np.float64]
     sums: Sums
 
 
-def pack_piece(task: Task, layout: Layout, events: int, zero_below: float) -> Iterator[Packed]:
-    """Yield the piece in order, in blocks of at most ``events``."""
+def pack_piece(
+    to_pack: PieceToPack, layout: Layout, events: int, zero_below: float
+) -> Iterator[Packed]:
+    """Yield the events of a piece in order, in blocks of at most ``events``."""
     done = 0
-    for block in task.piece.blocks(events):
+    for block in to_pack.piece.blocks(events):
         hits = sparsify(block.image_BCHW, zero_below)
-        check_values(hits, block.scalars_BS, task.piece.start + done, str(task.piece.path))
-        training = task.training[done : done + len(hits.per_event)]
+        check_values(hits, block.scalars_BS, to_pack.piece.start + done, str(to_pack.piece.path))
+        training = to_pack.training[done : done + len(hits.per_event)]
         done += len(training)
         yield Packed(hits, block.scalars_BS, Sums.of(hits, training, layout))
 
 
-def listed(pack_one: Callable[[Task], Iterator[Packed]], task: Task) -> list[Packed]:
-    """Pack a piece whole: a generator cannot be sent to another process."""
-    return list(pack_one(task))
+def listed(
+    pack_one: Callable[[PieceToPack], Iterator[Packed]], to_pack: PieceToPack
+) -> list[Packed]:
+    """Return all blocks of a piece as a list: a generator cannot be sent to another process."""
+    return list(pack_one(to_pack))

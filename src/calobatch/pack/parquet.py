@@ -1,4 +1,4 @@
-"""Raw parquet files: images as lists of lists of lists, one row group a jet."""
+"""Read raw parquet files: images as lists of lists of lists, often one row group per jet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,15 @@ from calobatch.layouts import Layout
 from calobatch.pack.footer import Footer, decoded
 from calobatch.pack.raw import Block
 
-MEND = "leave the events concerned out of the file, or fetch it again"
+FIX = "remove the affected events from the file, or fetch it again"
 NESTED_IMAGE = pa.list_(pa.list_(pa.list_(pa.float64())))
-# A column of a large row group is read through a buffer, not as a whole.
-BYTES_A_READ = 256 * 1024
-# pyarrow decodes 3.7 kB of footer for each.
-GROUPS_A_READ = 1024
-# What a damaged structure leads to, here and in pyarrow.
+# Columns are read through a buffer of this size. Otherwise pyarrow would read the whole column of a
+# row group at once, and row groups may be large.
+BYTES_PER_READ = 256 * 1024
+# Maximum number of row groups per piece. pyarrow decodes 3.7 kB of footer per row group, so this
+# keeps the footer of a piece below 4 MB.
+GROUPS_PER_READ = 1024
+# What is raised here and in pyarrow when the structure of a file is damaged.
 DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RecursionError)
 
 
@@ -32,52 +34,59 @@ class ParquetFile:
         self.path, self.layout = path, layout
         try:
             self.footer = Footer(path)
+            # A footer without row groups still has the schema and the metadata, and is small.
             empty = _opened(path, self.footer.cut(0, 0))
             schema, metadata = empty.schema_arrow, empty.metadata.metadata
         except DAMAGE as error:
             raise UserError(
-                f"{path} is not a whole parquet file ({_one_line(error)}); delete it and fetch it "
-                "again"
+                f"{path} is not a complete parquet file ({_one_line(error)}); delete it and fetch "
+                "it again"
             ) from None
         self.simulated = b"simulation" in (metadata or {})
         self.events = int(self.footer.start[-1])
         self._check_structure(schema)
 
     def _check_structure(self, schema: pa.Schema) -> None:
+        """Check the names and types of the columns against the layout."""
+        check_layout = f"check that the file has the layout {self.layout.name}"
         numbers = [self.layout.label_key, *(scalar.name for scalar in self.layout.scalars)]
         missing = {self.layout.image_key, *numbers} - set(schema.names)
         if missing:
             raise UserError(
-                f"{self.path}: no column {', '.join(sorted(missing))}; it has "
-                f"{', '.join(schema.names)}; is this a {self.layout.name} file?"
+                f"{self.path} has no column {', '.join(sorted(missing))} (its columns: "
+                f"{', '.join(schema.names)}); {check_layout}"
             )
         image = schema.field(self.layout.image_key).type
         if not _is_nested_image(image):
             raise UserError(
-                f"{self.path}: {self.layout.image_key} is {image}, expected {NESTED_IMAGE}; "
-                f"is this a {self.layout.name} file?"
+                f"{self.path}: {self.layout.image_key} has type {image}, expected {NESTED_IMAGE}; "
+                f"{check_layout}"
             )
         for name in numbers:
             kind = schema.field(name).type
             if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
                 raise UserError(
-                    f"{self.path}: {name} is {kind}, expected a number; "
-                    f"is this a {self.layout.name} file?"
+                    f"{self.path}: {name} has type {kind}, expected a number; {check_layout}"
                 )
 
     def labels(self) -> NDArray[np.floating]:
-        """Return all labels, unchecked, (events)."""
+        """Return the labels of all events, shape (events), without checking their values."""
         name = self.layout.label_key
         parts = [piece.numbers(name) for piece in self.pieces(self.events)]
+        # np.zeros(0), because a file without row groups has no piece.
         return np.concatenate([np.zeros(0), *parts])
 
     def pieces(self, events: int) -> Iterator["ParquetPiece"]:
-        """Yield all events in order: as many row groups as have ``events`` together, or one."""
+        """Yield all events in order, in pieces of whole row groups.
+
+        A piece has as many row groups as fit in ``events``, but at least one.
+        """
         first = 0
         while first < self.footer.groups:
             most = self.footer.start[first] + events
+            # The number of row groups that end at or before event ``most``.
             last = int(np.searchsorted(self.footer.start, most, side="right")) - 1
-            last = min(max(last, first + 1), first + GROUPS_A_READ)
+            last = min(max(last, first + 1), first + GROUPS_PER_READ)
             yield self._piece(first, last)
             first = last
 
@@ -90,7 +99,10 @@ class ParquetFile:
 
 @dataclass(frozen=True)
 class ParquetPiece:
-    """Consecutive row groups, with a footer that has no others."""
+    """Consecutive row groups, with a footer that lists only these.
+
+    The footer travels with the piece, so that a worker need not decode that of the whole file.
+    """
 
     path: Path
     layout: Layout
@@ -99,12 +111,12 @@ class ParquetPiece:
     footer: bytes
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column of numbers, (events)."""
+        """Return the column ``name`` as numbers, shape (events)."""
         parts = [self._numbers(batch, name) for batch in self._batches([name], 65_536)]
         return np.concatenate([np.zeros(0), *parts])
 
     def blocks(self, events: int) -> Iterator[Block]:
-        """Yield all its events in order, at most ``events`` at a time, each decoded once."""
+        """Yield all events in order, at most ``events`` per block; decode each event once."""
         names = [scalar.name for scalar in self.layout.scalars]
         for batch in self._batches([self.layout.image_key, *names], events):
             scalars = [self._numbers(batch, name) for name in names]
@@ -117,26 +129,33 @@ class ParquetPiece:
         found = 0
         try:
             file = _opened(self.path, self.footer)
+            # use_threads=False: pack runs one process per core already.
             for batch in file.iter_batches(rows, columns=columns, use_threads=False):
                 found += len(batch)
                 yield batch
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(_one_line(error)) from None
+        # pyarrow reports no error if a damaged footer lists more events than the pages contain.
         if found != self.stop - self.start:
-            raise self._damaged(f"{found} events where its footer has {self.stop - self.start}")
+            raise self._damaged(f"{found} events, but {self.stop - self.start} in its footer")
 
     def _images(self, lists: pa.Array) -> NDArray[np.floating]:
-        """Flatten the nested lists without touching a pixel; check every list length."""
+        """Return nested lists as an array (B, C, H, W) without copying a pixel.
+
+        Raises a UserError if a list has another length than the layout, or a value is null.
+        """
         events = len(lists)
         for length in self.layout.shape:
+            # Each level has its own check: an image of the right size may still have a row with a
+            # pixel too many beside one with a pixel too few.
             self._refuse_nulls(lists, self.layout.image_key)
             counts = np.diff(view(lists.offsets))
             if np.any(counts != length):
                 raise UserError(
-                    f"{self.path}: {self.layout.image_key} has a list of "
-                    f"{int(counts[counts != length][0])} where {length} is expected; {MEND}"
+                    f"{self.path}: {self.layout.image_key} has a list of length "
+                    f"{int(counts[counts != length][0])}, expected {length}; {FIX}"
                 )
-            lists = lists.flatten()
+            lists = lists.flatten()  # removes one level of nesting
         self._refuse_nulls(lists, self.layout.image_key)
         values: NDArray[np.floating] = view(lists)
         return values.reshape(events, *self.layout.shape)
@@ -149,15 +168,19 @@ class ParquetPiece:
 
     def _refuse_nulls(self, values: pa.Array, name: str) -> None:
         if values.null_count:
-            raise UserError(f"{self.path}: {name} has {values.null_count} nulls; {MEND}")
+            raise UserError(
+                f"{self.path}: {name} has missing values ({values.null_count} nulls); {FIX}"
+            )
 
     def _damaged(self, reason: str) -> UserError:
         return UserError(f"{self.path} is damaged ({reason}); delete it and fetch it again")
 
 
 def _opened(path: Path, footer: bytes) -> pq.ParquetFile:
+    """Open a file with another footer than its own."""
+    # pre_buffer would read all columns of a row group into memory at once.
     return pq.ParquetFile(
-        path, metadata=decoded(footer), pre_buffer=False, buffer_size=BYTES_A_READ
+        path, metadata=decoded(footer), pre_buffer=False, buffer_size=BYTES_PER_READ
     )
 
 
@@ -166,6 +189,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _is_nested_image(kind: pa.DataType) -> bool:
+    """Return whether a type is three nested lists of floating point numbers of any width."""
     for _ in range(3):
         if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
             return False

@@ -1,4 +1,4 @@
-"""What packing a dataset depends on besides its raw files."""
+"""The settings of packing a dataset: all that a store depends on besides the raw files."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,10 @@ from calobatch.layouts import layout_named
 
 
 class Packing(Section):
-    """The settings of one pack job; the store changes with them and with nothing else."""
+    """The settings of one pack job.
+
+    Snakemake packs a dataset again exactly when one of these or a raw file changes.
+    """
 
     layout: str
     split: Split
@@ -19,7 +22,10 @@ class Packing(Section):
 
 
 def packing(name: str, dataset: Dataset, table: Iterable[RemoteFile]) -> Packing:
-    """Return how the dataset ``name`` is packed; ``table`` declares the labels of public files."""
+    """Return the settings with which to pack the dataset ``name``.
+
+    ``table`` is the dataset table, which declares the labels of public files.
+    """
     layout = layout_named(dataset.layout or name)
     return Packing(
         layout=layout.name,

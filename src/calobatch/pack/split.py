@@ -1,4 +1,4 @@
-"""The split: stratified by class, a pure function of labels, shares and seed."""
+"""Decide the split: stratified by class, and a pure function of labels, shares and seed."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ TRAIN, VALIDATION, TEST = range(3)
 def assign_splits(
     labels: NDArray[np.floating], official_test: NDArray[np.bool_], split: Split
 ) -> NDArray[np.uint8]:
-    """Return the split of each event, (events): an index into ("train", "validation", "test").
+    """Return the split of each event, shape (events): an index into SPLITS.
 
-    Where some events are an official test set, they are the test split and ``split.test`` is
-    unused. Shares hold in each class to within one event. Raises a UserError if a split would
-    lack a class.
+    If ``official_test`` is true for some events, these are the test split and ``split.test`` is
+    ignored. ``split.validation`` is a share of the events that are not test events. The shares hold
+    in each class to within one event. Raises a UserError if a split would have no event of a class.
     """
+    # One generator for both classes, class 0 first: every stored split depends on this order.
     rng = np.random.default_rng(split.seed)
     assigned = np.where(official_test, TEST, TRAIN).astype(np.uint8)
     test_share = 0.0 if official_test.any() else split.test
@@ -37,6 +38,6 @@ def _check_splits(assigned: NDArray[np.uint8], labels: NDArray[np.floating]) -> 
             if not np.any((assigned == index) & (labels == label)):
                 raise UserError(
                     f"the {name} split would have no event of class {label} "
-                    f"({len(labels)} events in all); use more events, or change split in the "
+                    f"({len(labels)} events in total); use more events, or change split in the "
                     "scenario"
                 )

@@ -1,4 +1,4 @@
-"""Statistics of the training split, as the manifest has them."""
+"""Compute the statistics of the training split that the manifest records."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,11 @@ from calobatch.store import ChannelStatistics, ScalarStatistics
 
 def channel_statistics(layout: Layout, sums: Sums) -> tuple[ChannelStatistics, ...]:
     """Return the statistics of each channel over all pixels, zeros included."""
-    pixels = sums.events * layout.height * layout.width
+    pixels = sums.events * layout.height * layout.width  # per channel
     mean = sums.sum / pixels
+    # Rounding can make the variance of a nearly constant channel slightly negative.
     std = np.sqrt(np.maximum(sums.square / pixels - mean**2, 0.0))
+    # The sums know only hits: if there are other pixels, zero takes part in the range.
     has_zeros = sums.hits < pixels
     minimum = np.where(has_zeros, np.minimum(sums.minimum, 0.0), sums.minimum)
     maximum = np.where(has_zeros, np.maximum(sums.maximum, 0.0), sums.maximum)
@@ -33,7 +35,7 @@ def channel_statistics(layout: Layout, sums: Sums) -> tuple[ChannelStatistics, .
 def scalar_statistics(
     layout: Layout, scalars_BS: NDArray[np.float64]
 ) -> tuple[ScalarStatistics, ...]:
-    """Return mean and standard deviation of each scalar; ``scalars_BS`` are training events."""
+    """Return mean and standard deviation of each scalar; ``scalars_BS``: of training events."""
     return tuple(
         ScalarStatistics(
             name=scalar.name,

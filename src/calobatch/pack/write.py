@@ -1,7 +1,8 @@
-"""Write the store: hits streamed to disk, assembled into one Arrow record batch, then renamed.
+"""Write the store: stream the hits to disk, then assemble them into one Arrow record batch.
 
-One record batch makes every column one contiguous, memory-mappable array. Its sizes are known
-only at the end, so hits go to plain files first; Arrow then copies them from the page cache.
+With a single record batch every column is one contiguous array that can be memory-mapped. Its size
+is known only at the end, so the hits go to plain files first, and Arrow copies them from there
+(from the page cache, if memory suffices).
 """
 
 import shutil
@@ -21,7 +22,11 @@ from calobatch.store import EVENTS_FILE, HIT, MANIFEST_FILE, Manifest, events_sc
 
 
 class StoreWriter:
-    """Collects hits in a scratch folder inside ``folder``; publishes the two files at the end."""
+    """Collects hits in a scratch folder inside ``folder``, and publishes the store at the end.
+
+    Leaving the ``with`` block removes the scratch folder. A store that was not published leaves
+    nothing behind, and an older store in ``folder`` stays as it was.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,7 +35,7 @@ class StoreWriter:
         self.scalar_blocks: list[NDArray[np.float64]] = []
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)  # left by a pack that was killed
         self.scratch.mkdir(parents=True)
         self.pixel_file = (self.scratch / "pixel").open("wb")
         self.value_file = (self.scratch / "value").open("wb")
@@ -54,15 +59,16 @@ class StoreWriter:
         hits.value.tofile(self.value_file)
 
     def scalars(self) -> NDArray[np.float64]:
-        """Return the scalars of all events so far, (events, S)."""
+        """Return the scalars of all events added so far, shape (events, S)."""
         return np.concatenate(self.scalar_blocks)
 
     def finish_events(
         self, layout: Layout, label: NDArray[np.uint8], split: NDArray[np.uint8]
     ) -> str:
-        """Assemble ``events.arrow`` in the scratch folder; return its sha256."""
+        """Assemble ``events.arrow`` in the scratch folder; return its SHA-256."""
         self.pixel_file.close()
         self.value_file.close()
+        # Event k has the hits start[k] up to start[k + 1].
         start = np.concatenate([[0], np.cumsum(np.concatenate(self.counts))]).astype(np.int64)
         hit = pa.StructArray.from_arrays(
             [
@@ -80,14 +86,19 @@ class StoreWriter:
         return sha256_of(path)
 
     def publish(self, manifest: Manifest) -> None:
-        """Move the events under their final name, then the manifest that vouches for them."""
+        """Give the events their final name, then write the manifest with their SHA-256.
+
+        The older manifest goes first: a process killed in between leaves events without a manifest,
+        which open_store refuses, and never a manifest that describes other events.
+        """
         (self.folder / MANIFEST_FILE).unlink(missing_ok=True)
         (self.scratch / EVENTS_FILE).replace(self.folder / EVENTS_FILE)
         write_text(self.folder / MANIFEST_FILE, manifest.model_dump_json(indent=2) + "\n")
 
 
 def _mapped(path: Path, kind: pa.DataType, length: int) -> pa.Array:
-    """Return a file's content as an Arrow array without reading it into memory."""
+    """Return a file's content as an Arrow array that is memory-mapped, not read."""
+    # An empty file cannot be mapped.
     if length == 0:
         return pa.array([], kind)
     with pa.memory_map(str(path)) as file:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from calobatch.checkout import CHECKOUT
 from calobatch.errors import UserError
-from calobatch.slurm.images import CHECKOUT, require_image
+from calobatch.slurm.images import require_image
 from calobatch.slurm.place import place_of_rank
 from calobatch.slurm.site import Site, read_site
 

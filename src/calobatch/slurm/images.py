@@ -8,11 +8,11 @@ the image under the old name is no longer used and a new one has to be built.
 import hashlib
 from pathlib import Path
 
+from calobatch.checkout import CHECKOUT
 from calobatch.errors import UserError
 
 NAMES = ("data", "train")
 VARIANTS = ("cpu", "cuda")
-CHECKOUT = Path(__file__).resolve().parents[3]
 # The files that an image is made from, as paths and patterns in the checkout.
 RECIPE = (
     "containers/*.def",

@@ -1,8 +1,7 @@
-"""The readers against files of the public layouts that independent code wrote."""
+"""Pack files of the public layouts that were written by other code (tests/data/README.md)."""
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,17 @@ from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-DATA = Path(os.environ.get("CALOBATCH_SHARED_DATA", BESIDE))
-EXPECTED = DATA / "layout" / "expected.json"
-pytestmark = pytest.mark.skipif(
-    not EXPECTED.exists(),
-    reason=f"no {EXPECTED}; CALOBATCH_SHARED_DATA may name the folder that has layout/",
-)
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 @pytest.fixture(scope="module")
 def expected():
-    return {Path(file).name: facts for file, facts in json.loads(EXPECTED.read_text()).items()}
+    content = json.loads((DATA / "layout" / "expected.json").read_text())
+    return {Path(file).name: facts for file, facts in content.items()}
 
 
 def packed(names, layout, folder):
-    """Pack the files of these names; return every event dense, its label, and the store."""
+    """Pack the files of these names; return all events as dense images, and the store."""
     files = [DATA / "layout" / name for name in names]
     split = Split(validation=0.3, test=0.3)
     pack("data", layout, files, folder, split=split, zero_below=0.0)
@@ -44,7 +38,7 @@ def nonzero(image_BCHW):
     return np.count_nonzero(image_BCHW, axis=(0, 2, 3)).tolist()
 
 
-def test_crops_are_what_the_independent_writer_says(expected, tmp_path):
+def test_packed_crops_equal_what_their_writer_recorded(expected, tmp_path):
     facts = {name: fact for name, fact in expected.items() if name.endswith(".hdf5")}
     image_BCHW, store = packed(facts, ELECTRON_PHOTON, tmp_path)
     start = 0
@@ -59,10 +53,11 @@ def test_crops_are_what_the_independent_writer_says(expected, tmp_path):
     assert start == len(store)
 
 
-def test_jets_are_what_the_independent_writer_says(expected, tmp_path):
+def test_packed_jets_equal_what_their_writer_recorded(expected, tmp_path):
     (name,) = (name for name in expected if name.endswith(".parquet"))
     fact = expected[name]
-    # An official test file alone has no training split: it is packed under another name.
+    # The name marks an official test file. Alone it would leave the training split empty, so the
+    # file is packed under another name.
     alias = tmp_path / "jets.parquet"
     alias.symlink_to(DATA / "layout" / name)
     image_BCHW, store = packed([alias], QUARK_GLUON, tmp_path / "store")
@@ -71,3 +66,13 @@ def test_jets_are_what_the_independent_writer_says(expected, tmp_path):
     assert nonzero(image_BCHW) == fact["nonzero"]
     assert np.sum(image_BCHW < 0) == fact["negative"]
     assert sha256_of_array(image_BCHW) == fact["sha256_dense_float32_NCHW"]
+
+
+def test_the_energy_channel_of_packed_crops_is_that_of_the_real_images(expected, tmp_path):
+    names = [name for name in expected if name.endswith(".hdf5")]
+    image_BCHW, store = packed(names, ELECTRON_PHOTON, tmp_path)
+    with np.load(DATA / "real" / "electron_photon_energy_100.npz") as real:
+        image_BHW, label = real["x"], real["y"]
+    for of_class in (0, 1):
+        energy_BHW = image_BCHW[store.label == of_class, 0]
+        np.testing.assert_array_equal(energy_BHW, image_BHW[label == of_class])
