@@ -9,7 +9,7 @@ from calobatch.errors import UserError
 from calobatch.fetch.table import read_table
 from calobatch.layouts import layout_named
 from calobatch.pack.settings import packing
-from calobatch.simulate.plan import planned_files
+from calobatch.simulate.planned_files import planned_files
 
 try:
     if unknown := set(config) - {"scenario", "set"}:
