@@ -1,4 +1,7 @@
-"""Measure the simulated quark and gluon jets and draw them: the figures of quark_gluon.md."""
+"""Measure and draw simulated quark and gluon jets, for docs/simulation/quark_gluon.md.
+
+python -m benchmarks.simulation.jets --output FIGURE.png
+"""
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
@@ -14,18 +17,19 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from calobatch.simulate.quark_gluon import Jets, simulate_jets
+from calobatch.simulate.jets.calorimeter import CRYSTAL
+from calobatch.simulate.jets.clustering import JET_RADIUS
+from calobatch.simulate.jets.jets import Jets, simulate_jets
 
+# Blocks of an even number, so that each has as many quark jets as gluon jets.
 BLOCK = 250
 CHANNELS = ("tracks", "ECAL", "HCAL")
 CLASSES = (("quark", 1.0), ("gluon", 0.0))
-PIXEL = np.pi / 180
-JET_RADIUS = 0.5
-MIDDLE = (30, 95)  # pixels
+MIDDLE = (30, 95)  # pixels shown of the single jet
 
 
 def simulate(jets: int, pile_up: int) -> Jets:
-    """Simulate balanced jets in blocks, two processes at a time."""
+    """Return ``jets`` jets, half of each class, simulated in blocks by two processes."""
     blocks = jets // BLOCK
     half = [BLOCK // 2] * blocks
     with ProcessPoolExecutor(2) as pool:
@@ -34,11 +38,13 @@ def simulate(jets: int, pile_up: int) -> Jets:
 
 
 def features(jets: Jets) -> NDArray[np.float64]:
-    """Return (jets, 8): tracks, ECAL hits, width, pTD, track, ECAL and HCAL sums in a cone; pt, m0.
+    """Return eight features of each jet: (jets, 8).
 
-    The number of tracks, the first, counts the pixels with a track.
+    Within the cone of the jet: the number of pixels with a track, the number of ECAL hits, the
+    jet's width and pTD (both from tracks), the tracks' share of pt, and the ECAL's share of the
+    calorimeters' energy; then pt and m0.
     """
-    offset = (np.arange(125) - 62) * PIXEL
+    offset = (np.arange(125) - 62) * CRYSTAL
     radius_HW = np.hypot(offset[:, None], offset)
     image_BCHW = jets.image_BCHW * (radius_HW < JET_RADIUS)
     track_BHW = image_BCHW[:, 0].astype(np.float64)
@@ -60,7 +66,7 @@ def features(jets: Jets) -> NDArray[np.float64]:
 
 
 def report(jets: Jets) -> None:
-    """Print the figures of quark_gluon.md."""
+    """Print the numbers of quark_gluon.md."""
     feature_BF = features(jets)
     for name, label in CLASSES:
         own = jets.label == label
@@ -84,7 +90,7 @@ def report(jets: Jets) -> None:
 
 
 def draw(jets: Jets, output: Path) -> None:
-    """Draw the mean image of each class and the middle of one gluon jet, a column a channel."""
+    """Draw the mean image of each class and the middle of one gluon jet, one column per channel."""
     means = [jets.image_BCHW[jets.label == label].mean(0) for _, label in CLASSES]
     one = jets.image_BCHW[np.flatnonzero(jets.label == 0)[0]]
     figure, axes = plt.subplots(3, 3, figsize=(9, 8), layout="constrained")
@@ -108,11 +114,14 @@ def _show(axis: Axes, title: str, image_HW: NDArray[np.float32], norm: LogNorm) 
 
 
 def main() -> None:
-    """Simulate, print, draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the picture (PNG)")
-    parser.add_argument("--jets", type=int, default=2000, help="a multiple of 250")
-    parser.add_argument("--pile-up", type=int, default=0, help="mean number of overlays")
+    """Simulate the jets, print their numbers and draw them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.simulation.jets",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
+    parser.add_argument("--output", type=Path, required=True, help="PNG file to write")
+    parser.add_argument("--jets", type=int, default=2000, help="number, a multiple of 250")
+    parser.add_argument("--pile-up", type=int, default=0, help="mean number of collisions overlaid")
     arguments = parser.parse_args()
     jets = simulate(arguments.jets, arguments.pile_up)
     report(jets)

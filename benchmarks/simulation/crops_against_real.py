@@ -1,9 +1,9 @@
-"""Compare simulated electron and photon crops with the 100 real ones: a table and a figure.
+"""Compare simulated electron and photon crops with the 100 real ones: print a table, draw a figure.
 
-python docs/simulation/crops_against_real.py --real electron_photon_energy_100.npz --output out.png
+    python -m benchmarks.simulation.crops_against_real --real FILE.npz --output FIGURE.png
 
-The real file has `x` (100, 32, 32), energy / 50 GeV, and `y`, 1 for electrons. "Real" means CMS
-full detector simulation, as in the public files.
+The file of real crops has `x` (100, 32, 32), energy / 50 GeV, and `y`, 1 for electrons. "Real"
+means that the crops come from the full CMS detector simulation, as those in the public files do.
 """
 
 import argparse
@@ -17,10 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
-from calobatch.simulate.electron_photon import ENERGY_SCALE, simulate_crops
+from calobatch.simulate.crops.crops import ENERGY_SCALE, simulate_crops
 
 Images = NDArray[np.float64]
 Values = NDArray[np.float64]
+Particle = Literal["electron", "photon"]
 SIMULATED_COLOUR, REAL_COLOUR = "#4477aa", "#cc3311"
 OFFSET = np.arange(32) - 16
 EVENTS_AT_A_TIME = 500
@@ -28,18 +29,20 @@ EXAMPLES = 2
 
 
 def shares(energy: Images) -> Images:
-    """Energies of each image as shares of its sum."""
-    return energy / energy.sum(axis=(1, 2), keepdims=True)
+    """Return the energies of each image as shares of their sum."""
+    of_sum: Images = energy / energy.sum(axis=(1, 2), keepdims=True)
+    return of_sum
 
 
 def variance(energy: Images, along: Literal["eta", "phi"]) -> Values:
-    """Variance of the energy's place along an axis, in crystals squared."""
+    """Return the variance of the energy's place along an axis, in crystals squared."""
     profile = shares(energy).sum(axis=2 if along == "eta" else 1)
-    return profile @ OFFSET**2 - (profile @ OFFSET) ** 2
+    squared: Values = profile @ OFFSET**2 - (profile @ OFFSET) ** 2
+    return squared
 
 
 class Quantity(NamedTuple):
-    """One number for each image, and the bins it is drawn in."""
+    """A number that describes an image, and the bins of its histogram."""
 
     name: str
     of: Callable[[Images], Values]
@@ -63,8 +66,8 @@ SUM_OF_SQUARES = Quantity(
 )
 
 
-def simulate(particle: Literal["electron", "photon"], events: int, seed: int) -> Images:
-    """Energies in GeV of ``events`` simulated crops."""
+def simulate(particle: Particle, events: int, seed: int) -> Images:
+    """Return the energies (GeV) of ``events`` simulated crops."""
     blocks = [
         simulate_crops(particle, EVENTS_AT_A_TIME, np.random.default_rng([seed, block]))[..., 0]
         for block in range(-(-events // EVENTS_AT_A_TIME))
@@ -73,7 +76,7 @@ def simulate(particle: Literal["electron", "photon"], events: int, seed: int) ->
 
 
 def print_table(particle: str, simulated: Images, real: Images) -> None:
-    """Print means with their uncertainties, and by how many of these they differ."""
+    """Print the means with their uncertainties, and how many standard deviations they differ by."""
     print(f"{particle:24}{'simulated':>18}{'real':>18}{'pull':>7}")
     for quantity in (*QUANTITIES, SUM_OF_SQUARES):
         values = [quantity.of(images) for images in (simulated, real)]
@@ -85,7 +88,7 @@ def print_table(particle: str, simulated: Images, real: Images) -> None:
 
 
 def draw_histogram(axes: Axes, quantity: Quantity, simulated: Images, real: Images) -> None:
-    """Draw shares of images a bin; what lies outside the bins counts in the outermost."""
+    """Draw the share of images per bin; values outside the bins count in the outermost bins."""
     inside = [
         np.clip(quantity.of(e), quantity.bins[0], quantity.bins[-1]) for e in (simulated, real)
     ]
@@ -114,7 +117,11 @@ def draw_image(axes: Axes, image: NDArray[np.float64], title: str, colour: str) 
 
 
 def draw_class(rows: NDArray[np.object_], particle: str, simulated: Images, real: Images) -> None:
-    """Fill a row of histograms and a row of images; the means are of equally many images."""
+    """Fill a row of histograms and a row of images.
+
+    The mean of the simulated images is over as many images as there are real ones, so that both
+    look equally smooth.
+    """
     for axes, quantity in zip(rows[0], QUANTITIES, strict=True):
         draw_histogram(axes, quantity, simulated, real)
     rows[0, 0].set_ylabel(f"{particle}s\nshare of images")
@@ -134,22 +141,29 @@ def draw_class(rows: NDArray[np.object_], particle: str, simulated: Images, real
 
 
 def main() -> None:
-    """Simulate, compare, print and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--real", type=Path, required=True, help="the npz file of 100 real crops")
-    parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
-    parser.add_argument("--events", type=int, default=10_000, help="simulated crops of each class")
-    parser.add_argument("--seed", type=int, default=1)
+    """Simulate the crops, compare them with the real ones, print and draw."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.simulation.crops_against_real",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
+    parser.add_argument("--real", type=Path, required=True, help="npz file of the 100 real crops")
+    parser.add_argument("--output", type=Path, required=True, help="PNG file to write")
+    parser.add_argument(
+        "--events", type=int, default=10_000, help="number of simulated crops per class"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the simulation")
     arguments = parser.parse_args()
     if not arguments.real.is_file():
-        parser.error(f"--real: there is no file {arguments.real}")
+        parser.error(f"--real: {arguments.real} does not exist; give the npz file of real crops")
     with np.load(arguments.real) as file:
         real, label = file["x"].astype(float) * ENERGY_SCALE, file["y"]
     figure, rows = plt.subplots(4, 6, figsize=(17, 11.5), layout="constrained")
-    for index, (particle, is_electron) in enumerate((("photon", 0), ("electron", 1))):
+    particles: tuple[Particle, Particle] = ("photon", "electron")  # in the order of their labels
+    for is_electron, particle in enumerate(particles):
         simulated = simulate(particle, arguments.events, arguments.seed + is_electron)
         print_table(particle, simulated, real[label == is_electron])
-        draw_class(rows[2 * index : 2 * index + 2], particle, simulated, real[label == is_electron])
+        two_rows = rows[2 * is_electron : 2 * is_electron + 2]
+        draw_class(two_rows, particle, simulated, real[label == is_electron])
     figure.suptitle(
         f"Simulated crops (blue, {arguments.events} of each class) against "
         f"{len(real)} real ones (red, CMS full simulation)"
