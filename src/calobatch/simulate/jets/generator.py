@@ -126,7 +126,7 @@ def _started(settings: Sequence[str], seed: int, hook: UserHooks | None = None) 
     if hook is not None:
         pythia.setUserHooksPtr(hook)
     if not pythia.init():
-        raise JobError(f"Pythia did not start with {settings}")
+        raise JobError(f"Pythia did not start with the settings {', '.join(settings)}")
     return pythia
 
 
@@ -162,7 +162,10 @@ def _reuse(mode: Literal[1, 2], path: str) -> tuple[str, str]:
 def _next_record(pythia: Pythia) -> NDArray[np.float64]:
     """Return PDG code, charge, px, py and pz (GeV) of the next collision's final particles."""
     if not any(pythia.next() for _ in range(ATTEMPTS)):
-        raise JobError(f"Pythia failed to generate a collision {ATTEMPTS} times in a row")
+        raise JobError(
+            f"Pythia failed to generate a collision {ATTEMPTS} times in a row; set a different "
+            "seed for the dataset"
+        )
     # A positive status marks what neither decayed nor was absorbed.
     final = [particle for particle in pythia.event.particles() if particle.status() > 0]
     return np.array(

@@ -53,7 +53,7 @@ def simulate_jets(quarks: int, gluons: int, seed: int, pile_up: int = 0) -> Jets
     ValueError if any of the numbers is negative.
     """
     if min(quarks, gluons, seed, pile_up) < 0:
-        raise ValueError(f"negative: {quarks=}, {gluons=}, {seed=}, {pile_up=}")
+        raise ValueError(f"no number may be negative: {quarks=}, {gluons=}, {seed=}, {pile_up=}")
     rng = np.random.default_rng(seed)
     quark_seed, gluon_seed, pile_up_seed = _pythia_seeds(seed, 3)
     overlay = PileUp(pile_up, pile_up_seed) if pile_up else None
