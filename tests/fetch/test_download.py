@@ -241,9 +241,7 @@ def test_after_a_permanent_refusal_the_mirror_is_tried_at_once(
 def test_a_web_page_means_that_the_share_has_expired(server, refused, content_type, page):
     page = server.serve(NAME, page, Answer(headers={"Content-Type": content_type}))
     message = refused(page)
-    assert (
-        f"{page}: the server sent a web page instead of the file: the share has expired" in message
-    )
+    assert f"{page}: this is a web page, not the file; the share has expired" in message
     assert len(server.log[NAME]) == 1
 
 
@@ -364,5 +362,5 @@ def test_the_final_message_lists_every_address_with_its_reason(server, refused, 
     page = server.serve("page", PAGE)
     message = refused(gone, page, "/no/such/file.hdf5")
     assert f"{gone}: the server answered 410 Gone" in message
-    assert f"{page}: the server sent a web page" in message
+    assert f"{page}: this is a web page" in message
     assert "/no/such/file.hdf5: there is no such file" in message

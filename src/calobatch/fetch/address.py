@@ -20,7 +20,7 @@ def fault_of(address: str) -> str | None:
     if scheme not in ("http", "https", "file"):
         return f"unknown scheme {scheme!r} in {address}; use https, http, file or a plain path"
     if scheme == "file" and host not in (None, "localhost"):
-        return f"{address} names the host {host!r}, which a file URL cannot; write file:///path"
+        return f"{address} names the host {host!r}, but a file URL cannot; write file:///path"
     if scheme != "file" and not host:
         return f"{address} names no host; write {scheme}://host/path"
     return None

@@ -11,7 +11,7 @@ MAGIC = {".hdf5": _HDF5, ".h5": _HDF5, ".parquet": _PARQUET}
 # Number of bytes to look at: enough for the magic, and for the blank lines before some web pages.
 HEAD_BYTES = 64
 
-WEB_PAGE = "the server sent a web page instead of the file: the share has expired or needs a log-in"
+WEB_PAGE = "this is a web page, not the file; the share has expired or needs a log-in"
 
 
 def head_fault(head: bytes, file: str) -> str | None:
@@ -24,7 +24,7 @@ def head_fault(head: bytes, file: str) -> str | None:
 
 
 def file_fault(path: Path, file: str) -> str | None:
-    """Return why the bytes at ``path`` are not a complete ``file``, or None if they seem to be."""
+    """Return why ``path`` does not hold a complete ``file``, or None if it seems to."""
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if fault := head_fault(head, file):
@@ -44,8 +44,8 @@ def _parquet_fault(path: Path) -> str | None:
 
 
 def _hdf5_fault(path: Path) -> str | None:
-    # Imported here, because the Snakefile reads the dataset table, which uses this module: that must
-    # be fast and work on a login node without h5py.
+    # Imported here, because the Snakefile reads the dataset table, which uses this module. It
+    # must be fast and work on a login node without h5py.
     import h5py
 
     try:

@@ -50,8 +50,8 @@ def fetch(
     fetched again. An interrupted transfer stays beside ``destination``, and the next call resumes
     it.
 
-    Raises a UserError if the file is not the expected one (it is then removed), if no address gives
-    it, or if it cannot be written.
+    Raises a UserError if the file is not the expected one, if no address gives it, or if it cannot
+    be written. A wrong file that was fetched is removed; one that was already there is kept.
     """
     pinned = read_pin(pin)
     expected = expected_of(remote, pinned, pin)
