@@ -97,6 +97,7 @@ def _take(response: requests.Response, url: str, partial: Partial, expected: Exp
     else:
         _refuse_status(response)
         _refuse_web_page(response)
+        # The server sends the file from its first byte, whether or not a part was requested.
         head = _read_head(response, expected.file)
         origin = _origin(response, url, _length(response))
         if origin.total is not None:
@@ -147,6 +148,7 @@ def _read_head(response: requests.Response, file: str) -> bytes:
     head: bytes = response.raw.read(HEAD_BYTES, decode_content=False)
     if not head:
         raise Interrupted("the connection ended before the first byte")
+    # A shorter head may be the beginning of a connection that broke; then the length is checked.
     if len(head) == HEAD_BYTES and (fault := head_fault(head, file)):
         raise AddressError(fault)
     return head

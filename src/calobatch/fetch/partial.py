@@ -96,6 +96,7 @@ class Partial:
                     _lock(file.fileno(), self.destination)
                 yield
             finally:
+                # The lock made the file. Without bytes there is nothing to resume.
                 if self.size == 0:
                     self.discard()
 

@@ -44,7 +44,10 @@ class Expected:
         self._refuse(f"{found.bytes} bytes, sha256 {found.sha256}", found.url, otherwise)
 
     def check_size(self, size: int, url: str, otherwise: str) -> None:
-        """Raise a WrongFileError if an address announces a different ``size``."""
+        """Raise a WrongFileError if an address announces a different ``size``.
+
+        A wrong file is found before the transfer, which may take an hour.
+        """
         if self.bytes not in (None, size):
             self._refuse(f"{size} bytes", url, otherwise)
 

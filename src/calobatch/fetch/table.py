@@ -38,6 +38,7 @@ def read_table(path: Path) -> list[RemoteFile]:
     ``label`` may be empty. Raises a UserError that names the line and the column of the fault.
     """
     try:
+        # Spreadsheet programs write a byte order mark, which utf-8-sig leaves out.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         reader = csv.DictReader(lines, strict=True)
         _check_header(reader.fieldnames or (), path)
@@ -75,6 +76,7 @@ def _check_header(found: Sequence[str], path: Path) -> None:
 
 
 def _read_row(cells: dict[str, str], where: str) -> RemoteFile:
+    # csv puts surplus cells under the key None, and fills missing cells with None.
     if None in cells or None in cells.values():
         raise UserError(f"{where}: expected {len(COLUMNS)} cells, one per column")
 
@@ -95,6 +97,7 @@ def _read_row(cells: dict[str, str], where: str) -> RemoteFile:
 
 
 def _name(cell: str) -> str:
+    # Datasets and files become folders and file names, so a slash must not get through.
     if not re.fullmatch(r"\w[\w.+-]*", cell):
         raise ValueError(f"{cell!r} is not a name; use only letters, digits and . _ + -")
     return cell

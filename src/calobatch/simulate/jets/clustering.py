@@ -13,7 +13,7 @@ from calobatch.simulate.jets.generator import Particles
 Floats = NDArray[np.float64]
 
 JET_RADIUS = 0.5  # as for the public jets (arXiv:1902.08276)
-# FastJet prints its references with the first jet, unless it is told not to; they are given above.
+# FastJet would print its references with the first jet; they are given above.
 fastjet.ClusterSequenceArea.set_fastjet_banner_stream(None)
 
 
@@ -46,6 +46,7 @@ def leading_jets(
         "pz": pt * np.sinh(eta),
         "E": pt * np.cosh(eta),
     }
+    # Particles that were not measured would only slow the clustering down.
     seen = pt > 0
     measured = ak.zip({name: component[seen] for name, component in momenta.items()})
     by_event = ak.unflatten(measured, np.bincount(particles.event[seen], minlength=events))
@@ -55,6 +56,7 @@ def leading_jets(
 
 def _leading(jets: ak.Array) -> LeadingJets:
     # inclusive_jets does not sort by pt.
+    # An event without a jet has no best one; firsts makes that a None, and fill_none a zero.
     best = ak.argmax(np.hypot(jets.px, jets.py), axis=1, keepdims=True)
     leading = ak.firsts(jets[best])
     px, py, pz, energy = (

@@ -58,6 +58,7 @@ def respond(particles: Particles, rng: np.random.Generator) -> Response:
 
 def track_efficiency(pt: Floats, eta: Floats) -> Floats:
     """Return the probability that a charged particle of ``pt`` (GeV) leaves a track."""
+    # The steps of the card: at |eta| 1.5 and 2.5, and at 0.1 and 1 GeV.
     barrel = np.abs(eta) < 1.5
     efficiency = np.where(pt < 1.0, np.where(barrel, 0.70, 0.60), np.where(barrel, 0.95, 0.85))
     inside = (pt > TRACKER_PT_MIN_GEV) & (np.abs(eta) < TRACKER_ETA_MAX)
@@ -65,7 +66,11 @@ def track_efficiency(pt: Floats, eta: Floats) -> Floats:
 
 
 def track_resolution(pt: Floats, eta: Floats) -> Floats:
-    """Return the relative resolution of a track's transverse momentum (``pt`` in GeV)."""
+    """Return the relative resolution of a track's transverse momentum (``pt`` in GeV).
+
+    The constant comes from scattering in the material; the slope, from the measured curvature,
+    which shrinks as 1/pt.
+    """
     region = np.digitize(np.abs(eta), [0.5, 1.5])
     constant = np.array([0.01, 0.015, 0.025])[region]
     slope = np.array([1.5e-4, 2.5e-4, 3.5e-4])[region]
@@ -115,6 +120,7 @@ def _track_pt(particles: Particles, rng: np.random.Generator) -> Floats:
     pt, eta = particles.pt, particles.eta
     found = rng.random(pt.size) < track_efficiency(pt, eta)
     measured = pt * (1 + track_resolution(pt, eta) * rng.standard_normal(pt.size))
+    # A fluctuation far below the mean must not make the momentum negative.
     return np.where(found & (particles.charge != 0), np.maximum(measured, 0.0), 0.0)
 
 
@@ -136,6 +142,7 @@ def _deposits(
     ionisation = np.where(particles.charge != 0, MINIMUM_IONISING_ECAL_GEV, 0.0)
     passing = np.minimum(ionisation, momentum)
     ecal = np.where(electromagnetic, momentum, np.where(showers_early, early_share, passing))
+    # Every particle is drawn as a hadron first; what is not one is overwritten.
     ecal = np.where(muon, passing, ecal)
     hcal = np.where(muon, np.minimum(momentum - ecal, MINIMUM_IONISING_HCAL_GEV), momentum - ecal)
     return ecal, hcal
@@ -149,6 +156,7 @@ def _fluctuate(energy: Floats, sigma: Floats, rng: np.random.Generator) -> Float
     """
     measured = np.zeros_like(energy)
     hit = energy > 0
+    # A gamma distribution of shape k and scale s has mean k s and standard deviation s sqrt(k).
     shape = (energy[hit] / sigma[hit]) ** 2
     measured[hit] = rng.gamma(shape, energy[hit] / shape)
     return measured

@@ -67,7 +67,7 @@ def hits_near(
     """Return the hits that may fall into the images of the jets of the ``kept`` collisions.
 
     Collisions that are not kept lose their number: the first that is kept becomes number 0. Only
-    what is near a jet is passed on, because drawing showers is most of the work after Pythia.
+    what is near a jet is passed on, because spreading the showers of all particles takes long.
     """
     event, number = particles.event, np.cumsum(kept) - 1
 
@@ -133,7 +133,7 @@ def pixelise(spots: Spots, window: Window, towers: int, cells_per_tower: int) ->
     column = np.floor(spots.phi / cell).astype(np.int64) - window.phi[spots.event] * cells_per_tower
     column %= around  # phi wraps round, so a column is never negative
     inside = (row >= 0) & (row < side) & (column < side)
-    # bincount over one flat index is many times faster than adding into the image at each spot.
+    # np.bincount over one flat index is many times faster than adding into the image at each spot.
     index = (spots.event * side + row) * side + column
     cells = len(window.eta) * side**2
     image = np.bincount(index[inside], weights=spots.energy[inside], minlength=cells)
