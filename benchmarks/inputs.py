@@ -49,15 +49,15 @@ class Inputs:
         return folder
 
     def _jets(self, events: int) -> Path:
-        from calobatch.simulate.jet_file import write_jets
-        from calobatch.simulate.quark_gluon import Jets
+        from calobatch.simulate.jets.file import write_jets
+        from calobatch.simulate.jets.jets import Jets
 
         name = f"QCDToGGQQ_IMGjet_RH1all_jet0_run0_n{events}.train.snappy.parquet"
         blocks = (Jets(**block) for block in self._jet_blocks(events))
         return self._made(name, lambda path: write_jets(path, blocks))
 
     def _crops(self, particle: Particle, events: int, label: int) -> Path:
-        from calobatch.simulate.crop_file import write_crops
+        from calobatch.simulate.crops.file import write_crops
 
         name = f"Single{particle.capitalize()}Pt50_IMGCROPS_n{events}_RHv1.hdf5"
         blocks = self._crop_blocks(particle, events)
@@ -116,12 +116,12 @@ def varied(
 
 
 def _simulate_jets() -> Arrays:
-    from calobatch.simulate.quark_gluon import simulate_jets
+    from calobatch.simulate.jets.jets import simulate_jets
 
     return simulate_jets(SIMULATED_JETS // 2, SIMULATED_JETS // 2, 4, PILE_UP)._asdict()
 
 
 def _simulate_crops(particle: Particle) -> Arrays:
-    from calobatch.simulate.electron_photon import simulate_crops
+    from calobatch.simulate.crops.crops import simulate_crops
 
     return {"image_BHWC": simulate_crops(particle, SIMULATED_CROPS, np.random.default_rng(3))}

@@ -1,13 +1,15 @@
 """What the images of each kind of dataset are: shape, channels, units, classes, file keys."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from calobatch.errors import UserError
 
+Simulator = Literal["crops", "jets"]
+
 
 class Channel(NamedTuple):
-    """One plane of an image: the quantity, and the unit of one count in the file."""
+    """One plane of an image: the quantity, and the unit of a value of 1 in the file."""
 
     name: str
     unit: str
@@ -25,13 +27,18 @@ class Layout:
     scalars: tuple[Channel, ...]
     image_key: str
     label_key: str
-    # The authors of the jet files zero everything below 1e-3; the crops have no such step.
+    # Pixels below this size become zero when a file is packed. The authors of the jet files do so
+    # at 1e-3 GeV; the authors of the crops do not.
     zero_below: float
-    # Share of class 1 that the public files declare; a packed file that strays from it is refused.
+    # Share of class 1 that the authors of the public files state; pack refuses a file that strays
+    # from it, because its labels are then probably wrong.
     class_1_share: float
-    # File names that carry this mark are the official test set; None: the split is ours alone.
+    # A raw file with this mark in its name holds official test events. None: the authors published
+    # no test files, and calobatch chooses the test events itself.
     official_test_mark: str | None
     pixel_size: str
+    # The folder of calobatch/simulate that can write such files. None: they can only be fetched.
+    simulator: Simulator | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -40,7 +47,7 @@ class Layout:
 
     @property
     def pixels(self) -> int:
-        """Number of values of one image, all channels."""
+        """Number of values of one image, all channels together."""
         return len(self.channels) * self.height * self.width
 
 
@@ -57,6 +64,7 @@ ELECTRON_PHOTON = Layout(
     class_1_share=0.5,
     official_test_mark=None,
     pixel_size="one barrel crystal (0.0174 x 0.0174)",
+    simulator="crops",
 )
 
 QUARK_GLUON = Layout(
@@ -76,13 +84,29 @@ QUARK_GLUON = Layout(
     class_1_share=0.5,
     official_test_mark=".test.",
     pixel_size="a fifth of an HCAL tower (0.0174 x 0.0174)",
+    simulator="jets",
 )
 
 LAYOUTS = {layout.name: layout for layout in (ELECTRON_PHOTON, QUARK_GLUON)}
 
 
 def layout_named(name: str) -> Layout:
-    """Return the layout of that name, or raise a UserError that lists the known ones."""
+    """Return the layout called ``name``. Raises a UserError that lists the known layouts."""
     if name not in LAYOUTS:
         raise UserError(f"unknown layout {name!r}; known layouts: {', '.join(sorted(LAYOUTS))}")
     return LAYOUTS[name]
+
+
+def simulator_of(layout: Layout) -> Simulator:
+    """Return the name of the simulation that writes files of ``layout``.
+
+    Raises a UserError if there is none. The check imports no simulation, so that a scenario can be
+    refused when it is read.
+    """
+    if layout.simulator is None:
+        simulated = sorted(name for name, known in LAYOUTS.items() if known.simulator)
+        raise UserError(
+            f"layout {layout.name!r} cannot be simulated; fetch its files (source: fetch), or use "
+            f"a layout that can be simulated: {', '.join(simulated)}"
+        )
+    return layout.simulator

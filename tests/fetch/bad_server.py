@@ -1,7 +1,7 @@
-"""A file server on 127.0.0.1 that misbehaves as told, one scripted answer a request.
+"""A file server on 127.0.0.1 that misbehaves as scripted, with one scripted answer per request.
 
-By default it is a good server: ETag, Last-Modified, byte ranges, If-Range; and like many it
-compresses for every client that does not ask it not to.
+Without a script it is a good server: ETag, Last-Modified, byte ranges, If-Range. Like many servers
+it compresses files for every client that does not ask for uncompressed ones.
 """
 
 import gzip
@@ -23,10 +23,10 @@ LAST_MODIFIED = "Wed, 21 Oct 2015 07:28:00 GMT"
 class Answer:
     """What is wrong with one answer.
 
-    ``headers`` replace the usual ones, None removes one. ``content`` stands in for the file.
-    The body ends after ``cut`` bytes, or stops there for good while the connection stays open
-    (``stall``); ``reset`` ends it with a TCP reset. ``chunked`` sends no Content-Length, and
-    with ``cut`` no last chunk, so that nothing says whether the body is whole.
+    ``headers`` replace the usual headers; None removes a header. ``content`` replaces the file. The
+    body ends after ``cut`` bytes, or stops after ``stall`` bytes while the connection stays open;
+    ``reset`` ends it with a TCP reset. ``chunked`` sends no Content-Length, and together with
+    ``cut`` no last chunk, so that nothing tells whether the body is complete.
     """
 
     status: int | None = None
@@ -45,7 +45,7 @@ GOOD = Answer()
 
 @dataclass
 class Request:
-    """A line of the log: what was asked, and what was sent."""
+    """A line of the log: what the client requested, and what was sent."""
 
     start: int | None
     if_range: str | None
@@ -54,7 +54,7 @@ class Request:
 
 
 class BadServer:
-    """Serves files by name; ``log[name]`` holds the requests in the order they came."""
+    """Serves files by name; ``log[name]`` holds the requests in the order of their arrival."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -71,7 +71,7 @@ class BadServer:
         self.url = f"http://127.0.0.1:{self.http.server_port}"
 
     def serve(self, name: str, content: bytes, *answers: Answer) -> str:
-        """Serve ``content`` under ``name``, the first requests as scripted; return the URL."""
+        """Serve ``content`` as ``name``, ``answers`` to the first requests; return its URL."""
         self.files[name] = content
         self.script[name] = deque(answers)
         self.log[name] = []
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             if answer.stall is not None:
                 self.bad_server.stop.wait()
         except OSError:
-            pass  # the client left; the log has what it was to be sent
+            pass  # the client left; the log has the number of bytes meant for it
         self.close_connection = True
         if answer.reset:
             linger = struct.pack("ii", 1, 0)

@@ -32,7 +32,7 @@ def parquet() -> bytes:
 
 @pytest.fixture(scope="session")
 def brisk() -> RetryPolicy:
-    """Waits next to nothing between attempts, but does not mind a slow machine."""
+    """Return a policy with very short waits, but with time-outs that suit a slow machine."""
     return RetryPolicy(
         connect_timeout=5.0, read_timeout=5.0, first_wait=0.001, longest_wait=0.01, patience=10.0
     )

@@ -19,7 +19,7 @@ def test_a_location_is_a_folder_that_holds_the_file(location, address):
     assert fault_of(address) is None
 
 
-def test_file_urls_and_plain_paths_are_local():
+def test_file_urls_and_plain_paths_are_local_paths():
     assert local_path("file:///srv/my%20data/a.h5") == Path("/srv/my data/a.h5")
     assert local_path("data/a.h5") == Path("data/a.h5")
     assert local_path("~/a.h5") == Path.home() / "a.h5"

@@ -4,7 +4,7 @@ from calobatch.fetch.content import WEB_PAGE, file_fault, head_fault
 
 
 @pytest.mark.parametrize("kind", ["hdf5", "parquet"])
-def test_only_the_whole_file_passes(kind, request, tmp_path):
+def test_only_the_complete_file_passes(kind, request, tmp_path):
     content = request.getfixturevalue(kind)
     file = f"a.{kind}"
     path = tmp_path / "partial"
@@ -15,12 +15,12 @@ def test_only_the_whole_file_passes(kind, request, tmp_path):
         assert file_fault(path, file) is not None, length
 
 
-def test_a_file_of_the_other_kind_does_not_pass(hdf5, parquet):
+def test_a_file_of_a_different_kind_does_not_pass(hdf5, parquet):
     assert head_fault(hdf5, "a.hdf5") is None
     assert head_fault(hdf5, "a.parquet") is not None
     assert head_fault(parquet, "a.h5") is not None
 
 
-def test_a_web_page_is_recognised_as_one():
+def test_a_web_page_is_recognised():
     assert head_fault(b"\n  <!DOCTYPE html>", "a.hdf5") == WEB_PAGE
     assert head_fault(b'{"error": 1}', "a.hdf5") != WEB_PAGE

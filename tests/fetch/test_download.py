@@ -1,4 +1,4 @@
-"""Every way a server can misbehave: the file arrives bit for bit, or not at all."""
+"""Every way in which a server can misbehave: the file arrives bit for bit, or not at all."""
 
 import shutil
 import ssl
@@ -29,7 +29,7 @@ def fetch_from(destination, pin, brisk):
 
 @pytest.fixture
 def refused(fetch_from, destination, pin, brisk):
-    """Fetch, expecting a UserError; nothing may be left that looks finished."""
+    """Fetch, expect a UserError, and check that nothing is left that looks complete."""
 
     def refused(*urls, **known):
         with pytest.raises(UserError) as error:
@@ -45,7 +45,7 @@ def starts(server, name=NAME):
     return [request.start for request in server.log[name]]
 
 
-def test_a_good_server_is_asked_once(server, fetch_from, destination, hdf5):
+def test_a_good_server_gets_one_request(server, fetch_from, destination, hdf5):
     found = fetch_from(server.serve(NAME, hdf5))
     assert destination.read_bytes() == hdf5
     assert list(destination.parent.iterdir()) == [destination]
@@ -84,7 +84,9 @@ def test_a_stalled_connection_is_resumed(server, fetch_from, destination, hdf5, 
     assert starts(server) == [None, 150_000]
 
 
-def test_a_server_without_ranges_is_begun_again(server, fetch_from, destination, hdf5):
+def test_a_server_without_ranges_makes_the_download_begin_again(
+    server, fetch_from, destination, hdf5
+):
     fetch_from(server.serve(NAME, hdf5, Answer(cut=100_000), Answer(ignores_range=True)))
     assert destination.read_bytes() == hdf5
     assert [request.status for request in server.log[NAME]] == [200, 200]
@@ -98,7 +100,9 @@ def test_a_server_that_always_cuts_at_the_same_byte_is_given_up(server, refused,
     assert time.monotonic() - began < 5
 
 
-def test_a_file_that_changed_on_the_server_is_not_spliced(server, fetch_from, destination, hdf5):
+def test_versions_of_a_file_that_changed_on_the_server_are_not_joined(
+    server, fetch_from, destination, hdf5
+):
     old = hdf5[:-8] + b"OLD FILE"
     fetch_from(server.serve(NAME, hdf5, Answer(content=old, cut=100_000)))
     assert destination.read_bytes() == hdf5
@@ -106,7 +110,7 @@ def test_a_file_that_changed_on_the_server_is_not_spliced(server, fetch_from, de
     assert server.log[NAME][1].status == 200
 
 
-def test_a_changed_file_is_not_spliced_even_if_the_server_ignores_if_range(
+def test_versions_are_not_joined_even_if_the_server_ignores_if_range(
     server, fetch_from, destination, hdf5
 ):
     old = hdf5[:-8] + b"OLD FILE"
@@ -116,14 +120,14 @@ def test_a_changed_file_is_not_spliced_even_if_the_server_ignores_if_range(
     assert starts(server) == [None, 100_000, None]
 
 
-def test_the_date_guards_a_range_where_the_etag_is_weak(server, fetch_from, destination, hdf5):
+def test_the_date_guards_a_range_if_the_etag_is_weak(server, fetch_from, destination, hdf5):
     weak = {"ETag": 'W/"1"'}
     fetch_from(server.serve(NAME, hdf5, Answer(headers=weak, cut=1000), Answer(headers=weak)))
     assert destination.read_bytes() == hdf5
     assert server.log[NAME][1].if_range == LAST_MODIFIED
 
 
-def test_without_etag_and_date_a_cut_transfer_is_begun_again(server, fetch_from, destination, hdf5):
+def test_without_etag_and_date_a_cut_transfer_begins_again(server, fetch_from, destination, hdf5):
     bare = {"ETag": None, "Last-Modified": None}
     answers = Answer(headers=bare, cut=1000), Answer(headers=bare)
     fetch_from(server.serve(NAME, hdf5, *answers))
@@ -142,7 +146,9 @@ def test_without_etag_and_date_a_cut_transfer_is_begun_again(server, fetch_from,
         None,
     ],
 )
-def test_a_wrong_content_range_is_not_spliced(server, fetch_from, destination, hdf5, content_range):
+def test_a_part_with_a_wrong_content_range_is_not_joined(
+    server, fetch_from, destination, hdf5, content_range
+):
     if content_range:
         content_range = content_range.format(last=len(hdf5) - 1, size=len(hdf5))
     wrong = Answer(headers={"Content-Range": content_range})
@@ -173,7 +179,7 @@ def test_416_for_a_whole_partial_file_ends_the_transfer(server, fetch_from, dest
     assert [request.status for request in server.log[NAME]] == [200, 416]
 
 
-def test_a_chunked_answer_without_length_is_taken(server, fetch_from, destination, hdf5):
+def test_a_chunked_answer_without_length_is_accepted(server, fetch_from, destination, hdf5):
     fetch_from(server.serve(NAME, hdf5, Answer(chunked=True)))
     assert destination.read_bytes() == hdf5
 
@@ -185,14 +191,14 @@ def test_a_chunked_answer_that_is_cut_is_resumed(server, fetch_from, destination
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_passing_fault_is_tried_again(server, fetch_from, destination, hdf5, status):
+def test_a_temporary_fault_is_tried_again(server, fetch_from, destination, hdf5, status):
     fault = Answer(status=status)
     fetch_from(server.serve(NAME, hdf5, Answer(cut=100_000), fault, fault))
     assert destination.read_bytes() == hdf5
     assert starts(server) == [None, 100_000, 100_000, 100_000]
 
 
-def test_retry_after_is_honoured(server, fetch_from, destination, hdf5):
+def test_the_wait_of_retry_after_is_kept(server, fetch_from, destination, hdf5):
     busy = Answer(status=429, headers={"Retry-After": "1"})
     began = time.monotonic()
     fetch_from(server.serve(NAME, hdf5, busy))
@@ -201,20 +207,24 @@ def test_retry_after_is_honoured(server, fetch_from, destination, hdf5):
 
 
 @pytest.mark.parametrize("when", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT"])
-def test_a_server_that_asks_for_more_than_our_patience_is_left_at_once(server, refused, hdf5, when):
+def test_a_server_that_asks_for_a_wait_beyond_the_patience_is_given_up_at_once(
+    server, refused, hdf5, when
+):
     busy = Answer(status=503, headers={"Retry-After": when})
-    assert "asks to wait" in refused(server.serve(NAME, hdf5, busy))
+    assert "asked to wait" in refused(server.serve(NAME, hdf5, busy))
     assert starts(server) == [None]
 
 
 @pytest.mark.parametrize("when", ["soon", "Wed, 21 Oct 2015 07:28:00 GMT", ""])
-def test_a_retry_after_that_says_nothing_is_ignored(server, fetch_from, destination, hdf5, when):
+def test_a_retry_after_without_a_future_time_is_ignored(
+    server, fetch_from, destination, hdf5, when
+):
     fetch_from(server.serve(NAME, hdf5, Answer(status=503, headers={"Retry-After": when})))
     assert destination.read_bytes() == hdf5
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416])
-def test_a_lasting_refusal_goes_to_the_mirror_at_once(
+def test_after_a_permanent_refusal_the_mirror_is_tried_at_once(
     server, fetch_from, destination, hdf5, status
 ):
     primary = server.serve("gone/" + NAME, hdf5, *[Answer(status=status)] * 9)
@@ -231,11 +241,11 @@ def test_a_lasting_refusal_goes_to_the_mirror_at_once(
 def test_a_web_page_means_that_the_share_has_expired(server, refused, content_type, page):
     page = server.serve(NAME, page, Answer(headers={"Content-Type": content_type}))
     message = refused(page)
-    assert f"{page}: a web page came instead of the file: the share has expired" in message
+    assert f"{page}: this is a web page, not the file; the share has expired" in message
     assert len(server.log[NAME]) == 1
 
 
-def test_a_page_shorter_than_the_head_is_refused_too(server, refused):
+def test_a_very_short_web_page_is_refused_too(server, refused):
     assert "a web page" in refused(server.serve(NAME, b"<p>gone</p>"))
 
 
@@ -245,7 +255,7 @@ def test_after_a_web_page_the_mirror_is_tried(server, fetch_from, destination, h
     assert destination.read_bytes() == hdf5
 
 
-def test_a_web_page_does_not_drop_what_another_address_gave(
+def test_a_web_page_does_not_drop_the_bytes_from_a_different_address(
     server, fetch_from, destination, hdf5, refused
 ):
     page = server.serve("page", PAGE)
@@ -257,7 +267,7 @@ def test_a_web_page_does_not_drop_what_another_address_gave(
     assert starts(server)[-1] == 100_000
 
 
-def test_bytes_of_two_addresses_are_not_spliced(server, fetch_from, destination, hdf5):
+def test_bytes_of_two_addresses_are_not_joined(server, fetch_from, destination, hdf5):
     other = hdf5[:-8] + b"DIFFEREN"
     stuck = [Answer(cut=100_000), Answer(status=404)]
     fetch_from(server.serve("first", other, *stuck), server.serve(NAME, hdf5))
@@ -265,7 +275,7 @@ def test_bytes_of_two_addresses_are_not_spliced(server, fetch_from, destination,
     assert starts(server) == [None]
 
 
-def test_a_slow_mirror_is_not_measured_by_the_bytes_of_another_address(
+def test_progress_of_a_slow_mirror_is_not_compared_with_bytes_of_a_different_address(
     server, fetch_from, destination, hdf5, brisk
 ):
     gone = server.serve("gone", hdf5, Answer(cut=200_000), Answer(status=404))
@@ -274,36 +284,38 @@ def test_a_slow_mirror_is_not_measured_by_the_bytes_of_another_address(
     assert destination.read_bytes() == hdf5
 
 
-def test_a_body_short_of_its_announced_length_is_never_taken_for_whole(server, refused, hdf5):
+def test_a_body_shorter_than_announced_is_never_taken_as_complete(server, refused, hdf5):
     longer = {"Content-Length": str(len(hdf5) + 5), "ETag": None, "Last-Modified": None}
     message = refused(server.serve(NAME, hdf5, *[Answer(headers=longer)] * 10_000))
     assert "without a new byte" in message
 
 
-def test_a_truncated_file_with_a_fitting_length_is_refused(server, refused, hdf5):
-    assert "not a whole HDF5 file" in refused(server.serve(NAME, hdf5[:-100]))
+def test_a_truncated_file_of_the_announced_length_is_refused(server, refused, hdf5):
+    assert "not a complete HDF5 file" in refused(server.serve(NAME, hdf5[:-100]))
 
 
 def test_a_truncated_parquet_file_is_refused(server, refused, parquet, hdf5):
     url = server.serve("jets.parquet", parquet[:-100])
-    assert "its end is not that of a parquet file" in refused(url, file="jets.parquet")
+    assert "it does not end like a parquet file" in refused(url, file="jets.parquet")
     assert "does not begin like a .parquet file" in refused(
         server.serve("jets.parquet", hdf5), file="jets.parquet"
     )
 
 
-def test_a_length_other_than_known_is_refused_before_the_transfer(server, refused, hdf5):
+def test_a_wrong_length_is_refused_before_the_transfer(server, refused, hdf5):
     message = refused(server.serve(NAME, hdf5), size=10 * len(hdf5))
     assert f"expected {10 * len(hdf5)} bytes" in message
-    assert f"found    {len(hdf5)} bytes\n" in message  # and no checksum: nothing was read
+    assert (
+        f"found    {len(hdf5)} bytes\n" in message
+    )  # without a checksum, because nothing was read
 
 
-def test_an_answer_larger_than_the_disk_is_refused_before_the_transfer(server, refused, hdf5):
+def test_an_answer_larger_than_the_free_space_is_refused_before_the_transfer(server, refused, hdf5):
     huge = Answer(headers={"Content-Length": str(10**18)})
     assert "make room" in refused(server.serve(NAME, hdf5, huge))
 
 
-def test_a_size_beyond_the_disk_is_refused_before_any_request(server, refused, hdf5):
+def test_a_known_size_beyond_the_free_space_is_refused_before_any_request(server, refused, hdf5):
     assert "make room" in refused(server.serve(NAME, hdf5), size=10**18)
     assert server.log[NAME] == []
 
@@ -318,7 +330,7 @@ def test_a_redirect_is_followed_and_one_to_itself_is_refused(
     assert destination.read_bytes() == hdf5
 
 
-def test_a_server_that_is_not_there_is_named_with_the_mend(refused):
+def test_a_server_that_is_not_there_is_named_with_what_to_do(refused):
     message = refused("http://127.0.0.1:9/electrons.hdf5")
     assert "http://127.0.0.1:9/electrons.hdf5: the connection failed" in message
     assert "Connection refused" in message
@@ -335,7 +347,7 @@ def test_a_certificate_that_is_not_trusted_is_refused_at_once(server, refused, t
     context.load_cert_chain(certificate, key)
     server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
     message = refused(server.serve(NAME, hdf5).replace("http:", "https:"))
-    assert "its certificate is not trusted" in message
+    assert "the server's certificate is not trusted" in message
 
 
 def test_credentials_reach_neither_message_nor_pin(server, fetch_from, refused, pin, hdf5):
@@ -349,6 +361,6 @@ def test_the_final_message_lists_every_address_with_its_reason(server, refused, 
     gone = server.serve("gone", hdf5, Answer(status=410))
     page = server.serve("page", PAGE)
     message = refused(gone, page, "/no/such/file.hdf5")
-    assert f"{gone}: answers 410 Gone" in message
-    assert f"{page}: a web page" in message
+    assert f"{gone}: the server answered 410 Gone" in message
+    assert f"{page}: this is a web page" in message
     assert "/no/such/file.hdf5: there is no such file" in message

@@ -18,7 +18,7 @@ NAME = "electrons.hdf5"
 
 @pytest.fixture
 def altered(hdf5):
-    """The same size, one byte different."""
+    """Return a file of the same size with one byte changed."""
     return hdf5[:200_000] + bytes([hdf5[200_000] ^ 1]) + hdf5[200_001:]
 
 
@@ -29,7 +29,9 @@ def test_the_first_fetch_pins_what_it_found(server, destination, pin, hdf5):
     assert found.bytes == len(hdf5)
 
 
-def test_a_present_file_with_the_right_pin_is_not_fetched_again(server, destination, pin, hdf5):
+def test_a_file_that_is_already_there_and_matches_its_pin_is_not_fetched_again(
+    server, destination, pin, hdf5
+):
     remote = remote_file(server.serve(NAME, hdf5))
     first = fetch(remote, destination, pin)
     assert fetch(remote, destination, pin) == first
@@ -43,7 +45,7 @@ def test_a_fetch_that_matches_the_pin_leaves_the_pin_as_it_was(server, destinati
     assert again == first
 
 
-def test_a_present_file_that_differs_from_its_pin_is_refused_and_kept(
+def test_a_file_that_is_already_there_but_differs_from_its_pin_is_refused_and_kept(
     server, destination, pin, hdf5, altered
 ):
     remote = remote_file(server.serve(NAME, hdf5))
@@ -57,14 +59,14 @@ def test_a_present_file_that_differs_from_its_pin_is_refused_and_kept(
 def test_a_file_put_in_place_by_hand_is_checked_and_pinned(destination, pin, hdf5):
     destination.parent.mkdir()
     destination.write_bytes(hdf5[:-100])
-    with pytest.raises(UserError, match="not a whole HDF5 file"):
+    with pytest.raises(UserError, match="not a complete HDF5 file"):
         fetch(remote_file("/nowhere"), destination, pin)
     destination.write_bytes(hdf5)
     assert fetch(remote_file("/nowhere"), destination, pin).url == str(destination)
     assert pin.exists()
 
 
-def test_bytes_other_than_pinned_are_refused_and_not_left_behind(
+def test_a_file_that_differs_from_its_pin_is_refused_and_removed(
     server, destination, pin, hdf5, altered
 ):
     first = fetch(remote_file(server.serve(NAME, hdf5)), destination, pin)
@@ -79,7 +81,9 @@ def test_bytes_other_than_pinned_are_refused_and_not_left_behind(
     assert destination.read_bytes() == hdf5
 
 
-def test_a_checksum_in_the_table_is_held_to(server, destination, pin, hdf5, altered):
+def test_a_checksum_in_the_table_is_compared_with_the_file_s(
+    server, destination, pin, hdf5, altered
+):
     sha256 = fetch(remote_file(server.serve(NAME, hdf5)), destination, pin).sha256
     destination.unlink()
     pin.unlink()
@@ -89,7 +93,7 @@ def test_a_checksum_in_the_table_is_held_to(server, destination, pin, hdf5, alte
     assert not pin.exists()
 
 
-def test_a_mirror_with_the_right_bytes_stands_in_for_an_altered_file(
+def test_a_mirror_with_the_right_bytes_replaces_an_altered_file(
     server, destination, pin, hdf5, altered
 ):
     sha256 = fetch(remote_file(server.serve(NAME, hdf5)), destination, pin).sha256
@@ -99,7 +103,9 @@ def test_a_mirror_with_the_right_bytes_stands_in_for_an_altered_file(
     assert destination.read_bytes() == hdf5
 
 
-def test_a_changed_file_is_taken_once_its_pin_is_deleted(server, destination, pin, hdf5, altered):
+def test_a_changed_file_is_accepted_after_its_pin_is_deleted(
+    server, destination, pin, hdf5, altered
+):
     first = fetch(remote_file(server.serve(NAME, hdf5)), destination, pin)
     destination.unlink()
     pin.unlink()
@@ -141,7 +147,7 @@ def test_a_killed_fetch_is_resumed_by_the_next_call(server, destination, pin, hd
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, -1))\n" + PROGRAM
 
 
-def test_a_disk_that_refuses_more_bytes_stops_the_fetch_and_keeps_what_came(
+def test_a_full_disk_stops_the_fetch_and_the_bytes_that_arrived_stay(
     server, destination, pin, hdf5
 ):
     url = server.serve(NAME, hdf5)
@@ -158,7 +164,7 @@ def test_a_fetch_killed_after_its_last_byte_needs_no_further_transfer(
     server, destination, pin, hdf5, brisk
 ):
     url = server.serve(NAME, hdf5, Answer(cut=100_000))
-    # A pin that cannot be written ends the fetch between the last byte and the final name.
+    # A pin that cannot be written stops the fetch between the last byte and the final name.
     pin.parent.write_text("in the way")
     with pytest.raises(UserError, match=f"{pin.parent}.*run the same command again"):
         fetch(remote_file(url), destination, pin, policy=brisk)
@@ -170,7 +176,7 @@ def test_a_fetch_killed_after_its_last_byte_needs_no_further_transfer(
     assert len(server.log[NAME]) == requests
 
 
-def test_files_are_fetched_side_by_side(server, tmp_path, hdf5, parquet, brisk):
+def test_several_files_are_fetched_at_once(server, tmp_path, hdf5, parquet, brisk):
     contents = {f"{n}.hdf5": hdf5 + bytes([n]) for n in range(4)}
     contents |= {f"{n}.parquet": parquet for n in range(4)}
 
@@ -189,16 +195,16 @@ def test_files_are_fetched_side_by_side(server, tmp_path, hdf5, parquet, brisk):
 def test_a_folder_that_cannot_be_written_is_named(server, tmp_path, pin, hdf5):
     blocked = tmp_path / "blocked"
     blocked.write_text("a file, not a folder")
-    with pytest.raises(UserError, match=f"{blocked / NAME}: .*mend that"):
+    with pytest.raises(UserError, match=f"{blocked / NAME}: .*fix that and run"):
         fetch(remote_file(server.serve(NAME, hdf5)), blocked / NAME, pin)
 
 
-def test_a_location_of_an_unknown_scheme_is_refused(destination, pin):
+def test_a_location_with_an_unknown_scheme_is_refused(destination, pin):
     with pytest.raises(UserError, match=r"location of the dataset electron_photon: .*s3"):
         fetch(remote_file("/a"), destination, pin, location="s3://bucket")
 
 
-def test_a_location_on_a_web_server_stands_in_for_the_addresses(server, destination, pin, hdf5):
+def test_a_location_on_a_web_server_replaces_the_addresses(server, destination, pin, hdf5):
     server.serve("site/electrons.hdf5", hdf5)
     fetch(remote_file("/nowhere"), destination, pin, location=f"{server.url}/site/")
     assert destination.read_bytes() == hdf5

@@ -25,7 +25,7 @@ def test_a_file_of_this_machine_is_copied(as_address, source, destination, pin, 
 
 
 @pytest.mark.parametrize("as_location", [str, lambda path: path.as_uri() + "/"])
-def test_a_location_stands_in_for_the_addresses(as_location, source, destination, pin, hdf5):
+def test_a_location_replaces_the_addresses(as_location, source, destination, pin, hdf5):
     remote = remote_file("http://127.0.0.1:9/nobody-listens")
     fetch(remote, destination, pin, location=as_location(source.parent))
     assert destination.read_bytes() == hdf5
@@ -39,7 +39,7 @@ def test_the_copy_does_not_change_with_its_source(source, destination, pin, hdf5
     assert not destination.is_symlink()
 
 
-def test_a_missing_file_names_the_path_and_the_mend(tmp_path, destination, pin):
+def test_a_missing_file_is_named_with_what_to_do(tmp_path, destination, pin):
     with pytest.raises(UserError, match=r"nowhere/electrons\.hdf5: there is no such file") as error:
         fetch(remote_file("/a"), destination, pin, location=str(tmp_path / "nowhere"))
     assert "set `location`" in str(error.value)
@@ -48,13 +48,13 @@ def test_a_missing_file_names_the_path_and_the_mend(tmp_path, destination, pin):
 
 def test_a_truncated_file_is_refused(source, destination, pin, hdf5):
     source.write_bytes(hdf5[:-1000])
-    with pytest.raises(UserError, match="not a whole HDF5 file"):
+    with pytest.raises(UserError, match="not a complete HDF5 file"):
         fetch(remote_file(str(source)), destination, pin)
     assert list(destination.parent.iterdir()) == []
     assert not pin.exists()
 
 
-def test_a_file_of_another_size_is_refused_before_it_is_copied(source, destination, pin, hdf5):
+def test_a_file_of_the_wrong_size_is_refused_before_it_is_copied(source, destination, pin, hdf5):
     with pytest.raises(UserError, match=f"found    {len(hdf5)} bytes\n"):
         fetch(remote_file(str(source), size=len(hdf5) + 1), destination, pin)
     assert list(destination.parent.iterdir()) == []

@@ -11,7 +11,7 @@ from calobatch.fetch.partial import Origin, Partial
 ORIGIN = Origin("https://x.org/a", '"tag"', 10)
 
 
-def test_the_origin_outlives_the_object(destination):
+def test_the_origin_is_kept_on_disk(destination):
     partial = Partial(destination)
     with partial.locked():
         partial.begin(10, ORIGIN)
@@ -20,7 +20,7 @@ def test_the_origin_outlives_the_object(destination):
     assert (again.origin, again.size) == (ORIGIN, 5)
 
 
-def test_a_damaged_record_counts_as_none(destination):
+def test_a_damaged_record_of_the_origin_counts_as_no_record(destination):
     partial = Partial(destination)
     with partial.locked():
         partial.begin(10, ORIGIN)
@@ -29,7 +29,7 @@ def test_a_damaged_record_counts_as_none(destination):
             assert partial.origin is None
 
 
-def test_beginning_drops_what_was_there(destination):
+def test_beginning_again_drops_the_earlier_bytes(destination):
     partial = Partial(destination)
     with partial.locked():
         partial.begin(10, ORIGIN)
@@ -54,7 +54,7 @@ def test_an_empty_partial_file_is_not_left_behind(destination):
     assert list(destination.parent.iterdir()) == []
 
 
-def test_a_file_beyond_the_free_space_is_refused_and_keeps_what_is_there(destination):
+def test_a_file_larger_than_the_free_space_is_refused_and_the_earlier_bytes_stay(destination):
     partial = Partial(destination)
     with partial.locked():
         partial.path.write_bytes(b"12345")
@@ -63,7 +63,7 @@ def test_a_file_beyond_the_free_space_is_refused_and_keeps_what_is_there(destina
         assert partial.size == 5
 
 
-def test_bytes_that_are_here_need_no_further_room(destination):
+def test_bytes_that_have_arrived_need_no_further_room(destination):
     partial = Partial(destination)
     with partial.locked():
         os.truncate(partial.path, 2**40)  # sparse: takes no room itself

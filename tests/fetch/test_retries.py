@@ -8,7 +8,7 @@ from calobatch.fetch.retries import Interrupted, Retries, RetryPolicy
 CUT = Interrupted("cut")
 
 
-def test_waits_double_within_their_jitter_up_to_the_longest():
+def test_waits_double_up_to_the_longest_within_their_jitter():
     retries = Retries(RetryPolicy(first_wait=1.0, longest_wait=8.0, patience=1e6), 0)
     for longest in (1.0, 2.0, 4.0, 8.0, 8.0):
         assert longest / 2 <= retries.next_wait(CUT, 0) <= longest
@@ -28,18 +28,18 @@ def test_new_bytes_restore_the_patience():
         retries.next_wait(CUT, size)
 
 
-def test_bytes_fetched_again_are_no_progress():
+def test_bytes_fetched_a_second_time_are_no_progress():
     retries = Retries(RetryPolicy(first_wait=1.0, patience=1e6), 100)
     assert retries.next_wait(CUT, 50) <= 1.0
     assert retries.next_wait(CUT, 100) >= 1.0
 
 
-def test_the_server_may_ask_for_a_longer_wait():
+def test_a_longer_wait_that_the_server_asks_for_is_kept():
     retries = Retries(RetryPolicy(first_wait=1.0), 0)
     assert retries.next_wait(Interrupted("429", retry_after=42.0), 0) == 42.0
 
 
-def test_a_wait_beyond_the_patience_is_not_begun():
+def test_a_wait_beyond_the_patience_ends_the_attempts():
     retries = Retries(RetryPolicy(patience=300.0), 0)
-    with pytest.raises(AddressError, match=r"429 and asks to wait 3600 s.*patience 300 s"):
+    with pytest.raises(AddressError, match=r"429 and asked to wait 3600 s.*limit: 300 s"):
         retries.next_wait(Interrupted("429", retry_after=3600.0), 0)

@@ -25,7 +25,7 @@ def test_every_cell_is_read(tmp_path):
     ]
 
 
-def test_cells_not_known_may_be_empty(tmp_path):
+def test_cells_of_unknown_values_may_be_empty(tmp_path):
     (remote,) = read_table(written(tmp_path, "d,a.parquet,file:///srv/a.parquet,,,,"))
     assert remote == RemoteFile("d", "a.parquet", ("file:///srv/a.parquet",), None, None, None)
 
@@ -59,7 +59,7 @@ def test_columns_may_come_in_any_order_and_after_a_byte_order_mark(tmp_path):
         ("d,a.hdf5,/a", "line 3", "7 cells"),
     ],
 )
-def test_a_bad_row_is_refused_by_line_and_column(tmp_path, row, line_and_column, problem):
+def test_a_bad_row_is_refused_with_its_line_and_column(tmp_path, row, line_and_column, problem):
     path = written(tmp_path, "d,first.hdf5,/first,,,,0", row)
     with pytest.raises(UserError) as error:
         read_table(path)
@@ -76,13 +76,13 @@ def test_a_bad_row_is_refused_by_line_and_column(tmp_path, row, line_and_column,
         ("", "dataset is missing"),
     ],
 )
-def test_a_bad_header_is_refused_by_column(tmp_path, header, column):
+def test_a_bad_header_is_refused_with_its_column(tmp_path, header, column):
     with pytest.raises(UserError, match=column) as error:
         read_table(written(tmp_path, header=header))
     assert "line 1" in str(error.value)
 
 
-def test_a_table_that_is_missing_or_not_text_is_refused_by_name(tmp_path):
+def test_a_table_that_is_missing_or_not_text_is_refused_and_named(tmp_path):
     path = tmp_path / "datasets.csv"
     with pytest.raises(UserError, match=r"datasets\.csv"):
         read_table(path)

@@ -62,7 +62,7 @@ def test_a_file_that_differs_from_its_pin_is_refused_before_anything_is_packed(o
 
 @pytest.mark.parametrize("known", [{"size": 7}, {"sha256": "0" * 64}])
 def test_size_and_sha256_of_the_table_are_checked_without_a_pin(own, tmp_path, known):
-    with pytest.raises(UserError, match=r"(?s)not the file expected.*the dataset table"):
+    with pytest.raises(UserError, match=r"(?s)not the expected file.*the dataset table"):
         packed(own, [remote(own.paths[0], **known)], tmp_path)
 
 

@@ -1,13 +1,19 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import calobatch.simulate
 from calobatch.config.models import Simulated, Split
 from calobatch.errors import UserError
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
-from calobatch.simulate.plan import planned_files
+from calobatch.simulate.planned_files import planned_files
 from calobatch.simulate.simulate import simulate
 from calobatch.store import open_store
 
@@ -31,10 +37,10 @@ def images(path):
 
 @pytest.fixture(scope="module")
 def small_blocks():
-    """Make the blocks small, so that few events are several blocks."""
+    """Make the blocks small, so that few events fill several blocks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("calobatch.simulate.simulate.CROPS_A_BLOCK", 8)
-        patch.setattr("calobatch.simulate.simulate.JETS_A_BLOCK", 4)
+        patch.setattr("calobatch.simulate.simulate.CROPS_PER_BLOCK", 8)
+        patch.setattr("calobatch.simulate.simulate.JETS_PER_BLOCK", 4)
         yield
 
 
@@ -81,12 +87,12 @@ def test_jets_do_not_depend_on_the_number_of_workers(jets, tmp_path):
     assert pq.read_table(again).equals(pq.read_table(jets[1]))
 
 
-def test_a_file_alone_is_the_same_as_with_the_others(crops, tmp_path):
+def test_a_file_does_not_depend_on_which_other_files_are_simulated(crops, tmp_path):
     simulate(ELECTRON_PHOTON, CROPS, tmp_path / crops[1].name)
     np.testing.assert_array_equal(images(tmp_path / crops[1].name), images(crops[1]))
 
 
-def test_another_seed_gives_other_events(crops, small_blocks, tmp_path):
+def test_a_different_seed_gives_different_events(crops, small_blocks, tmp_path):
     other = simulated(ELECTRON_PHOTON, CROPS.model_copy(update={"seed": 2}), tmp_path)
     assert not np.array_equal(images(crops[0]), images(other[0]))
 
@@ -99,7 +105,7 @@ def test_any_small_number_of_events_is_simulated(events, tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
-def test_packed_crops_are_the_file_s_and_said_to_be_simulated(crops, tmp_path):
+def test_packed_crops_equal_the_file_s_and_are_marked_as_simulated(crops, tmp_path):
     pack("data", ELECTRON_PHOTON, crops, tmp_path, split=SPLIT, zero_below=0.0)
     store = open_store(tmp_path)
     assert store.manifest.simulated
@@ -107,7 +113,7 @@ def test_packed_crops_are_the_file_s_and_said_to_be_simulated(crops, tmp_path):
     np.testing.assert_array_equal(store.dense(np.arange(45)), np.moveaxis(every, -1, 1))
 
 
-def test_packed_jets_are_the_file_s_and_said_to_be_simulated(jets, tmp_path):
+def test_packed_jets_equal_the_file_s_and_are_marked_as_simulated(jets, tmp_path):
     pack("data", QUARK_GLUON, jets, tmp_path, split=Split(validation=0.3), zero_below=0.0)
     store = open_store(tmp_path)
     assert store.manifest.simulated
@@ -116,7 +122,7 @@ def test_packed_jets_are_the_file_s_and_said_to_be_simulated(jets, tmp_path):
     np.testing.assert_array_equal(store.dense(np.arange(11)), np.array(every, np.float32))
 
 
-def test_a_file_that_the_settings_do_not_make_is_refused(tmp_path):
+def test_a_file_name_that_the_settings_do_not_lead_to_is_refused(tmp_path):
     path = tmp_path / "SinglePhotonPt50_IMGCROPS_n24_RHv1.hdf5"
     with pytest.raises(UserError, match=r"make a file Single.*_n24_.* they make .*_n22_.*_n23_"):
         simulate(ELECTRON_PHOTON, CROPS, path)
@@ -127,3 +133,25 @@ def test_a_simulation_that_fails_leaves_no_file(crops, tmp_path):
     with pytest.raises(UserError):
         simulate(ELECTRON_PHOTON, CROPS, tmp_path / crops[0].name, workers=0)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_layout_without_a_simulation_is_refused_and_not_simulated_as_jets(tmp_path):
+    layout = replace(QUARK_GLUON, name="taus", simulator=None)
+    with pytest.raises(UserError, match="layout 'taus' cannot be simulated"):
+        simulate(layout, JETS, tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="layout 'taus' cannot be simulated"):
+        planned_files(layout, JETS)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("simulation", "other"), [("crops", "jets"), ("jets", "crops")])
+def test_neither_simulation_imports_the_other(simulation, other):
+    folder = Path(calobatch.simulate.__file__).parent / simulation
+    program = (
+        "import importlib, sys;"
+        f"[importlib.import_module(f'calobatch.simulate.{simulation}.{{name}}')"
+        f" for name in {[path.stem for path in folder.glob('[a-z]*.py')]}];"
+        f"print([name for name in sys.modules if name.startswith('calobatch.simulate.{other}')])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.strip() == "[]", run.stderr

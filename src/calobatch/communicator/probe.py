@@ -19,7 +19,7 @@ from calobatch.communicator.device import choose_device
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import Placement, placement
 from calobatch.communicator.speed import Speed
-from calobatch.errors import exiting
+from calobatch.errors import JobError, exiting
 
 # Comparable to the gradients of a model with 8 million parameters.
 LARGE_BYTES = 32 * 2**20

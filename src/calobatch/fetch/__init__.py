@@ -1,1 +1,1 @@
-"""fetch: resumable, checked download of the public files that config/datasets.csv lists."""
+"""fetch: download the public files that config/datasets.csv lists, resumable and checked."""

@@ -1,33 +1,33 @@
-"""Where a file can be had: an http(s) or file URL, or a plain path."""
+"""Addresses of files: an http(s) URL, a file URL or a plain path."""
 
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 
 class AddressError(Exception):
-    """An address that cannot give the file; the message says why, and another one may."""
+    """An address that cannot give the file, and why. The next address is tried."""
 
 
 def fault_of(address: str) -> str | None:
-    """Return what is wrong with the way ``address`` is written; None when nothing is."""
+    """Return what is wrong with the way ``address`` is written, or None if nothing is."""
     if _is_plain_path(address):
         return None
     try:
         parts = urlsplit(address)
         scheme, host, _ = parts.scheme, parts.hostname, parts.port
     except ValueError as error:
-        return f"not a well-formed address ({error})"
+        return f"not a well-formed address ({error}); write https://host/path or a plain path"
     if scheme not in ("http", "https", "file"):
         return f"unknown scheme {scheme!r} in {address}; use https, http, file or a plain path"
     if scheme == "file" and host not in (None, "localhost"):
-        return f"{address} names the host {host!r}; write file:///path"
+        return f"{address} names the host {host!r}, but a file URL cannot; write file:///path"
     if scheme != "file" and not host:
-        return f"{address} names no host"
+        return f"{address} names no host; write {scheme}://host/path"
     return None
 
 
 def local_path(address: str) -> Path | None:
-    """Return the path that a file URL or plain path stands for; None for http(s)."""
+    """Return the path that a file URL or a plain path means, or None for an http(s) URL."""
     if _is_plain_path(address):
         return Path(address).expanduser()
     parts = urlsplit(address)
@@ -35,14 +35,14 @@ def local_path(address: str) -> Path | None:
 
 
 def inside(location: str, file: str) -> str:
-    """Return the address of ``file`` in the folder, file URL or http(s) base ``location``."""
+    """Return the address of ``file`` in ``location``: a folder, or a file or http(s) URL of one."""
     if _is_plain_path(location):
         return str(Path(location) / file)
     return f"{location.rstrip('/')}/{quote(file)}"
 
 
 def without_credentials(address: str) -> str:
-    """Return ``address`` without a user name and password: fit for messages and records."""
+    """Return ``address`` without user name and password, for messages and records."""
     if _is_plain_path(address):
         return address
     parts = urlsplit(address)

@@ -1,27 +1,30 @@
-"""What a raw file looks like from outside: its first bytes and its end."""
+"""Whether bytes can be a raw file: its first bytes, and its end.
+
+The checks find a web page, a file of a different kind and a truncated file, without reading events.
+"""
 
 from pathlib import Path
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PARQUET = b"PAR1"
 MAGIC = {".hdf5": _HDF5, ".h5": _HDF5, ".parquet": _PARQUET}
-# Bytes to look at: the magic, and room for the blank lines some web pages begin with.
+# Number of bytes to look at: enough for the magic, and for the blank lines before some web pages.
 HEAD_BYTES = 64
 
-WEB_PAGE = "a web page came instead of the file: the share has expired or asks for a log-in"
+WEB_PAGE = "this is a web page, not the file; the share has expired or needs a log-in"
 
 
 def head_fault(head: bytes, file: str) -> str | None:
-    """Return why ``head``, the first bytes, cannot be those of ``file``; None when they can."""
+    """Return why ``head`` cannot be the first bytes of ``file``, or None if it can."""
     if head.startswith(MAGIC[Path(file).suffix]):
         return None
     if head.lstrip()[:1] == b"<":
         return WEB_PAGE
-    return f"what came does not begin like a {Path(file).suffix} file"
+    return f"the content does not begin like a {Path(file).suffix} file"
 
 
 def file_fault(path: Path, file: str) -> str | None:
-    """Return why the bytes at ``path`` are not a whole ``file``; None when they seem to be."""
+    """Return why ``path`` does not hold a complete ``file``, or None if it seems to."""
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if fault := head_fault(head, file):
@@ -30,23 +33,25 @@ def file_fault(path: Path, file: str) -> str | None:
 
 
 def _parquet_fault(path: Path) -> str | None:
-    """Check the end: the footer, its length (4 bytes, little endian) and the magic again."""
+    """Check the end of the file: footer, length of the footer (4 bytes, little endian), magic."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         stream.seek(max(0, size - 8))
         end = stream.read()
     if end.endswith(_PARQUET) and int.from_bytes(end[:4], "little") + 12 <= size:
         return None
-    return "the file is truncated: its end is not that of a parquet file"
+    return "the file is truncated: it does not end like a parquet file"
 
 
 def _hdf5_fault(path: Path) -> str | None:
-    # Imported here because the Snakefile reads the dataset table, and that must stay cheap.
+    # Imported here, because the Snakefile reads the dataset table, which uses this module. It
+    # must be fast and work on a login node without h5py.
     import h5py
 
     try:
-        # Opening compares the length with the one the file declares. Lustre and NFS refuse locks.
+        # Opening compares the file's length with the length that it declares. No lock is needed to
+        # read, and some network file systems (Lustre, NFS) refuse locks.
         h5py.File(path, "r", locking=False).close()
     except OSError as error:
-        return f"not a whole HDF5 file ({error})"
+        return f"not a complete HDF5 file ({error})"
     return None

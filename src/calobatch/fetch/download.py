@@ -1,4 +1,8 @@
-"""One file over HTTP: streamed, resumed where it stopped, never spliced from two versions."""
+"""Download one file over HTTP: resume where it stopped, never join bytes of two versions.
+
+The server's answer decides: 206 continues the partial file, 200 begins again, and 416 means that
+nothing is left to send.
+"""
 
 import re
 import ssl
@@ -20,8 +24,10 @@ from calobatch.fetch.retries import Interrupted, Retries, RetryPolicy
 from calobatch.progress import Progress
 
 PIECE_BYTES = 1 << 20
-OTHERWISE = "take the file from another address (set `location`)"
+OTHERWISE = "set `location` to take the file from another address"
 
+# Request timeout, too early, too many requests: the same request may work later. So may every
+# status from 500 on.
 TRANSIENT_STATUS = {408, 425, 429}
 TRANSIENT = (
     requests.ConnectionError,
@@ -32,10 +38,10 @@ TRANSIENT = (
 
 
 def download(url: str, partial: Partial, expected: Expected, policy: RetryPolicy) -> None:
-    """Complete ``partial`` from ``url``, resuming as often as the connection breaks.
+    """Complete ``partial`` from ``url``, and resume whenever the connection breaks.
 
-    Raises an AddressError when this address cannot give the file, and a UserError when it
-    announces another size than expected or the disk is full.
+    Raises an AddressError if this address cannot give the file, and a UserError if the server
+    announces a different size than expected or if the disk is full.
     """
     retries = Retries(policy, partial.size if _origin_here(partial, url) else 0)
     while not _is_whole(partial, url):
@@ -46,7 +52,7 @@ def download(url: str, partial: Partial, expected: Expected, policy: RetryPolicy
         except Interrupted as interruption:
             wait = retries.next_wait(interruption, partial.size)
             print(
-                f"{expected.file}: {interruption}; going on from byte {partial.size:,} "
+                f"{expected.file}: {interruption}; trying again from byte {partial.size:,} "
                 f"in {wait:.0f} s",
                 file=sys.stderr,
                 flush=True,
@@ -55,13 +61,13 @@ def download(url: str, partial: Partial, expected: Expected, policy: RetryPolicy
 
 
 def _is_whole(partial: Partial, url: str) -> bool:
-    """Whether an earlier process was ended between the last byte and the final name."""
+    """Return whether an earlier process stopped between the last byte and the final name."""
     origin = _origin_here(partial, url)
     return origin is not None and origin.total == partial.size
 
 
 def _origin_here(partial: Partial, url: str) -> Origin | None:
-    """Return the origin of the bytes that are here, if there are any and ``url`` gave them."""
+    """Return the origin of the bytes that are already here, if they came from ``url``."""
     origin = partial.origin
     if partial.size == 0 or origin is None or origin.url != without_credentials(url):
         return None
@@ -69,10 +75,11 @@ def _origin_here(partial: Partial, url: str) -> Origin | None:
 
 
 def _answer(url: str, partial: Partial, policy: RetryPolicy) -> requests.Response:
-    # Compressed on the way, byte ranges and lengths would be those of the compressed file.
+    # If the server compressed the file, byte ranges and lengths would be of the compressed bytes.
     headers = {"Accept-Encoding": "identity", "User-Agent": "calobatch"}
     origin = _origin_here(partial, url)
-    # Without a validator nothing would tell that the rest is of the same file: begin again.
+    # Only a validator (ETag or date) tells whether the rest belongs to the same version of the
+    # file. Without one, the download begins again.
     if origin and origin.validator:
         headers |= {"Range": f"bytes={partial.size}-", "If-Range": origin.validator}
     timeout = policy.connect_timeout, policy.read_timeout
@@ -80,6 +87,7 @@ def _answer(url: str, partial: Partial, policy: RetryPolicy) -> requests.Respons
 
 
 def _take(response: requests.Response, url: str, partial: Partial, expected: Expected) -> None:
+    """Do what the server's answer calls for, until ``partial`` is complete or a fault is raised."""
     asked_for_part = "Range" in response.request.headers
     if response.status_code == 416 and asked_for_part:
         _settle_unsatisfiable(response, partial)
@@ -89,6 +97,7 @@ def _take(response: requests.Response, url: str, partial: Partial, expected: Exp
     else:
         _refuse_status(response)
         _refuse_web_page(response)
+        # The server sends the file from its first byte, whether or not a part was requested.
         head = _read_head(response, expected.file)
         origin = _origin(response, url, _length(response))
         if origin.total is not None:
@@ -98,15 +107,15 @@ def _take(response: requests.Response, url: str, partial: Partial, expected: Exp
 
 
 def _settle_unsatisfiable(response: requests.Response, partial: Partial) -> None:
-    """416: nothing is left to send, because the partial file is whole or because it is stale."""
+    """Handle 416, nothing left to send: the partial file is complete, or of an old version."""
     _, total = _content_range(response)
     if total != partial.size:
         partial.empty()
-        raise Interrupted("the server does not have the rest asked for: starting over")
+        raise Interrupted("the server does not have the requested bytes")
 
 
 def _check_continues(response: requests.Response, url: str, partial: Partial) -> None:
-    """206: refuse another part than the one asked for, and a part of another version."""
+    """Handle 206, a part follows: refuse a wrong part and a part of a different version."""
     start, total = _content_range(response)
     recorded, found = partial.origin, _origin(response, url, total)
     same_file = recorded is not None and (
@@ -115,11 +124,11 @@ def _check_continues(response: requests.Response, url: str, partial: Partial) ->
     )
     if start != partial.size or not same_file:
         partial.empty()
-        raise Interrupted("the server sent another part than the one asked for: starting over")
+        raise Interrupted("the server sent other bytes than the requested ones")
 
 
 def _refuse_status(response: requests.Response) -> None:
-    status = f"answers {response.status_code} {response.reason or ''}".rstrip()
+    status = f"the server answered {response.status_code} {response.reason or ''}".rstrip()
     if response.status_code in TRANSIENT_STATUS or response.status_code >= 500:
         raise Interrupted(status, _retry_after(response))
     if response.status_code != 200:
@@ -132,10 +141,14 @@ def _refuse_web_page(response: requests.Response) -> None:
 
 
 def _read_head(response: requests.Response, file: str) -> bytes:
-    """First bytes of the body, checked before an older partial file is dropped for them."""
+    """Return the first bytes of the body.
+
+    They are checked before an older partial file is dropped: a web page must not cost its bytes.
+    """
     head: bytes = response.raw.read(HEAD_BYTES, decode_content=False)
     if not head:
         raise Interrupted("the connection ended before the first byte")
+    # A shorter head may be the beginning of a connection that broke; then the length is checked.
     if len(head) == HEAD_BYTES and (fault := head_fault(head, file)):
         raise AddressError(fault)
     return head
@@ -154,17 +167,17 @@ def _receive(response: requests.Response, partial: Partial, head: bytes) -> None
             progress.advance(len(piece))
             piece = _next_piece(response)
     if total is not None and partial.size != total:
-        raise Interrupted(f"{total:,} bytes were announced, {partial.size:,} came")
+        raise Interrupted(f"the server announced {total:,} bytes but sent {partial.size:,}")
 
 
 def _next_piece(response: requests.Response) -> bytes:
-    # read1 returns what has come so far: a connection that breaks loses nothing of it.
+    # read1 returns what has arrived so far, so that a broken connection loses none of it.
     piece: bytes = response.raw.read1(PIECE_BYTES, decode_content=False)
     return piece
 
 
 def _origin(response: requests.Response, url: str, total: int | None) -> Origin:
-    """RFC 9110, 13.1.5: only a strong ETag, or else the date, can guard a range."""
+    """Describe the answer. Only a strong ETag or the date guards a range (RFC 9110, 13.1.5)."""
     etag = response.headers.get("ETag", "")
     validator = etag if etag.startswith('"') else response.headers.get("Last-Modified")
     return Origin(without_credentials(url), validator, total)
@@ -176,7 +189,7 @@ def _length(response: requests.Response) -> int | None:
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """Return first byte and total size of a Content-Range; None for what it does not say."""
+    """Return first byte and total size from Content-Range; None for what it does not state."""
     found = re.fullmatch(
         r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", "").strip()
     )
@@ -185,7 +198,7 @@ def _content_range(response: requests.Response) -> tuple[int | None, int | None]
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Seconds the server asks to wait; it gives them as a number or as a date."""
+    """Return the seconds that the server asks to wait; it states them as a number or as a date."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
@@ -197,19 +210,20 @@ def _retry_after(response: requests.Response) -> float:
 
 @contextmanager
 def _transport_faults_named() -> Iterator[None]:
-    """Sort what the HTTP library raises into: try again, or this address cannot work."""
+    """Turn what the HTTP library raises into Interrupted (try again) or AddressError (give up)."""
     try:
         yield
     except TRANSIENT as error:
         cause = _first_cause(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            raise AddressError(f"its certificate is not trusted ({cause})") from error
+            raise AddressError(f"the server's certificate is not trusted ({cause})") from error
         raise Interrupted(f"the connection failed ({cause})") from error
     except requests.RequestException as error:
         raise AddressError(str(error)) from error
 
 
 def _first_cause(error: BaseException) -> BaseException:
+    """Return the system's own error below the layers of urllib3 and requests."""
     while earlier := error.__cause__ or error.__context__:
         error = earlier
     return error

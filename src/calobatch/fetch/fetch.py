@@ -1,4 +1,7 @@
-"""Bring a file of the dataset table here, whole and with the checksum it had the first time."""
+"""Fetch a file of the dataset table, and check that it is complete and has the right checksum.
+
+The right checksum is that of the dataset table, or else that of the first fetch.
+"""
 
 import sys
 from datetime import UTC, datetime
@@ -39,15 +42,16 @@ def fetch(
     location: str | None = None,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> Pin:
-    """Bring ``remote`` to ``destination`` and return its pin, which is kept in the file ``pin``.
+    """Fetch ``remote`` to ``destination`` and return its pin, which is written to the file ``pin``.
 
-    The addresses are tried in order; ``location`` (a folder, file URL or http(s) base) stands
-    in for them. Size and sha256 must be those of the table, or else those pinned by an earlier
-    fetch; the first fetch pins them. A file that is there already is checked, not fetched. An
-    interrupted transfer is kept beside ``destination`` and resumed by the next call.
+    The addresses are tried in order; if ``location`` is given (a folder, or a file or http(s) URL
+    of one), only that is tried. Size and sha256 must be those of the table, or else those pinned by
+    an earlier fetch; the first fetch pins them. A file that is already there is checked and not
+    fetched again. An interrupted transfer stays beside ``destination``, and the next call resumes
+    it.
 
-    Raises a UserError when the file is not the expected one (it is then not left behind), when
-    no address gives it, and when it cannot be written.
+    Raises a UserError if the file is not the expected one, if no address gives it, or if it cannot
+    be written. A wrong file that was fetched is removed; one that was already there is kept.
     """
     pinned = read_pin(pin)
     expected = expected_of(remote, pinned, pin)
@@ -58,14 +62,14 @@ def fetch(
         with partial.locked():
             partial.check_room(expected.bytes)
             found = _bring(_addresses(remote, location), partial, expected, policy)
-            # The pin comes first: a file under its final name always has one.
+            # The pin is written first, so that a file with its final name always has one.
             recorded = _record(found, pinned, pin)
             partial.publish()
             return recorded
     except OSError as error:
         raise UserError(
-            f"{destination}: {error}; mend that and run the same command again, it goes on where "
-            "it stopped"
+            f"{destination}: {error}; fix that and run the same command again, which resumes where "
+            "this one stopped"
         ) from error
 
 
@@ -89,7 +93,7 @@ def _check_present(destination: Path, expected: Expected) -> Pin:
 def _bring(
     addresses: tuple[str, ...], partial: Partial, expected: Expected, policy: RetryPolicy
 ) -> Pin:
-    """Complete ``partial`` from the first address that can, and check it."""
+    """Complete ``partial`` from the first address that gives the expected file; return its pin."""
     reasons: list[str] = []
     wrong: WrongFileError | None = None
     for address in addresses:
@@ -103,7 +107,8 @@ def _bring(
             reasons.append(f"  {shown}: {error}")
             print(f"{expected.file}: {reasons[-1].strip()}", file=sys.stderr, flush=True)
         except WrongFileError as error:
-            # Another address may have the right one; if none has, this is what the user must know.
+            # The next address may have the right file. If none has, the user must see this error
+            # rather than the reasons of the other addresses.
             partial.discard()
             wrong = wrong or error
     if wrong:
@@ -117,12 +122,14 @@ def _bring(
 
 
 def _transfer(address: str, partial: Partial, expected: Expected, policy: RetryPolicy) -> None:
+    """Complete ``partial`` from ``address``. Raises an AddressError if the file is damaged."""
     source = local_path(address)
     if source is None:
         download(address, partial, expected, policy)
     else:
         copy(source, partial, expected)
     if fault := file_fault(partial.path, expected.file):
+        # Resuming a damaged file would keep the damage: the next try begins with the first byte.
         partial.empty()
         raise AddressError(fault)
 
@@ -133,7 +140,7 @@ def _describe(path: Path, url: str) -> Pin:
 
 
 def _record(found: Pin, pinned: Pin | None, path: Path) -> Pin:
-    """Pin what was found, unless that very content is pinned already."""
+    """Pin what was found, unless the same content is pinned already."""
     if pinned and (pinned.bytes, pinned.sha256) == (found.bytes, found.sha256):
         return pinned
     write_pin(path, found)

@@ -1,4 +1,4 @@
-"""One file from a folder of this machine, copied: a link would change when its target does."""
+"""Copy one file from a folder of this machine. A link would change when its target changes."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ PIECE_BYTES = 1 << 20
 
 
 def copy(source: Path, partial: Partial, expected: Expected) -> None:
-    """Copy ``source`` to ``partial``, from the beginning.
+    """Copy ``source`` to ``partial``, always from the beginning.
 
-    Raises an AddressError when there is no such file or it cannot be read, and a UserError
-    when its size is not the expected one or the disk is full.
+    Raises an AddressError if there is no such file or it cannot be read, and a UserError if its
+    size is not the expected one or the disk is full.
     """
     if not source.is_file():
         raise AddressError("there is no such file")

@@ -1,4 +1,4 @@
-"""A file on its way: ``.<name>.partial`` beside the destination, and where its bytes are from."""
+"""A file that is being fetched, ``.<name>.partial``, and a record of where its bytes come from."""
 
 import contextlib
 import fcntl
@@ -14,10 +14,10 @@ from calobatch.errors import UserError
 
 
 class Origin(NamedTuple):
-    """The answer that a partial file began with.
+    """The server's answer that a partial file began with.
 
-    ``validator`` (the strong ETag, or else Last-Modified) tells whether the file on the server
-    is still the same; ``total`` is the file's size in bytes. None: the server did not say.
+    ``validator`` (the strong ETag, or else Last-Modified) tells whether the file on the server is
+    still the same; ``total`` is the file's size in bytes. None: the server did not state it.
     """
 
     url: str
@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
 
 class Partial:
-    """The partial file of ``destination``. It outlives the process, to be resumed later."""
+    """The partial file of ``destination``. It stays when the process ends, to be resumed later."""
 
     def __init__(self, destination: Path) -> None:
         self.destination = destination
@@ -35,59 +35,68 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Number of bytes that are here."""
+        """Number of bytes that have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     @property
     def origin(self) -> Origin | None:
-        """Where the bytes are from; None when that was not recorded."""
+        """Where the bytes come from, or None if that was not recorded."""
         try:
             return Origin(**json.loads(self._origin_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def begin(self, total: int | None, origin: Origin | None = None) -> None:
-        """Drop what is here and make ready for a file of ``total`` bytes from ``origin``."""
+        """Drop the bytes that have arrived, and begin a file of ``total`` bytes from ``origin``.
+
+        Raises a UserError if it does not fit on the disk; the bytes are then not dropped.
+        """
         self.check_room(total)
         self.empty()
         if origin:
             write_text(self._origin_path, json.dumps(origin._asdict()))
 
     def check_room(self, total: int | None) -> None:
-        """Raise a UserError when a file of ``total`` bytes does not fit on the disk."""
+        """Raise a UserError if a file of ``total`` bytes does not fit on the disk."""
+        # The bytes that have arrived already have their room.
         free = shutil.disk_usage(self.path.parent).free + self.size
         if total is not None and total > free:
             raise UserError(
                 f"{self.destination} needs {total:,} bytes, but {self.path.parent} has room for "
-                f"{free:,}; make room there, or choose another folder"
+                f"only {free:,}; make room there, or choose another folder"
             )
 
     def empty(self) -> None:
-        """Drop the bytes that are here."""
+        """Drop the bytes that have arrived."""
         self._origin_path.unlink(missing_ok=True)
         self.path.write_bytes(b"")
 
     def discard(self) -> None:
-        """Remove every trace."""
+        """Remove the partial file and its record."""
         self._origin_path.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
     def publish(self) -> None:
-        """Give the whole file its final name."""
+        """Give the complete file its final name."""
         self.path.replace(self.destination)
         self._origin_path.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from writing to this partial file for the length of the block."""
+        """Keep other processes from writing to this partial file during the ``with`` block.
+
+        Raises a UserError if another process is fetching the same file.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
             try:
-                # Some network file systems have no locks: there the user must not fetch twice.
+                # Some network file systems have no locks. There, users must take care themselves
+                # that they do not fetch one file twice at the same time.
                 with contextlib.suppress(OSError):
                     _lock(file.fileno(), self.destination)
                 yield
             finally:
+                # The lock made the file. Without bytes there is nothing to resume.
                 if self.size == 0:
                     self.discard()
 

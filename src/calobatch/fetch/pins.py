@@ -1,4 +1,4 @@
-"""Checksums pinned at the first fetch: no checksum of these files was ever published."""
+"""Checksums that the first fetch records, because none were ever published for these files."""
 
 import json
 import re
@@ -12,11 +12,11 @@ from calobatch.fetch.table import RemoteFile
 
 
 class WrongFileError(UserError):
-    """A file has not the size or checksum it must have."""
+    """A file does not have the size or checksum that it must have."""
 
 
 class Pin(NamedTuple):
-    """What a file was when it was first fetched: size, checksum, address, time (UTC)."""
+    """A file when it was first fetched: size, checksum, address, time (UTC)."""
 
     bytes: int
     sha256: str
@@ -26,7 +26,10 @@ class Pin(NamedTuple):
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file must be: size and sha256, each None when not known, and where that is kept."""
+    """What a file must be: size and sha256, each None if unknown.
+
+    ``kept_in`` says where they are recorded, ``to_accept`` how to accept a file that differs.
+    """
 
     file: str
     bytes: int | None
@@ -35,28 +38,34 @@ class Expected:
     to_accept: str
 
     def check(self, found: Pin, otherwise: str) -> None:
-        """Raise a WrongFileError when ``found`` is not this; ``otherwise``: how to get it back."""
+        """Raise a WrongFileError if ``found`` differs; ``otherwise``: how to get the right file."""
         if self.bytes in (None, found.bytes) and self.sha256 in (None, found.sha256):
             return
         self._refuse(f"{found.bytes} bytes, sha256 {found.sha256}", found.url, otherwise)
 
     def check_size(self, size: int, url: str, otherwise: str) -> None:
-        """Raise a WrongFileError when the ``size`` that an address announces is not this."""
+        """Raise a WrongFileError if an address announces a different ``size``.
+
+        A wrong file is found before the transfer, which may take an hour.
+        """
         if self.bytes not in (None, size):
             self._refuse(f"{size} bytes", url, otherwise)
 
     def _refuse(self, found: str, url: str, otherwise: str) -> None:
-        size = f"{self.bytes or 'any number of'} bytes"
+        size = f"{self.bytes} bytes" if self.bytes else "any size"
         raise WrongFileError(
-            f"{self.file} from {url} is not the file expected\n"
-            f"  expected {size}, sha256 {self.sha256 or 'not known'} ({self.kept_in})\n"
+            f"{self.file} from {url} is not the expected file\n"
+            f"  expected {size}, sha256 {self.sha256 or 'unknown'} (recorded in {self.kept_in})\n"
             f"  found    {found}\n"
-            f"If the change is wanted, {self.to_accept}; if not, {otherwise}."
+            f"If the new file is the right one, {self.to_accept}; if not, {otherwise}."
         )
 
 
 def expected_of(remote: RemoteFile, pin: Pin | None, path: Path) -> Expected:
-    """Return what ``remote`` must be: as the table has it, and for the rest as pinned."""
+    """Return what ``remote`` must be: what the table states, and otherwise what ``pin`` states.
+
+    A checksum in the table replaces the whole pin, because the table may list a newer version.
+    """
     sources = []
     if remote.bytes or remote.sha256:
         sources.append(("the dataset table", "correct its line in the dataset table"))
@@ -67,12 +76,12 @@ def expected_of(remote: RemoteFile, pin: Pin | None, path: Path) -> Expected:
         bytes=remote.bytes or (pin.bytes if pin and not remote.sha256 else None),
         sha256=remote.sha256 or (pin.sha256 if pin else None),
         kept_in=" and ".join(place for place, _ in sources),
-        to_accept=" and ".join(mend for _, mend in sources),
+        to_accept=" and ".join(fix for _, fix in sources),
     )
 
 
 def read_pin(path: Path) -> Pin | None:
-    """Return the pin at ``path``; None when there is none. A damaged one is a UserError."""
+    """Return the pin at ``path``, or None if there is none. Raises a UserError if it is damaged."""
     if not path.exists():
         return None
     try:
@@ -81,12 +90,12 @@ def read_pin(path: Path) -> Pin | None:
             raise ValueError("bytes or sha256 is not well formed")
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"cannot read the pinned checksum {path} ({error}); restore it, or delete it to pin "
-            "the file anew at the next fetch"
+            f"cannot read the pinned checksum {path} ({error}); restore it, or delete it so that "
+            "the next fetch pins the file again"
         ) from None
     return pin
 
 
 def write_pin(path: Path, pin: Pin) -> None:
-    """Write ``pin`` to ``path``, whole or not at all."""
+    """Write ``pin`` to ``path``, completely or not at all."""
     write_text(path, json.dumps(pin._asdict(), indent=2) + "\n")

@@ -1,4 +1,7 @@
-"""When to try an address again: exponential back-off with jitter, bounded by patience."""
+"""When to try an address again: exponential back-off with jitter, limited by patience.
+
+The waits are random so that many jobs that fail together do not all come back together.
+"""
 
 import random
 import time
@@ -9,9 +12,9 @@ from calobatch.fetch.address import AddressError
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long to wait for a server, and between attempts. All times in seconds.
+    """Waiting times for a server and between attempts, in seconds.
 
-    ``patience`` is the time without a new byte after which an address is given up.
+    An address is given up after ``patience`` seconds without a new byte.
     """
 
     connect_timeout: float = 15.0
@@ -21,8 +24,8 @@ class RetryPolicy:
     patience: float = 300.0
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error yet: the transfer goes on
-    """An attempt ended early; the server may have asked to be left alone for a while (s)."""
+class Interrupted(Exception):  # noqa: N818 - not an error yet, the transfer is tried again
+    """An attempt ended early. ``retry_after``: seconds that the server asks to wait, if it does."""
 
     def __init__(self, reason: str, retry_after: float = 0.0) -> None:
         super().__init__(reason)
@@ -30,7 +33,7 @@ class Interrupted(Exception):  # noqa: N818 - not an error yet: the transfer goe
 
 
 class Retries:
-    """The attempts at one address, which has given ``size`` bytes already."""
+    """The attempts at one address, which has already given ``size`` bytes."""
 
     def __init__(self, policy: RetryPolicy, size: int) -> None:
         self.policy = policy
@@ -39,11 +42,11 @@ class Retries:
         self.last_progress = time.monotonic()
 
     def next_wait(self, interruption: Interrupted, size: int) -> float:
-        """Return the seconds to wait, now that ``size`` bytes are there.
+        """Return the seconds to wait before the next attempt, now that ``size`` bytes are there.
 
-        Only bytes beyond the farthest so far count as progress: a server that makes us start
-        over and cuts at the same place every time gets nowhere. Raises an AddressError when
-        the wait would exceed the patience.
+        Only bytes beyond the farthest so far count as progress. Otherwise a server that always
+        begins again and always breaks off at the same place would be tried for ever. Raises an
+        AddressError if the wait would exceed the patience.
         """
         now = time.monotonic()
         if size > self.farthest:
@@ -51,13 +54,13 @@ class Retries:
         wait = max(interruption.retry_after, self._back_off())
         self.failures += 1
         if now + wait > self.last_progress + self.policy.patience:
-            asked = f" and asks to wait {wait:.0f} s" if interruption.retry_after else ""
+            asked = f" and asked to wait {wait:.0f} s" if interruption.retry_after else ""
             raise AddressError(
                 f"{interruption}{asked}; given up after {self.failures} attempts without a new "
-                f"byte (patience {self.policy.patience:.0f} s)"
+                f"byte (limit: {self.policy.patience:.0f} s without one)"
             )
         return wait
 
     def _back_off(self) -> float:
         longest = min(self.policy.longest_wait, self.policy.first_wait * 2.0**self.failures)
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret

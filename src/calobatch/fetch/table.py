@@ -1,4 +1,4 @@
-"""The dataset table: every public file with all its addresses, read and checked."""
+"""Read and check the dataset table, which lists every public file with all its addresses."""
 
 import csv
 import re
@@ -18,9 +18,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a dataset: its addresses, the primary one first, and what is known of it.
+    """A file of a dataset: its addresses, the primary one first, and what is known about it.
 
-    ``label`` is the class of all events of the file; None when the file itself has labels.
+    ``label`` is the class of all events of the file, or None if the file itself has labels.
     """
 
     dataset: str
@@ -34,10 +34,11 @@ class RemoteFile:
 def read_table(path: Path) -> list[RemoteFile]:
     """Read the table, a CSV file with the columns ``COLUMNS``.
 
-    Cells of ``mirror`` hold addresses separated by spaces; ``mirror``, ``bytes``, ``sha256`` and
-    ``label`` may be empty. Raises a UserError that names the line and column of what is wrong.
+    A cell of ``mirror`` holds addresses separated by spaces; ``mirror``, ``bytes``, ``sha256`` and
+    ``label`` may be empty. Raises a UserError that names the line and the column of the fault.
     """
     try:
+        # Spreadsheet programs write a byte order mark, which utf-8-sig leaves out.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         reader = csv.DictReader(lines, strict=True)
         _check_header(reader.fieldnames or (), path)
@@ -55,7 +56,7 @@ def _read_rows(reader: "csv.DictReader[str]", path: Path) -> list[RemoteFile]:
         if key in remotes:
             raise UserError(
                 f"{where}, column file: {remote.file} is listed twice for the dataset "
-                f"{remote.dataset}; put further addresses into the column mirror"
+                f"{remote.dataset}; put its other addresses into the column mirror"
             )
         remotes[key] = remote
     return list(remotes.values())
@@ -75,8 +76,9 @@ def _check_header(found: Sequence[str], path: Path) -> None:
 
 
 def _read_row(cells: dict[str, str], where: str) -> RemoteFile:
+    # csv puts surplus cells under the key None, and fills missing cells with None.
     if None in cells or None in cells.values():
-        raise UserError(f"{where}: expected {len(COLUMNS)} cells, one for each column")
+        raise UserError(f"{where}: expected {len(COLUMNS)} cells, one per column")
 
     def read(column: str, parse: Callable[[str], Value]) -> Value:
         try:
@@ -95,8 +97,9 @@ def _read_row(cells: dict[str, str], where: str) -> RemoteFile:
 
 
 def _name(cell: str) -> str:
+    # Datasets and files become folders and file names, so a slash must not get through.
     if not re.fullmatch(r"\w[\w.+-]*", cell):
-        raise ValueError(f"{cell!r} is not a name of letters, digits and . _ + -")
+        raise ValueError(f"{cell!r} is not a name; use only letters, digits and . _ + -")
     return cell
 
 
@@ -122,7 +125,7 @@ def _size(cell: str) -> int | None:
     if not cell:
         return None
     if not re.fullmatch(r"[1-9][0-9]*", cell):
-        raise ValueError(f"{cell!r} is not a number of bytes; leave it empty if it is not known")
+        raise ValueError(f"{cell!r} is not a number of bytes; leave it empty if it is unknown")
     return int(cell)
 
 
@@ -130,7 +133,7 @@ def _sha256(cell: str) -> str | None:
     if not cell:
         return None
     if not re.fullmatch(r"[0-9a-fA-F]{64}", cell):
-        raise ValueError(f"{cell!r} is not 64 hexadecimal digits; leave it empty if not known")
+        raise ValueError(f"{cell!r} is not 64 hexadecimal digits; leave it empty if it is unknown")
     return cell.lower()
 
 

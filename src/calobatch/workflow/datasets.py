@@ -5,7 +5,7 @@ import shlex
 from calobatch.config.models import Scenario, Simulated
 from calobatch.layouts import Layout, layout_named
 from calobatch.pack.settings import packing
-from calobatch.simulate.plan import planned_files
+from calobatch.simulate.planned_files import planned_files
 from calobatch.workflow.scenario import Setup
 
 PINS = "config/pins"

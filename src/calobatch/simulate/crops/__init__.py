@@ -1,0 +1,1 @@
+"""Electron and photon crops: parametrised showers in the crystals of a CMS-like barrel."""

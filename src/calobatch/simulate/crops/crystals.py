@@ -1,0 +1,118 @@
+"""From particles at the calorimeter's front face to the energy in each crystal.
+
+Crystals are square, have no taper and leave no gaps. The grid reaches further than an image, so
+that the image can be centred on the hottest crystal afterwards.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calobatch.simulate.barrel import CALORIMETER_RADIUS_M
+from calobatch.simulate.crops.shower import RADIATION_LENGTH, sample_spots, spot_number
+from calobatch.simulate.crops.tracker import Particles, pair_share
+
+# cm; the front face of a barrel crystal (CMS, JINST 3 (2008) S08004, section 4.2), which widens to
+# 2.6 cm at the rear face.
+CRYSTAL_WIDTH = 2.2
+# Crystals along eta and along phi. An image has 32 x 32; in eta only the shower's width and the
+# impact point move its centre, but in phi the field takes soft particles far away.
+ROWS, COLUMNS = 36, 64
+# The arrays of about this many spots stay in the processor's cache.
+SPOTS_AT_A_TIME = 200_000
+
+Floats = NDArray[np.float64]
+
+
+class Showers(NamedTuple):
+    """Showers of electrons, one element per shower.
+
+    Places are in crystal widths from the corner of the grid; drifts are the crystals that a shower
+    moves sideways for each X0 of depth.
+    """
+
+    event: NDArray[np.intp]
+    energy: Floats
+    start: Floats  # X0 behind the front face
+    row: Floats
+    column: Floats
+    row_drift: Floats
+    column_drift: Floats
+
+    def take(self, chosen: NDArray[np.intp]) -> "Showers":
+        """Return the showers with the indices ``chosen``, in that order."""
+        return Showers._make(values[chosen] for values in self)
+
+
+def deposits(
+    particles: Particles, impact: Floats, incidence: Floats, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return the energy (GeV) that ``particles`` leave in the crystals: (N, ROWS, COLUMNS).
+
+    ``impact`` (N, 2) is where in its crystal, from 0 to 1 in eta and in phi, the original direction
+    of each event hits. That crystal is the middle of the grid, [ROWS // 2, COLUMNS // 2].
+    ``incidence`` (N, 2) is the angle, in radians, between that direction and the crystals' axes.
+    """
+    showers = start_showers(particles, impact, incidence, rng)
+    grid = np.zeros(len(impact) * ROWS * COLUMNS)
+    for some in _blocks(showers):
+        crystal, energy = _hit_crystals(some, rng)
+        first = some.event[0] * ROWS * COLUMNS
+        block = np.bincount(crystal - first, weights=energy)
+        # An event at the border of two blocks gets energy from both, hence the sum.
+        grid[first : first + len(block)] += block
+    return grid.reshape(-1, ROWS, COLUMNS).astype(np.float32)
+
+
+def start_showers(
+    particles: Particles, impact: Floats, incidence: Floats, rng: np.random.Generator
+) -> Showers:
+    """Return the showers of ``particles``, ordered by event; for the rest see :func:`deposits`.
+
+    An electron showers at once. A photon converts 9/7 X0 behind the front face on average, and both
+    legs of the pair shower from there.
+    """
+    event, photon = particles.event, particles.charge == 0
+    share = np.where(photon, pair_share(len(photon), rng), 1)
+    # A track that bent arrives at an angle to the straight line: its slope, less the turn of the
+    # front face at the place where it arrives.
+    bend = particles.slope - particles.offset / CALORIMETER_RADIUS_M
+    drift_per_angle = RADIATION_LENGTH / CRYSTAL_WIDTH
+    one_leg = Showers(
+        event=event,
+        energy=particles.energy * share,
+        start=np.where(photon, rng.exponential(9 / 7, len(photon)), 0),
+        row=ROWS // 2 + impact[event, 0],
+        column=COLUMNS // 2 + impact[event, 1] + particles.offset * 100 / CRYSTAL_WIDTH,
+        row_drift=incidence[event, 0] * drift_per_angle,
+        column_drift=(incidence[event, 1] + bend) * drift_per_angle,
+    )
+    other_leg = one_leg._replace(energy=particles.energy * (1 - share)).take(np.nonzero(photon)[0])
+    showers = Showers._make(map(np.concatenate, zip(one_leg, other_leg, strict=True)))
+    return showers.take(np.argsort(showers.event, kind="stable"))
+
+
+def _blocks(showers: Showers) -> Iterator[Showers]:
+    """Cut ``showers`` so that no block has many more than SPOTS_AT_A_TIME spots."""
+    block = np.cumsum(spot_number(showers.energy)) // SPOTS_AT_A_TIME
+    for chosen in np.split(np.arange(len(block)), np.flatnonzero(np.diff(block)) + 1):
+        yield showers.take(chosen)
+
+
+def _hit_crystals(
+    showers: Showers, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return crystal (its index in the grid of all events) and energy of each spot in the grid."""
+    spots = sample_spots(showers.energy, showers.start, rng)
+    row, column, row_drift, column_drift = (
+        values.astype(np.float32)[spots.shower]
+        for values in (showers.row, showers.column, showers.row_drift, showers.column_drift)
+    )
+    row += spots.x * np.float32(1 / CRYSTAL_WIDTH) + row_drift * spots.depth
+    column += spots.y * np.float32(1 / CRYSTAL_WIDTH) + column_drift * spots.depth
+    inside = (row >= 0) & (row < ROWS) & (column >= 0) & (column < COLUMNS)
+    in_event = row[inside].astype(np.intp) * COLUMNS + column[inside].astype(np.intp)
+    event = showers.event[spots.shower[inside]]
+    return event * (ROWS * COLUMNS) + in_event, spots.energy[inside]

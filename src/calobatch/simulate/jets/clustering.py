@@ -1,0 +1,69 @@
+"""Reconstructed jets: the anti-kT algorithm (arXiv:0802.1189) as FastJet has it (1111.6097)."""
+
+from typing import NamedTuple
+
+import awkward as ak
+import fastjet
+import numpy as np
+from numpy.typing import NDArray
+
+from calobatch.simulate.jets.detector import Response
+from calobatch.simulate.jets.generator import Particles
+
+Floats = NDArray[np.float64]
+
+JET_RADIUS = 0.5  # as for the public jets (arXiv:1902.08276)
+# FastJet would print its references with the first jet; they are given above.
+fastjet.ClusterSequenceArea.set_fastjet_banner_stream(None)
+
+
+class LeadingJets(NamedTuple):
+    """The jet of highest transverse momentum of each collision; pt is 0 if there is no jet."""
+
+    pt: Floats  # GeV
+    eta: Floats
+    phi: Floats  # radians, -pi to pi
+    mass: Floats  # GeV
+
+
+def leading_jets(
+    particles: Particles, response: Response, events: int, pt_min_gev: float
+) -> LeadingJets:
+    """Cluster the measured particles of each of ``events`` collisions; return the leading jets.
+
+    This is an idealised particle flow: a particle with a track counts with the track's momentum and
+    its direction at the vertex; any other particle counts with its energy in the calorimeters and
+    the direction in which it enters them. All are taken as massless.
+    """
+    tracked = response.track_pt > 0
+    eta = np.where(tracked, particles.eta, response.eta)
+    phi = np.where(tracked, particles.phi, response.phi)
+    energy = response.ecal + response.hcal
+    pt = np.where(tracked, response.track_pt, energy / np.cosh(eta))
+    momenta = {
+        "px": pt * np.cos(phi),
+        "py": pt * np.sin(phi),
+        "pz": pt * np.sinh(eta),
+        "E": pt * np.cosh(eta),
+    }
+    # Particles that were not measured would only slow the clustering down.
+    seen = pt > 0
+    measured = ak.zip({name: component[seen] for name, component in momenta.items()})
+    by_event = ak.unflatten(measured, np.bincount(particles.event[seen], minlength=events))
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, JET_RADIUS)
+    return _leading(fastjet.ClusterSequence(by_event, definition).inclusive_jets(pt_min_gev))
+
+
+def _leading(jets: ak.Array) -> LeadingJets:
+    # inclusive_jets does not sort by pt.
+    # An event without a jet has no best one; firsts makes that a None, and fill_none a zero.
+    best = ak.argmax(np.hypot(jets.px, jets.py), axis=1, keepdims=True)
+    leading = ak.firsts(jets[best])
+    px, py, pz, energy = (
+        ak.to_numpy(ak.fill_none(leading[component], 0.0)) for component in ("px", "py", "pz", "E")
+    )
+    pt = np.hypot(px, py)
+    eta = np.arcsinh(np.divide(pz, pt, out=np.zeros_like(pt), where=pt > 0))
+    # Rounding can make the squared mass of a jet of one particle slightly negative.
+    mass = np.sqrt(np.maximum(energy**2 - pt**2 - pz**2, 0.0))
+    return LeadingJets(pt, eta, np.arctan2(py, px), mass)

@@ -1,0 +1,166 @@
+"""Images of jets: 125 x 125 pixels of track momentum, ECAL energy and HCAL energy.
+
+In names of arrays B: jets, C: channels, H: pixels along eta, W: pixels along phi, T: towers along
+eta or phi, round the jet's axis.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calobatch.layouts import QUARK_GLUON
+from calobatch.simulate.jets.calorimeter import (
+    CRYSTALS_PER_TOWER,
+    ECAL_NOISE_GEV,
+    ECAL_THRESHOLD_GEV,
+    ELECTROMAGNETIC,
+    HADRONIC_ECAL,
+    HADRONIC_HCAL,
+    HCAL_NOISE_GEV,
+    HCAL_THRESHOLD_GEV,
+    TOWER,
+    TOWERS_ROUND,
+    Spots,
+    read_out,
+    spread,
+)
+from calobatch.simulate.jets.detector import Response, wrap
+from calobatch.simulate.jets.generator import Particles
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CHANNELS = 3
+TOWERS = 25  # along a side of the image
+PIXELS = TOWERS * CRYSTALS_PER_TOWER
+SEARCH = 3  # the hottest tower is sought up to this many towers to either side of the jet's axis
+# Towers along a side of the square that holds the image of every possible centre.
+GRID = TOWERS + 2 * SEARCH
+# Showers further from the axis than this, two towers beyond the square, leave almost nothing there.
+REACH = (GRID + 4) / 2 * TOWER
+
+
+class Window(NamedTuple):
+    """Squares of towers, one per collision: the number of the lowest tower in eta and in phi."""
+
+    eta: Ints
+    phi: Ints
+
+
+class Hits(NamedTuple):
+    """What the channels of the images are filled from."""
+
+    tracks: Spots
+    narrow: Spots  # electromagnetic showers in the ECAL
+    broad: Spots  # hadrons' showers in the ECAL
+    hcal: Spots
+
+
+def hits_near(
+    particles: Particles,
+    response: Response,
+    jet_eta: Floats,
+    jet_phi: Floats,
+    kept: NDArray[np.bool_],
+) -> Hits:
+    """Return the hits that may fall into the images of the jets of the ``kept`` collisions.
+
+    Collisions that are not kept lose their number: the first that is kept becomes number 0. Only
+    what is near a jet is passed on, because spreading the showers of all particles takes long.
+    """
+    event, number = particles.event, np.cumsum(kept) - 1
+
+    def spots(energy: Floats, eta: Floats, phi: Floats, wanted: NDArray[np.bool_] | bool) -> Spots:
+        near = np.abs(eta - jet_eta[event]) < REACH
+        near &= np.abs(wrap(phi - jet_phi[event])) < REACH
+        near &= wanted & kept[event] & (energy > 0)
+        return Spots(number[event[near]], energy[near], eta[near], phi[near])
+
+    # Tracks are drawn in their direction at the vertex, as in the public files; showers where the
+    # particle enters the calorimeter.
+    entry = response.eta, response.phi
+    return Hits(
+        spots(response.track_pt, particles.eta, particles.phi, True),
+        spots(response.ecal, *entry, response.electromagnetic),
+        spots(response.ecal, *entry, ~response.electromagnetic),
+        spots(response.hcal, *entry, True),
+    )
+
+
+def jet_images(
+    hits: Hits, jet_eta: Floats, jet_phi: Floats, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return image_BCHW of each collision's jet, and whether there was a tower to centre it on.
+
+    The middle of the most energetic HCAL tower within 3 towers of the jet's axis is pixel [62, 62].
+    Rows run along eta and columns along phi, which wraps round. Everything in the window is drawn,
+    not only what belongs to the jet.
+    """
+    # The HCAL comes first and in a larger square, because it decides where the image is.
+    around = Window(_tower(jet_eta) - GRID // 2, _tower(jet_phi) - GRID // 2)
+    tower_BTT = _hcal_towers(hits.hcal, around, rng)
+    row, column, energy = hottest_tower(tower_BTT)
+    window = Window(around.eta + row - TOWERS // 2, around.phi + column - TOWERS // 2)
+    image_BCHW = np.empty((len(jet_eta), CHANNELS, PIXELS, PIXELS), np.float32)
+    image_BCHW[:, 0] = pixelise(hits.tracks, window, TOWERS, CRYSTALS_PER_TOWER)
+    image_BCHW[:, 1] = _ecal_image(hits, window, rng)
+    image_BCHW[:, 2] = _hcal_image(tower_BTT, row, column)
+    image_BCHW[image_BCHW < QUARK_GLUON.zero_below] = 0.0  # as the authors of the public files do
+    return image_BCHW, energy > 0
+
+
+def hottest_tower(tower_BTT: Floats) -> tuple[Ints, Ints, Floats]:
+    """Return row, column and energy of the hottest of the 7 x 7 towers in the middle.
+
+    The border is half an image, so that the whole image round any of them is inside the square.
+    """
+    border = TOWERS // 2
+    inner = tower_BTT[:, border:-border, border:-border].reshape(len(tower_BTT), -1)
+    best = np.argmax(inner, axis=1)
+    row, column = np.divmod(best, 2 * SEARCH + 1)
+    return row + border, column + border, inner[np.arange(len(inner)), best]
+
+
+def pixelise(spots: Spots, window: Window, towers: int, cells_per_tower: int) -> Floats:
+    """Sum the spots' energy into the cells of each window: (jets, side, side).
+
+    A window has ``towers`` towers along a side, each with ``cells_per_tower`` cells along a side.
+    """
+    cell = TOWER / cells_per_tower
+    side, around = towers * cells_per_tower, TOWERS_ROUND * cells_per_tower
+    row = np.floor(spots.eta / cell).astype(np.int64) - window.eta[spots.event] * cells_per_tower
+    column = np.floor(spots.phi / cell).astype(np.int64) - window.phi[spots.event] * cells_per_tower
+    column %= around  # phi wraps round, so a column is never negative
+    inside = (row >= 0) & (row < side) & (column < side)
+    # np.bincount over one flat index is many times faster than adding into the image at each spot.
+    index = (spots.event * side + row) * side + column
+    cells = len(window.eta) * side**2
+    image = np.bincount(index[inside], weights=spots.energy[inside], minlength=cells)
+    return np.asarray(image, np.float64).reshape(-1, side, side)
+
+
+def _tower(coordinate: Floats) -> Ints:
+    """Return the number of the tower at ``coordinate``, an eta or a phi; tower 0 begins at 0."""
+    return np.floor(coordinate / TOWER).astype(np.int64)
+
+
+def _hcal_towers(hcal: Spots, around: Window, rng: np.random.Generator) -> Floats:
+    energy_BTT = pixelise(spread(hcal, HADRONIC_HCAL, rng), around, GRID, 1)
+    return read_out(energy_BTT, HCAL_NOISE_GEV, HCAL_THRESHOLD_GEV, rng)
+
+
+def _hcal_image(tower_BTT: Floats, row: Ints, column: Ints) -> Floats:
+    """Cut the image's towers out of the square, and share each tower's energy among its pixels."""
+    offset = np.arange(TOWERS) - TOWERS // 2
+    jet = np.arange(len(tower_BTT))[:, None, None]
+    rows, columns = (row[:, None] + offset)[:, :, None], (column[:, None] + offset)[:, None, :]
+    share_BTT: Floats = tower_BTT[jet, rows, columns] / CRYSTALS_PER_TOWER**2
+    return share_BTT.repeat(CRYSTALS_PER_TOWER, axis=1).repeat(CRYSTALS_PER_TOWER, axis=2)
+
+
+def _ecal_image(hits: Hits, window: Window, rng: np.random.Generator) -> Floats:
+    cells = window, TOWERS, CRYSTALS_PER_TOWER
+    energy_BHW = pixelise(spread(hits.narrow, ELECTROMAGNETIC, rng), *cells)
+    energy_BHW += pixelise(spread(hits.broad, HADRONIC_ECAL, rng), *cells)
+    return read_out(energy_BHW, ECAL_NOISE_GEV, ECAL_THRESHOLD_GEV, rng)

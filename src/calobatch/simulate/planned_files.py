@@ -1,0 +1,62 @@
+"""Which raw files a simulated dataset has. They are named as the public files are.
+
+The workflow asks for these names whenever it starts, so this file imports no simulation.
+"""
+
+from typing import NamedTuple
+
+from calobatch.config.models import Simulated
+from calobatch.layouts import Layout, simulator_of
+
+
+class PlannedFile(NamedTuple):
+    """A raw file to be simulated: its name, and its number of events of class 0 and of class 1."""
+
+    name: str
+    class_0: int
+    class_1: int
+
+    @property
+    def events(self) -> int:
+        """Number of events of both classes."""
+        return self.class_0 + self.class_1
+
+
+def planned_files(layout: Layout, settings: Simulated) -> list[PlannedFile]:
+    """Return the files of a simulated dataset, which have half of their events from each class.
+
+    A file without events is left out. Raises a UserError if the layout cannot be simulated.
+    """
+    match simulator_of(layout):
+        case "crops":
+            files = _crop_files(settings)
+        case "jets":
+            files = _jet_files(settings)
+    return [file for file in files if file.events]
+
+
+def _crop_files(settings: Simulated) -> list[PlannedFile]:
+    """Plan one file per class, as the public crops have it."""
+    class_1 = settings.events // 2
+    class_0 = settings.events - class_1
+    electrons = f"SingleElectronPt50_IMGCROPS_n{_thousands(class_1)}_RHv1.hdf5"
+    photons = f"SinglePhotonPt50_IMGCROPS_n{_thousands(class_0)}_RHv1.hdf5"
+    return [PlannedFile(electrons, 0, class_1), PlannedFile(photons, class_0, 0)]
+
+
+def _jet_files(settings: Simulated) -> list[PlannedFile]:
+    """Plan a training file and a test file, each with both classes, as the public jets have it."""
+    test = round(settings.test_share * settings.events)
+    return [
+        PlannedFile(
+            f"QCDToGGQQ_IMGjet_RH1all_jet0_run0_n{events}.{part}.snappy.parquet",
+            events - events // 2,
+            events // 2,
+        )
+        for part, events in (("train", settings.events - test), ("test", test))
+    ]
+
+
+def _thousands(events: int) -> str:
+    """Write a number of events as the public crop files do: 249000 is 249k."""
+    return f"{events // 1000}k" if events % 1000 == 0 else str(events)
