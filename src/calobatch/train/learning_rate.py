@@ -25,7 +25,7 @@ class LearningRate:
         growth = settings.global_batch(ranks) // settings.batch_size
         scale = {"none": 1.0, "sqrt": math.sqrt(growth), "linear": float(growth)}
         self.peak = settings.learning_rate * scale[settings.learning_rate_scaling]
-        # Warm-up starts from the unscaled rate if scaling raised it (Goyal et al.), otherwise from 0.
+        # Warm-up starts from the unscaled rate if scaling raised it (Goyal et al.), or else from 0.
         self.start = settings.learning_rate if self.peak > settings.learning_rate else 0.0
         self.settings = settings
         self.reduction = 1.0
