@@ -167,4 +167,4 @@ def test_a_request_to_stop_before_the_first_epoch_is_not_a_failure(
     first.send_signal(signal.SIGUSR1)
     _, message = first.communicate(timeout=60)
     assert first.returncode == 75
-    assert "asked to stop" in message
+    assert "stopped by SIGUSR1" in message
