@@ -124,7 +124,7 @@ def test_a_user_s_mistake_is_exit_code_2_and_a_message_without_traceback(argumen
     assert answer.stdout == ""
 
 
-def test_no_workers_are_a_user_s_mistake(crops, tmp_path):
+def test_zero_workers_are_a_user_s_mistake(crops, tmp_path):
     options = ["--output", tmp_path / "store", "--settings", PACKING, "--workers", "0"]
     answer = calobatch("pack", "d", *crops.paths, *options)
     assert answer.returncode == 2
@@ -134,7 +134,7 @@ def test_no_workers_are_a_user_s_mistake(crops, tmp_path):
 @pytest.mark.parametrize(
     ("options", "environment"), [(["--traceback"], {}), ([], {"CALOBATCH_TRACEBACK": "1"})]
 )
-def test_a_traceback_comes_when_it_is_asked_for(options, environment):
+def test_a_traceback_is_shown_if_the_user_wants_one(options, environment):
     answer = calobatch(*options, "check", "no_such", **environment)
     assert answer.returncode == 2
     assert answer.stderr.startswith("Traceback")

@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.action(options)
     except StoppedError as stopped:
-        # The launcher terminates the other ranks when the first one leaves. They must end with the
-        # same exit code as the first, and not with that of a signal.
+        # When the first rank exits, the launcher sends SIGTERM to the others. They must exit with
+        # the same code, and not be killed by that signal.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if _is_rank_0():
             print(f"calobatch {options.verb}: {stopped}", file=sys.stderr, flush=True)
@@ -35,15 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.traceback:
             traceback.print_exc()
         if not _is_rank_0():
-            # Most mistakes concern all ranks at once. The other ranks wait, so that rank 0 reports
-            # the mistake once and the launcher stops them before they do.
+            # Most mistakes happen on all ranks at once. The other ranks wait, so that only rank 0
+            # reports the mistake: the launcher then stops the others before they report it too.
             time.sleep(SECONDS_FOR_RANK_0_TO_SPEAK)
         print(f"calobatch {options.verb}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
         if options.traceback:
             traceback.print_exc()
-        fix = "fix that (space, permission, name) and run the same command again"
+        fix = "correct that (disk space, permissions or a name) and run the same command again"
         print(f"calobatch {options.verb}: {error}; {fix}", file=sys.stderr)
         sys.exit(JobError.exit_code)
     except KeyboardInterrupt:

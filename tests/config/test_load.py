@@ -142,7 +142,7 @@ DATASET = {"source": "simulate", "events": 100}
         ({"tasks": ["cnn"]}, "tasks: "),
         ({"seeds": []}, "seeds: "),
         ({"seeds": [1, -1]}, "seeds.1: "),
-        ({"seeds": [2, 1, 2]}, "seeds: [2, 1, 2] has a seed twice"),
+        ({"seeds": [2, 1, 2]}, "seeds: [2, 1, 2] has a seed twice; remove one"),
         ({"datasets": {}}, "datasets: "),
         ({"tasks": {}}, "tasks: "),
         (
@@ -168,11 +168,11 @@ DATASET = {"source": "simulate", "events": 100}
         ({"tasks": {"cmn": None}}, "tasks.yaml has no task 'cmn'; did you mean 'cnn'?"),
         (
             {"tasks": {"cnn": {"ranks": 100}}},
-            "tasks.cnn: batch_size 64 cannot be shared by 100 ranks; raise batch_size, lower ranks",
+            "tasks.cnn: batch_size 64 is too small for 100 ranks; raise batch_size, lower ranks",
         ),
         (
             {"tasks": {"cnn": {"communicator": "single"}}},
-            "tasks.cnn: communicator 'single' has one rank, but ranks is 2",
+            "tasks.cnn: communicator 'single' has one rank, but ranks is 2; set ranks to",
         ),
         (
             {"tasks": {"cnn": {"model": "cmn"}}},
@@ -232,7 +232,7 @@ def test_an_unknown_scenario_lists_the_known_ones(folder):
 
 
 @pytest.mark.parametrize("name", ["my-own", "Mine", "two words"])
-def test_a_scenario_file_of_a_name_that_cannot_be_a_folder_is_to_be_renamed(folder, name):
+def test_a_scenario_file_whose_name_cannot_be_a_folder_is_refused(folder, name):
     (folder / f"{name}.yaml").write_text(SCENARIO)
     with pytest.raises(UserError, match=f"{name}.yaml: rename the file to lower-case letters"):
         load_scenario(name, folder=folder)
@@ -253,7 +253,7 @@ def test_outside_the_checkout_the_message_says_where_to_run_it(tmp_path, monkeyp
         ("class Model(:\n", "cannot read the model .*invalid syntax"),
     ],
 )
-def test_a_model_of_one_s_own_is_looked_for_in_its_file(folder, monkeypatch, source, message):
+def test_the_file_of_a_user_s_own_model_is_checked(folder, monkeypatch, source, message):
     monkeypatch.syspath_prepend(folder)
     (folder / "my_package").mkdir()
     (folder / "my_package" / "my_model.py").write_text(source)
@@ -271,13 +271,13 @@ def test_a_model_of_one_s_own_is_looked_for_in_its_file(folder, monkeypatch, sou
     "content", [b"title: [", b"- a\n- b\n", b"", b"\xff\xfe\x00", b"title: \x00"]
 )
 @pytest.mark.parametrize("file", ["small.yaml", "tasks.yaml"])
-def test_a_file_that_is_no_yaml_of_keys_is_a_message_that_names_it(folder, file, content):
+def test_a_file_without_keys_and_values_is_refused_by_its_name(folder, file, content):
     (folder / file).write_bytes(content)
     with pytest.raises(UserError, match=file):
         load_scenario("small", folder=folder)
 
 
-def test_a_task_without_keys_is_a_message_that_names_it(folder):
+def test_a_task_without_keys_is_refused_by_its_name(folder):
     (folder / "tasks.yaml").write_text("cnn:\nvit: {}\n")
     with pytest.raises(UserError, match=r"tasks.yaml: cnn: expected keys and values"):
         load_scenario("small", folder=folder)
@@ -294,7 +294,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(changes=st.dictionaries(KEYS.filter(bool), VALUES, max_size=3), tasks=VALUES)
-def test_whatever_a_file_holds_it_is_loaded_or_refused_with_a_message(
+def test_any_content_of_a_file_is_loaded_or_refused_with_a_message(
     tmp_path_factory, changes, tasks
 ):
     folder = tmp_path_factory.mktemp("any")
@@ -306,7 +306,7 @@ def test_whatever_a_file_holds_it_is_loaded_or_refused_with_a_message(
         assert refusal
 
 
-def test_a_model_of_calobatch_goes_by_its_file_and_others_by_their_full_name():
+def test_the_module_of_a_model_is_in_calobatch_models_unless_its_name_has_a_dot():
     assert model_module("cnn") == "calobatch.models.cnn"
     assert model_module("my_package.my_model") == "my_package.my_model"
 
@@ -324,7 +324,7 @@ def test_loading_and_checking_the_model_s_name_does_not_import_torch():
 
 
 def test_the_schema_in_the_repository_is_up_to_date():
-    """`make schema` writes it anew."""
+    """`make schema` writes it again."""
     answer = subprocess.run(
         [sys.executable, "-m", "calobatch.cli", "schema"],
         capture_output=True,
@@ -335,7 +335,7 @@ def test_the_schema_in_the_repository_is_up_to_date():
     assert json.loads(path.read_text()) == json.loads(answer.stdout)
 
 
-def test_another_kind_of_schedule_leaves_the_keys_of_the_old_one_behind():
+def test_a_different_kind_of_schedule_drops_the_keys_of_the_old_one():
     key = "tasks.electron_photon_vit.schedule"
     schedule = (
         load_scenario("cms", f"{key}.kind=cosine", CONFIG).tasks["electron_photon_vit"].schedule
@@ -345,7 +345,7 @@ def test_another_kind_of_schedule_leaves_the_keys_of_the_old_one_behind():
         load_scenario("cms", f"{key}.kind=cosine {key}.factor=0.1", CONFIG)
 
 
-def test_a_scenario_elsewhere_must_not_write_over_one_of_config(tmp_path):
+def test_a_scenario_elsewhere_must_not_have_the_name_of_one_in_config(tmp_path):
     shutil.copy(CONFIG / "test.yaml", tmp_path / "test.yaml")
     with pytest.raises(UserError, match="give the file another name"):
         load_scenario(str(tmp_path / "test.yaml"), folder=CONFIG)
@@ -359,6 +359,6 @@ def test_a_scenario_elsewhere_must_not_write_over_one_of_config(tmp_path):
         ("tasks.electron_photon_cnn.learning_rate_scaling=linear", "set grow_batch_with_ranks"),
     ],
 )
-def test_a_slip_is_not_taken_for_a_setting(override, message):
+def test_a_value_of_the_wrong_type_is_refused(override, message):
     with pytest.raises(UserError, match=message):
         load_scenario("test", override, CONFIG)

@@ -43,14 +43,14 @@ def test_rates_are_finite_and_not_negative(key, value):
     ],
 )
 @pytest.mark.parametrize("value", [True, False])
-def test_yes_and_no_are_no_numbers(model, key, value):
+def test_true_and_false_are_not_numbers(model, key, value):
     base = TRAINING | {"epochs": 3} if model is Training else {}
     base |= {"kind": "plateau"} if model is Plateau else {}
     with pytest.raises(ValidationError, match=f"expected a number, found {str(value).lower()}"):
         model(**base | {key: value})
 
 
-def test_a_number_that_yaml_takes_for_text_is_a_number():
+def test_a_number_that_yaml_reads_as_text_is_a_number():
     assert Training(**TRAINING | {"learning_rate": "1e-3"}).learning_rate == 1e-3
 
 
@@ -72,7 +72,7 @@ def test_a_batch_has_an_event_for_every_rank(batch_size, ranks, grow):
             Training(**settings)
 
 
-def test_values_do_not_change_once_read():
+def test_values_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         Split().seed = 5
 
@@ -85,7 +85,7 @@ def test_the_training_of_a_task_has_the_task_s_settings_and_no_more():
 
 
 def test_a_scenario_is_the_same_after_a_round_through_json():
-    """Verbs get it so from the workflow."""
+    """The workflow hands it to the verbs as JSON."""
     scenario = Scenario(
         name="s",
         title="t",

@@ -1,4 +1,4 @@
-"""A small packed store whose classes can be told apart, and settings to train on it quickly."""
+"""A small packed store with separable classes, and settings of a quick training."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from calobatch.config.models import Split, Training
 from calobatch.layouts import ELECTRON_PHOTON
 from calobatch.pack.pack import pack
 
-EVENTS_A_CLASS = 150
+EVENTS_PER_CLASS = 150
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def crops_store(tmp_path_factory) -> Path:
     rng = np.random.default_rng(7)
     files = []
     for label, width in ((1, 4.0), (0, 2.0)):
-        image = np.zeros((EVENTS_A_CLASS, 32, 32, 2), dtype=np.float32)
+        image = np.zeros((EVENTS_PER_CLASS, 32, 32, 2), dtype=np.float32)
         for event in image:
             eta = np.clip(rng.normal(16, 1, 40), 0, 31).astype(int)
             phi = np.clip(rng.normal(16, width, 40), 0, 31).astype(int)
@@ -29,7 +29,7 @@ def crops_store(tmp_path_factory) -> Path:
         files.append(folder / f"class{label}.hdf5")
         with h5py.File(files[-1], "w") as file:
             file["X"] = image
-            file["y"] = np.full(EVENTS_A_CLASS, label, dtype=np.float32)
+            file["y"] = np.full(EVENTS_PER_CLASS, label, dtype=np.float32)
     pack("electron_photon", ELECTRON_PHOTON, files, folder / "store", split=Split(), zero_below=0.0)
     return folder / "store"
 

@@ -1,4 +1,4 @@
-"""A model with all that a checkpoint in mid-epoch must keep: random numbers and buffers."""
+"""A model that uses random numbers and buffers, both of which a checkpoint must restore."""
 
 import time
 from typing import ClassVar
@@ -9,7 +9,7 @@ from calobatch.layouts import Layout
 
 
 class Model(nn.Module):
-    """Batch normalisation and dropout, so slow that a signal falls into an epoch."""
+    """Batch normalisation and dropout, slow enough for a signal to arrive during an epoch."""
 
     inputs: ClassVar = ("image",)
 

@@ -24,7 +24,7 @@ def test_scalars_of_training_events_have_mean_0_and_deviation_1(packed_jets):
     np.testing.assert_allclose(scalars_BS.std(axis=0), 1, atol=1e-5)
 
 
-def test_other_splits_are_scaled_as_the_training_split_is(packed_jets):
+def test_all_splits_are_scaled_with_the_numbers_of_the_training_split(packed_jets):
     train, test = packed_jets.events_of("train"), packed_jets.events_of("test")
     raw_BS = packed_jets.scalars_BS
     expected = (raw_BS[test] - raw_BS[train].mean(axis=0)) / raw_BS[train].std(axis=0)
@@ -32,7 +32,7 @@ def test_other_splits_are_scaled_as_the_training_split_is(packed_jets):
 
 
 def test_a_scalar_that_never_changes_is_zero(packed_jets):
-    """Its deviation is 0."""
+    """Its standard deviation is 0, by which nothing can be divided."""
     m0 = packed_jets.manifest.scalars[1].model_copy(update={"mean": 7.0, "std": 0.0})
     scalars = (packed_jets.manifest.scalars[0], m0)
     raw_BS = packed_jets.scalars_BS.copy()
@@ -56,7 +56,7 @@ def test_a_batch_has_the_inputs_that_the_model_names_in_its_order(packed_jets):
     assert label_B.tolist() == packed_jets.label[events].tolist()
 
 
-def test_a_batch_is_good_until_the_one_after_the_next(packed_jets):
+def test_a_batch_is_overwritten_by_the_next_but_one(packed_jets):
     maker = BatchMaker(packed_jets, ("image",), CPU)
     first, second, third = (np.array(events) for events in ([0, 1, 2], [3, 4], [5]))
     (image_BCHW,), _ = maker.batch(first)
@@ -66,7 +66,7 @@ def test_a_batch_is_good_until_the_one_after_the_next(packed_jets):
     assert not torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(first)))
 
 
-def test_batches_made_ahead_are_those_asked_for_in_order(packed_crops):
+def test_batches_made_ahead_come_in_order(packed_crops):
     maker = BatchMaker(packed_crops, ("image",), CPU)
     events = np.random.default_rng(1).permutation(len(packed_crops))
     parts = [part for part in np.array_split(events, 7) if len(part)]
@@ -75,7 +75,7 @@ def test_batches_made_ahead_are_those_asked_for_in_order(packed_crops):
     assert list(one_ahead(maker.batch, [])) == []
 
 
-def test_what_goes_wrong_ahead_is_raised_where_the_batch_is_asked_for():
+def test_an_error_in_the_thread_is_raised_when_its_batch_is_used():
     def make(number):
         if number == 2:
             raise OSError("gone")

@@ -1,4 +1,4 @@
-"""A training that was interrupted goes on where it stopped, and ends as if it never had been."""
+"""An interrupted training continues where it stopped, and ends with the same files."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from calobatch.train.train import train
 
 
 def interrupt_after(monkeypatch, epochs):
-    """Let the training die, as by a signal, right after its checkpoint of that epoch."""
+    """Interrupt the training right after it has written the checkpoint of that epoch."""
     original = checkpoint_module.write_checkpoint
 
     def save(checkpoint, path):
@@ -43,7 +43,9 @@ def test_a_resumed_training_ends_with_the_predictions_of_an_undisturbed_one(
         assert resumed == (tmp_path / "undisturbed" / name).read_bytes()
 
 
-def test_a_checkpoint_of_other_settings_is_not_used(crops_store, quick, tmp_path, monkeypatch):
+def test_a_checkpoint_with_different_settings_is_not_used(
+    crops_store, quick, tmp_path, monkeypatch
+):
     with monkeypatch.context() as patched:
         interrupt_after(patched, 1)
         with pytest.raises(KeyboardInterrupt):
@@ -66,7 +68,7 @@ def test_a_checkpoint_is_read_without_unpickling_code(tmp_path):
 
 
 class Harmful:
-    """Read with pickle, it makes a file."""
+    """An object that creates a file when pickle reads it."""
 
     def __init__(self, path):
         self.path = path
@@ -90,7 +92,7 @@ def test_a_checkpoint_that_cannot_be_read_counts_as_none(crops_store, quick, tmp
     assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
 
 
-def test_a_resumed_training_started_when_it_first_did(crops_store, quick, tmp_path, monkeypatch):
+def test_a_resumed_training_keeps_its_first_start_time(crops_store, quick, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         interrupt_after(patched, 1)
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Images are the packed ones bit for bit, wherever the events lie, and move as they should."""
+"""Images equal the packed ones bit for bit, wherever the events are kept, and move correctly."""
 
 import numpy as np
 import pytest
@@ -13,32 +13,32 @@ EVERY_MOVE = Augmentation(flip_eta=True, flip_phi=True, shift=2)
 
 
 def written(images, events, move, pixels):
-    # What a buffer holds from the batch before must not show.
+    # The buffer still has the batch before, which must not be visible.
     image_BP = torch.full((len(events), pixels), 7.0)
     images.write(events, move, image_BP)
     return image_BP.numpy()
 
 
-def tiers(store, targets):
+def both_ways(store, targets):
     return MappedImages(store, targets), ResidentImages(store, targets, CPU)
 
 
 @pytest.mark.parametrize("name", ["packed_crops", "packed_jets"])
-def test_every_tier_gives_the_packed_images_bit_for_bit(name, request):
+def test_mapped_and_resident_events_give_the_packed_images_bit_for_bit(name, request):
     store = request.getfixturevalue(name)
     events = np.random.default_rng(1).permutation(len(store))
     expected = store.dense(events).reshape(len(store), -1).view(np.uint32)
-    for images in tiers(store, None):
+    for images in both_ways(store, None):
         found = written(images, events, None, store.layout.pixels).view(np.uint32)
         np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("name", ["packed_crops", "packed_jets"])
-def test_every_tier_moves_images_alike(name, request):
+def test_mapped_and_resident_events_are_moved_in_the_same_way(name, request):
     store = request.getfixturevalue(name)
     events = np.arange(len(store))
     move = draw_moves(len(store), EVERY_MOVE, seed=3, epoch=1)
-    mapped, resident = tiers(store, move_targets(store.layout, EVERY_MOVE))
+    mapped, resident = both_ways(store, move_targets(store.layout, EVERY_MOVE))
     np.testing.assert_array_equal(
         written(mapped, events, move, store.layout.pixels).view(np.uint32),
         written(resident, events, move, store.layout.pixels).view(np.uint32),

@@ -12,7 +12,7 @@ def settings(**changes):
     )
 
 
-def test_a_constant_rate_stays():
+def test_a_constant_rate_does_not_change():
     rate = LearningRate(settings(), ranks=4)
     assert {rate.at(progress) for progress in (0.1, 3, 10)} == {0.01}
 
@@ -62,7 +62,7 @@ def test_a_plateau_reduces_the_rate_after_patience_epochs_without_progress():
     assert rate.at(6) == pytest.approx(0.002)
 
 
-def test_a_gain_that_keras_would_not_count_is_no_progress():
+def test_a_gain_below_the_least_gain_of_keras_is_no_progress():
     """ReduceLROnPlateau has min_delta=1e-4."""
     rate = LearningRate(settings(schedule={"kind": "plateau", "patience": 2}), ranks=1)
     for auc in (0.7, 0.70005, 0.7002, 0.70025):

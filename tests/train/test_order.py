@@ -1,4 +1,4 @@
-"""The order of events: every event once, equal steps on all ranks, independent of the ranks."""
+"""The order of events: each event once, the same steps on all ranks, the same batches for any."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_all_ranks_take_the_same_steps_and_none_is_empty(size):
 
 
 @given(sizes)
-def test_a_batch_holds_the_same_events_however_many_ranks_share_it(size):
+def test_a_batch_has_the_same_events_for_any_number_of_ranks(size):
     ranks, count, batch_size = size
     events = np.arange(count)
     alone = batches_of_all_ranks(events, batch_size, 1)[0]
@@ -51,7 +51,7 @@ def test_a_batch_holds_the_same_events_however_many_ranks_share_it(size):
 
 
 @pytest.mark.parametrize("change", [{"seed": 2}, {"epoch": 2}])
-def test_another_seed_or_epoch_is_another_order(change):
+def test_a_different_seed_or_epoch_gives_a_different_order(change):
     events = np.arange(200)
     one = batches_of_all_ranks(events, 200, 1)[0][0].events
     other = batches_of_all_ranks(events, 200, 1, **change)[0][0].events
@@ -60,7 +60,7 @@ def test_another_seed_or_epoch_is_another_order(change):
 
 
 @given(st.integers(1, 12), st.integers(0, 100))
-def test_shares_to_score_join_to_all_events_in_order(ranks, count):
+def test_the_shares_that_ranks_score_are_all_events_in_order(ranks, count):
     events = np.arange(count) * 3
     shares = [rank_share(events, rank, ranks) for rank in range(ranks)]
     assert np.array_equal(np.concatenate(shares), events)

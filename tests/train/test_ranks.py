@@ -75,7 +75,7 @@ def test_two_runs_of_two_horovod_ranks_give_identical_predictions(
         {"channels_last": True, "passes_per_step": 2},
     ],
 )
-def test_every_back_end_and_layout_trains_the_same_model(
+def test_every_communicator_and_memory_layout_trains_the_same_model(
     crops_store, undisturbed, tmp_path, changes
 ):
     """Ranks share one batch, so only the order of sums differs."""
@@ -86,7 +86,7 @@ def test_every_back_end_and_layout_trains_the_same_model(
         np.testing.assert_allclose(scores(tmp_path)[name], of_split, atol=2e-3)
 
 
-def test_a_rank_killed_in_mid_epoch_stops_the_others_and_the_same_command_goes_on(
+def test_a_killed_rank_stops_the_others_and_the_same_command_continues(
     crops_store, undisturbed, tmp_path
 ):
     settings, output = undisturbed
@@ -122,7 +122,7 @@ def children_of(pid):
 
 
 def test_three_ranks_are_reproducible_too(crops_store, undisturbed, tmp_path):
-    """With two ranks any order of sums is the same; with three Horovod's own is not."""
+    """Two ranks can add in one order only; with three, Horovod's own order would change."""
     settings = undisturbed[0].model_copy(update={"ranks": 3, "model": "cnn", "epochs": 2})
     for name in ("one", "again"):
         run(settings, crops_store, tmp_path / name)
@@ -131,7 +131,7 @@ def test_three_ranks_are_reproducible_too(crops_store, undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_request_to_stop_leaves_a_checkpoint_at_a_step_and_the_same_command_goes_on(
+def test_a_request_to_stop_leaves_a_checkpoint_and_the_same_command_continues(
     crops_store, tmp_path, number
 ):
     settings = Training(
@@ -154,15 +154,17 @@ def test_a_request_to_stop_leaves_a_checkpoint_at_a_step_and_the_same_command_go
     assert ends[0] == ends[1]
 
 
-def test_a_request_to_stop_before_the_first_epoch_is_no_failure(crops_store, undisturbed, tmp_path):
+def test_a_request_to_stop_before_the_first_epoch_is_not_a_failure(
+    crops_store, undisturbed, tmp_path
+):
     settings, _ = undisturbed
     first = subprocess.Popen(
         command(settings, crops_store, tmp_path), stderr=subprocess.PIPE, text=True
     )
     wait_until(lambda: len(children_of(first.pid)) == 2)
-    # They listen from the start, and have torch still to import.
+    # The ranks handle the signal before they import torch.
     wait_until(lambda: all(catches(rank, signal.SIGUSR1) for rank in children_of(first.pid)))
     first.send_signal(signal.SIGUSR1)
     _, message = first.communicate(timeout=60)
     assert first.returncode == 75
-    assert "asked to stop" in message
+    assert "stopped by SIGUSR1" in message

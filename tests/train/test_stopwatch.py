@@ -7,7 +7,7 @@ from calobatch.run.training import PHASES
 from calobatch.train.stopwatch import Stopwatch, no_seconds
 
 
-def test_laps_add_up_to_the_time_that_passed_and_a_start_belongs_to_none():
+def test_laps_add_up_to_the_time_since_the_start():
     stopwatch = Stopwatch(torch.device("cpu"))
     time.sleep(0.02)
     stopwatch.start()

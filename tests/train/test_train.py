@@ -62,7 +62,7 @@ def test_training_stops_when_validation_does_not_improve(crops_store, quick, tmp
     assert record.epochs_run == record.best_epoch + 2
 
 
-def test_nothing_but_the_four_outputs_is_left(crops_store, quick, tmp_path):
+def test_only_the_four_outputs_are_left(crops_store, quick, tmp_path):
     train("task", quick(), 1, crops_store, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "history.jsonl",
@@ -72,7 +72,7 @@ def test_nothing_but_the_four_outputs_is_left(crops_store, quick, tmp_path):
     ]
 
 
-def test_the_record_names_data_and_settings(crops_store, quick, tmp_path):
+def test_the_record_has_the_settings_and_the_checksums_of_the_data(crops_store, quick, tmp_path):
     settings = quick(learning_rate=0.003)
     train("task", settings, 5, crops_store, tmp_path)
     record, manifest = RunRecord.read(tmp_path / "run.json"), open_store(crops_store).manifest
@@ -83,25 +83,31 @@ def test_the_record_names_data_and_settings(crops_store, quick, tmp_path):
     assert record.parameters == 12_992
 
 
-def test_a_diverging_training_is_a_failed_job_that_names_the_mend(crops_store, quick, tmp_path):
+def test_a_diverging_training_is_a_failed_job_that_says_what_to_change(
+    crops_store, quick, tmp_path
+):
     with pytest.raises(JobError, match="loss is not finite in epoch 1; lower learning_rate"):
         train("task", quick(learning_rate=1e30), 1, crops_store, tmp_path)
     assert not (tmp_path / "run.json").exists()
 
 
-def test_a_dead_model_is_told_of(crops_store, quick, tmp_path, capsys):
+def test_a_model_that_separates_nothing_is_reported(crops_store, quick, tmp_path, capsys):
     train("task", quick(model="cnn", learning_rate=1.0, epochs=1), 1, crops_store, tmp_path)
     assert "every event has the same score" in capsys.readouterr().err
 
 
 def test_more_ranks_than_were_started_are_refused(crops_store, quick, tmp_path):
-    with pytest.raises(UserError, match="set to 2 ranks, but 1 were started"):
+    with pytest.raises(
+        UserError, match="task needs 2 ranks, but 1 were started; start it with `ca"
+    ):
         train("task", quick(ranks=2, communicator="horovod"), 1, crops_store, tmp_path)
 
 
 def test_more_ranks_than_events_are_refused(crops_store, quick, tmp_path, monkeypatch):
     monkeypatch.setenv("CALOBATCH_SIZE", "500")
-    with pytest.raises(UserError, match=r"500 ranks, but only .* training events"):
+    with pytest.raises(
+        UserError, match="500 ranks need at least one training event each, but there "
+    ):
         train(
             "task", quick(ranks=500, batch_size=512, communicator="torch"), 1, crops_store, tmp_path
         )
@@ -113,13 +119,13 @@ def test_a_missing_store_is_named(quick, tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_either_precision_learns(crops_store, quick, tmp_path, precision):
+def test_the_model_learns_in_both_precisions(crops_store, quick, tmp_path, precision):
     train("task", quick(epochs=8, precision=precision), 1, crops_store, tmp_path)
     test = read_predictions(tmp_path / "predictions.parquet")["test"]
     assert roc_auc_score(test.label, test.score) > 0.8
 
 
-def test_a_batch_in_parts_gives_the_same_model(crops_store, quick, tmp_path):
+def test_a_batch_in_several_passes_gives_the_same_model(crops_store, quick, tmp_path):
     scores = []
     for passes in (1, 3):
         train("task", quick(passes_per_step=passes), 1, crops_store, tmp_path / str(passes))
@@ -128,7 +134,7 @@ def test_a_batch_in_parts_gives_the_same_model(crops_store, quick, tmp_path):
     np.testing.assert_allclose(*scores, atol=1e-4)
 
 
-def test_images_that_lie_channels_last_give_the_same_model(crops_store, quick, tmp_path):
+def test_channels_last_gives_the_same_model(crops_store, quick, tmp_path):
     scores = []
     for last in (False, True):
         train("task", quick(channels_last=last), 1, crops_store, tmp_path / str(last))

@@ -1,4 +1,4 @@
-# Where the jobs run: on this machine a command starts as it is, on a cluster inside an image.
+# Where jobs run. On this machine, commands start directly; on a cluster, inside an image.
 
 import signal
 
@@ -7,7 +7,8 @@ from calobatch.workflow import head
 JOBS = jobs.Jobs(SETUP, on_cluster=lambda: on_cluster())
 
 if workflow.remote_exec:
-    # SLURM sends a signal to all processes of a job step; only the training acts on it.
+    # This is Snakemake inside a job. SLURM signals all processes of a job step, and only the
+    # training is to act on the signal: it writes a checkpoint.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if prefix := jobs.shell_prefix(SETUP.site.modules):
@@ -17,7 +18,7 @@ if workflow.remote_exec:
 def on_cluster():
     """Return whether SLURM runs the jobs: this process submits them, or is one of them."""
     if workflow.dryrun:
-        # A dry run does not know its executor. Only cluster profiles have a limit of `jobs`.
+        # A dry run does not know its executor, but only a profile of a cluster limits `jobs`.
         return workflow.resource_settings.nodes is not None
     return workflow.remote_exec or workflow.non_local_exec
 

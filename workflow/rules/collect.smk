@@ -1,5 +1,5 @@
-# The only writer to MLflow, where the head process runs: compute nodes may not reach the store,
-# and SQLite has to lie on a local disk.
+# The only writer to MLflow. It runs where the head process runs, because compute nodes may not
+# reach the store, and an SQLite file must be on a local disk.
 localrules:
     collect,
 

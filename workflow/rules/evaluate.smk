@@ -7,16 +7,13 @@ rule evaluate:
         history=rules.train.output.history,
         record=rules.train.output.record,
     output:
-        report(
-            expand(
-                f"{RESULTS}/{{{{task}}}}/seed{{{{seed}}}}/plots/{{plot}}.png",
-                plot=PLOTS,
-            ),
+        plots=report(
+            [f"{RUN}/plots/{plot}.png" for plot in PLOTS],
             caption="../report/plot.rst",
             category="{task}",
             labels={"seed": "{seed}"},
         ),
-        metrics=f"{RESULTS}/{{task}}/seed{{seed}}/metrics.json",
+        metrics=f"{RUN}/metrics.json",
     log:
         f"{LOGS}/evaluate/{{task}}/seed{{seed}}.log",
     resources:

@@ -1,15 +1,17 @@
-# Login nodes have a network, compute nodes often have none.
+# Runs where the head process runs: compute nodes often have no network.
 localrules:
     fetch,
 
 
 rule fetch:
-    # update: a file that is already there is checked, not deleted and downloaded again.
+    # With update(), Snakemake does not delete a file before it runs the rule again. The verb checks
+    # a file that exists and does not download it again.
     output:
         update("data/public/{dataset}/{file}"),
     log:
         "logs/fetch/{dataset}/{file}.log",
-    # A resource and not a parameter, so that the same files from another place rerun nothing.
+    # A resource, because changed parameters run a rule again, and the same files from a different
+    # location must not.
     resources:
         location=lambda wildcards: datasets.location_option(SCENARIO, wildcards.dataset),
     shell:

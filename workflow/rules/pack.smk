@@ -2,8 +2,8 @@ rule pack:
     input:
         lambda wildcards: datasets.raw_files(SETUP, wildcards.dataset),
     output:
-        events=f"{DATA}/packed/{{dataset}}/events.arrow",
-        manifest=f"{DATA}/packed/{{dataset}}/manifest.json",
+        events=f"{STORE}/events.arrow",
+        manifest=f"{STORE}/manifest.json",
     log:
         f"{LOGS}/pack/{{dataset}}.log",
     benchmark:

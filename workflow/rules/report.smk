@@ -1,6 +1,3 @@
-STORES = [f"{DATA}/packed/{name}" for name in SCENARIO.datasets]
-
-
 rule report:
     input:
         leaderboard=rules.collect.output.leaderboard,

@@ -1,4 +1,4 @@
-# The scenario, read and checked once. Every rule takes its settings and files from it.
+# The scenario, read and checked once. All rules take their settings and files from it.
 
 from calobatch.checksum import sha256_of
 from calobatch.config.model_file import model_source
@@ -14,7 +14,11 @@ SCENARIO = SETUP.scenario
 DATA = f"data/{SCENARIO.name}"
 RESULTS = f"results/{SCENARIO.name}"
 LOGS = f"logs/{SCENARIO.name}"
-RUNS = [f"{RESULTS}/{task}/seed{seed}" for task in SCENARIO.tasks for seed in SCENARIO.seeds]
+# The folder of a packed dataset, and of a run, with the wildcards of the rules.
+STORE = f"{DATA}/packed/{{dataset}}"
+RUN = f"{RESULTS}/{{task}}/seed{{seed}}"
+STORES = expand(STORE, dataset=SCENARIO.datasets)
+RUNS = expand(RUN, task=SCENARIO.tasks, seed=SCENARIO.seeds)
 
 
 wildcard_constraints:

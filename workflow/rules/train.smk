@@ -1,12 +1,12 @@
 rule train:
     input:
         unpack(lambda wildcards: jobs.store_of(SCENARIO, wildcards.task)),
-    # The checkpoint beside these is no output: Snakemake deletes outputs before a rerun.
+    # The checkpoint is not an output, because Snakemake deletes outputs before it runs a job again.
     output:
-        model=f"{RESULTS}/{{task}}/seed{{seed}}/model.safetensors",
-        history=f"{RESULTS}/{{task}}/seed{{seed}}/history.jsonl",
-        predictions=f"{RESULTS}/{{task}}/seed{{seed}}/predictions.parquet",
-        record=f"{RESULTS}/{{task}}/seed{{seed}}/run.json",
+        model=f"{RUN}/model.safetensors",
+        history=f"{RUN}/history.jsonl",
+        predictions=f"{RUN}/predictions.parquet",
+        record=f"{RUN}/run.json",
     log:
         f"{LOGS}/train/{{task}}/seed{{seed}}.log",
     benchmark:
@@ -18,7 +18,7 @@ rule train:
         store=subpath(input.events, parent=True),
         folder=subpath(output.model, parent=True),
         settings=lambda wildcards: SCENARIO.tasks[wildcards.task].training().model_dump_json(),
-        # The command does not use this; it is here so that a changed model trains again.
+        # Not used by the command: because of this parameter, a changed model is trained again.
         model_sha256=lambda wildcards: sha256_of(model_source(SCENARIO.tasks[wildcards.task].model)),
     shell:
         "{resources.start} calobatch train {wildcards.task}"

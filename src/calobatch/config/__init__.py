@@ -1,1 +1,1 @@
-"""The configuration: pydantic models (one definition of defaults and checks) and their loader."""
+"""The configuration: pydantic models, which define defaults and checks, and their loader."""

@@ -1,4 +1,4 @@
-"""Checks settings, and explains each mistake in one plain line in place of pydantic's report."""
+"""Check settings, and explain each mistake in one plain line instead of pydantic's report."""
 
 import difflib
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ Model = TypeVar("Model", bound=BaseModel)
 def validated(model: type[Model], content: dict[str, Any], source: str, prefix: str = "") -> Model:
     """Return ``content`` as a ``model``. Raises one UserError with one line per mistake.
 
-    ``source`` names the file or option that the content comes from; ``prefix`` is put before every
-    key, for content that is a part of a file.
+    ``source`` is the name of the file or option that the content comes from. ``prefix`` is put
+    before every key if the content is only a part of a file.
     """
     try:
         return model.model_validate(content)
@@ -25,14 +25,14 @@ def validated(model: type[Model], content: dict[str, Any], source: str, prefix: 
 
 
 def closest_to(word: str, known: Iterable[object]) -> str:
-    """Return the end of a message about an unknown ``word``: the nearest known one, or all."""
+    """Return the end of a message about an unknown ``word``: the most similar known one, or all."""
     names = sorted(str(name) for name in known)
     matches = difflib.get_close_matches(word, names, n=1)
     return f"; did you mean {matches[0]!r}?" if matches else f"; known: {', '.join(names)}"
 
 
 def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) -> str:
-    """Return one line for one mistake: the key, what is wrong, and the nearest known key."""
+    """Return one line for one mistake: the key, what is wrong, and the most similar known key."""
     where = (prefix + _key(problem["loc"], content)).removesuffix(".")
     if problem["type"] == "union_tag_not_found":
         key = problem["ctx"]["discriminator"].strip("'")
@@ -44,6 +44,7 @@ def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) ->
             f"{problem['ctx']['expected_tags']}"
         )
     if problem["type"] == "extra_forbidden":
+        # pydantic does not say which section an unknown key is in: compare with those of all.
         known = model.model_fields if len(problem["loc"]) == 1 else _all_fields(model)
         return f"{where}: unknown key{closest_to(str(problem['loc'][-1]), known)}"
     if problem["type"] == "missing":
@@ -55,10 +56,10 @@ def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) ->
 
 
 def _key(location: tuple[str | int, ...], content: Any) -> str:
-    """Return the key as the user wrote it.
+    """Return the key as the user wrote it, with dots.
 
-    Where a section can be of several kinds, pydantic's location also has the name of the kind,
-    which is not in the file.
+    If a section can be of several kinds, pydantic's location also has the name of the kind, which
+    is not in the file.
     """
     written = []
     for depth, part in enumerate(location, start=1):
@@ -70,6 +71,7 @@ def _key(location: tuple[str | int, ...], content: Any) -> str:
 
 
 def _all_fields(model: type[BaseModel]) -> set[str]:
+    """Return the names of all keys of a model and of the sections in it."""
     schema = model.model_json_schema()
     sections = [schema, *schema.get("$defs", {}).values()]
     return {key for section in sections for key in section.get("properties", {})}

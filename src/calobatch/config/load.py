@@ -1,7 +1,7 @@
-"""Scenario files to one checked Scenario.
+"""Read a scenario file and config/tasks.yaml, and return one checked Scenario.
 
-Keys of a task come from three places, the later ones first: changes on the command line, the
-scenario, config/tasks.yaml.
+The value of a task's key is the first that is found in: the changes on the command line, the
+scenario's task, the scenario's defaults, config/tasks.yaml.
 """
 
 import copy
@@ -18,7 +18,7 @@ from calobatch.errors import UserError
 
 CONFIG = Path("config")
 
-# The keys that say which kind a section is of. Each kind has other keys beside it.
+# The keys that say of which kind a section is: a schedule, a dataset. Each kind has its own keys.
 KINDS = ("kind", "source")
 TASK_KEY = re.compile(r"tasks\.[^.=]+\.")
 
@@ -32,8 +32,8 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     path = _scenario_path(name, folder)
     content = read_yaml(path)
     known = read_yaml(folder / "tasks.yaml")
-    # A task's keys are changed after the task is complete: a change of one key of a section must
-    # leave the section's other keys as tasks.yaml has them.
+    # Changes of a task are made after its keys from all files have been merged. Made before, a
+    # change of `schedule.patience` would replace the whole section `schedule` of tasks.yaml.
     of_tasks = [override for override in overrides.split() if TASK_KEY.match(override)]
     for override in overrides.split():
         if override not in of_tasks:
@@ -58,7 +58,7 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the keys and values of a YAML file. Raises UserError if it has none."""
+    """Return the content of a YAML file. Raises UserError if it is not a set of keys and values."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -71,10 +71,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def _task_section(
     task: str, written: ScenarioFile, known: dict[str, Any], path: Path
 ) -> dict[str, Any]:
-    """Return the keys of a task: from tasks.yaml, the scenario's defaults, the scenario's task."""
+    """Return the keys of a task from tasks.yaml, then the scenario's defaults, then its task."""
     _check_task(task, known, f"{path}: tasks.yaml")
     if not isinstance(known[task], dict):
         raise UserError(f"tasks.yaml: {task}: expected keys and values, found {known[task]!r}")
+    # A copy, because tasks share the sections of `defaults`, and a change is for one task only.
     return copy.deepcopy(known[task] | written.defaults | (written.tasks[task] or {}))
 
 
@@ -91,7 +92,7 @@ def _scenario_path(name: str, folder: Path) -> Path:
     path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
     if path.parent.resolve() != folder.resolve() and (folder / f"{path.stem}.yaml").exists():
         raise UserError(
-            f"{path}: {folder} has a scenario {path.stem!r} too, and both would write to "
+            f"{path}: {folder} also has a scenario {path.stem!r}, and both would write to "
             f"results/{path.stem}; give the file another name"
         )
     if not path.is_file() or path.name == "tasks.yaml":
@@ -131,5 +132,5 @@ def _apply(override: str, content: dict[str, Any]) -> None:
             f"override {override!r}: {value!r} is not a YAML value (it must not have spaces)"
         ) from None
     if key in KINDS and section.get(key) != chosen:
-        section.clear()  # the other keys belonged to the old kind
+        section.clear()  # a different kind has different keys
     section[key] = chosen

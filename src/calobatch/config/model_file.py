@@ -1,4 +1,4 @@
-"""The Python file of a model, found and checked without importing it.
+"""Find and check the Python file of a model without importing it.
 
 Importing a model imports torch, which takes seconds and is not installed on a login node.
 """
@@ -11,20 +11,22 @@ from calobatch.errors import UserError
 
 
 def model_module(model: str) -> str:
-    """Return the module that holds a model: calobatch's own, unless the name has a dot."""
+    """Return the name of a model's module: one of calobatch.models, unless the name has a dot."""
     return model if "." in model else f"calobatch.models.{model}"
 
 
 def model_source(model: str) -> Path:
-    """Return the file that a model is written in."""
+    """Return the file of a model. Raises UserError if it has none."""
     found = importlib.util.find_spec(model_module(model))
     if found is None or found.origin is None:
-        raise UserError(f"model {model!r}: module {model_module(model)} has no file")
+        raise UserError(
+            f"model {model!r}: module {model_module(model)} has no file; correct the name"
+        )
     return Path(found.origin)
 
 
 def check_model(model: str, where: str) -> None:
-    """Raise UserError, which begins with ``where``, unless there is a file with a class Model."""
+    """Raise UserError, beginning with ``where``, unless the model's file has a class Model."""
     try:
         found = importlib.util.find_spec(model_module(model))
     except (ImportError, ValueError):  # the package does not exist; the name cannot be a module
@@ -43,6 +45,7 @@ def check_model(model: str, where: str) -> None:
 
 
 def _defines_model(source: Path) -> bool:
+    """Return whether a file defines or imports the name Model."""
     names = symtable.symtable(source.read_text(encoding="utf-8"), str(source), "exec")
     return "Model" in names.get_identifiers() and (
         names.lookup("Model").is_assigned() or names.lookup("Model").is_imported()

@@ -1,6 +1,6 @@
 """Every key that a scenario or a task may have, with its type, bounds, default and meaning.
 
-The messages of `calobatch check`, the JSON schema and config/README.md are all made from this file.
+The messages of `calobatch check`, the JSON schema and config/README.md all come from this file.
 """
 
 from typing import Annotated, Any, Literal
@@ -21,31 +21,31 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-# Not strict, unlike whole numbers, because YAML reads 1e-3 as text. The bounds stand before the
-# validator, because pydantic leaves bounds that stand after it out of the JSON schema.
+# Not strict, unlike whole numbers, because YAML reads 1e-3 as text. The bounds are written before
+# the validator, because pydantic leaves bounds after a validator out of the JSON schema.
 Number = Annotated[float, BeforeValidator(_refuse_bool)]
 NotNegative = Annotated[float, Field(ge=0), BeforeValidator(_refuse_bool)]
 Share = Annotated[float, Field(ge=0, lt=1), BeforeValidator(_refuse_bool)]
-# Strict, because `epochs: true` or `epochs: 2.5` is a slip and not a number of epochs.
+# Strict, because `seed: true` or `seed: 2.5` is a mistake.
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
 
 
 def _unit(name: str) -> JsonDict:
-    """Return the unit of a quantity as a part of the JSON schema, for config/README.md."""
+    """Return a part of the JSON schema that gives a quantity's unit, for config/README.md."""
     return {"unit": name}
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are errors, values do not change once read."""
+    """A part of the configuration. Unknown keys are errors, and values cannot be changed later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Split(Section):
-    """How the events are divided at random, with the same share of each class in every split.
+    """How the events are divided at random, with the same fraction of each class in every split.
 
-    Official test files, where the layout has them, are the test split as they are.
+    If the layout has official test files, these are the test split.
     """
 
     validation: Share = Field(0.1, description="fraction of the events outside the test split")
@@ -59,7 +59,7 @@ class Dataset(Section):
     """The keys that simulated and fetched datasets share."""
 
     layout: str = Field(
-        "", description="kind of image, electron_photon or quark_gluon; default: the dataset's name"
+        "", description="kind of image: electron_photon or quark_gluon; default: the dataset's name"
     )
     split: Split = Field(Split(), description="how the events are divided")
     zero_below: NotNegative | None = Field(
@@ -73,7 +73,7 @@ class Dataset(Section):
 class Simulated(Dataset):
     """Raw files that calobatch simulates itself, in the layout of the public files."""
 
-    source: Literal["simulate"] = Field(description="simulate: make the files here")
+    source: Literal["simulate"] = Field(description="simulate: calobatch makes the files")
     events: int = Field(gt=0, description="number of events, half of them of each class",
                         strict=True, json_schema_extra=_unit("events"))  # fmt: skip
     test_share: Share = Field(
@@ -91,11 +91,12 @@ class Simulated(Dataset):
 
 
 class Fetched(Dataset):
-    """The public files that config/datasets.csv lists."""
+    """Public files, which config/datasets.csv lists."""
 
-    source: Literal["fetch"] = Field(description="fetch: download the files, or copy them")
+    source: Literal["fetch"] = Field(description="fetch: calobatch downloads or copies the files")
     files: tuple[str, ...] = Field(
-        (), description="names of the files to use; default: all that are listed for the dataset"
+        (),
+        description="names of the files to use; default: all that the table lists for the dataset",
     )
     location: str | None = Field(
         None, description="folder or URL that has the files; default: the addresses in the table"
@@ -106,9 +107,9 @@ AnyDataset = Annotated[Simulated | Fetched, Field(discriminator="source")]
 
 
 class Constant(Section):
-    """The learning rate stays the same."""
+    """The learning rate does not change after the warm-up."""
 
-    kind: Literal["constant"] = Field("constant", description="keep the learning rate")
+    kind: Literal["constant"] = Field("constant", description="do not change the learning rate")
 
 
 class Cosine(Section):
@@ -120,13 +121,13 @@ class Cosine(Section):
 class Plateau(Section):
     """The learning rate is lowered whenever the validation AUC stops improving."""
 
-    kind: Literal["plateau"] = Field(description="lower the rate when progress stops")
-    factor: Number = Field(0.2, gt=0, lt=1, description="the learning rate is multiplied by this")
+    kind: Literal["plateau"] = Field(description="lower the learning rate when progress stops")
+    factor: Number = Field(0.2, gt=0, lt=1, description="factor by which the rate is multiplied")
     patience: int = Field(
         10,
         gt=0,
         strict=True,
-        description="number of epochs without progress before that",
+        description="number of epochs without progress before the learning rate is lowered",
         json_schema_extra=_unit("epochs"),
     )
 
@@ -135,10 +136,10 @@ Schedule = Annotated[Constant | Cosine | Plateau, Field(discriminator="kind")]
 
 
 class Augmentation(Section):
-    """Random moves of the training images, drawn for each event and epoch; none by default."""
+    """Random flips and shifts of the training images, drawn for each event in each epoch."""
 
-    flip_eta: bool = Field(False, description="mirror half of the images in eta")
-    flip_phi: bool = Field(False, description="mirror half of the images in phi")
+    flip_eta: bool = Field(False, description="mirror images in eta, each with probability 1/2")
+    flip_phi: bool = Field(False, description="mirror images in phi, each with probability 1/2")
     shift: int = Field(
         0,
         ge=0,
@@ -150,7 +151,7 @@ class Augmentation(Section):
 
     @property
     def moves(self) -> int:
-        """Number of different moves, of which one is drawn per event and epoch."""
+        """Number of different moves; one of them is drawn for each event in each epoch."""
         return (1 + self.flip_eta) * (1 + self.flip_phi) * (1 + 2 * self.shift) ** 2
 
 
@@ -174,8 +175,10 @@ class Training(Section):
         "grow_batch_with_ranks)",
         json_schema_extra=_unit("events"),
     )
-    learning_rate: Number = Field(gt=0, description="step size of the optimizer at its peak")
-    optimizer: Literal["adam", "adamw"] = Field("adam", description="torch's optimizer")
+    learning_rate: Number = Field(gt=0, description="learning rate at its peak, after the warm-up")
+    optimizer: Literal["adam", "adamw"] = Field(
+        "adam", description="optimizer of torch: Adam or AdamW"
+    )
     weight_decay: Number = Field(0.0, ge=0, description="weight decay of the optimizer")
     schedule: Schedule = Field(
         Constant(), description="how the learning rate changes during the training"
@@ -195,47 +198,51 @@ class Training(Section):
         "with the number of ranks (linear), with its square root (sqrt), or not (none)",
     )
     augmentation: Augmentation = Field(
-        Augmentation(), description="random moves of the training images"
+        Augmentation(), description="random flips and shifts of the training images"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 on GPUs that have it, otherwise float32"
     )
     channels_last: bool = Field(
-        False, description="store the channels of a pixel side by side in memory"
+        False,
+        description="order images in memory as (rows, columns, channels); can be faster on GPUs",
     )
     passes_per_step: int = Field(
         1,
         gt=0,
         strict=True,
-        description="divide each rank's batch into this number of parts, to use less memory",
+        description="number of parts into which a rank divides its batch, to use less memory; the "
+        "model sees one part at a time",
     )
     compress_gradients: bool = Field(
-        False, description="send gradients between ranks in half precision"
+        False, description="send gradients between ranks in half precision (float16)"
     )
     threads: int = Field(
         1,
         gt=0,
         strict=True,
-        description="number of cores per rank",
+        description="number of cores per rank; a different number changes the last bits of results",
         json_schema_extra=_unit("cores"),
     )
     early_stopping: int | None = Field(
         None,
         gt=0,
         strict=True,
-        description="stop after this number of epochs without a better validation AUC; "
-        "default: never",
+        description="number of epochs without a better validation AUC after which the training "
+        "stops; default: never",
         json_schema_extra=_unit("epochs"),
     )
     ranks: int = Field(
         2,
         gt=0,
         strict=True,
-        description="number of processes that train together, with one GPU per process",
+        description="number of processes that train together, with one GPU each if there are GPUs",
         json_schema_extra=_unit("processes"),
     )
     communicator: Literal["horovod", "torch", "single"] = Field(
-        "horovod", description="how ranks exchange gradients; single: there is only one rank"
+        "horovod",
+        description="library that adds up gradients over ranks; torch: torch.distributed; single: "
+        "none, for one rank",
     )
     device: Literal["auto", "cpu"] = Field(
         "auto", description="auto: one GPU per rank if there are GPUs, otherwise the CPU"
@@ -257,22 +264,25 @@ class Training(Section):
     @model_validator(mode="after")
     def _ranks_fit(self) -> "Training":
         if self.communicator == "single" and self.ranks != 1:
-            raise ValueError(f"communicator 'single' has one rank, but ranks is {self.ranks}")
+            raise ValueError(
+                f"communicator 'single' has one rank, but ranks is {self.ranks}; set ranks to 1, "
+                "or communicator to horovod or torch"
+            )
         if self.learning_rate_scaling != "none" and not self.grow_batch_with_ranks:
             raise ValueError(
-                f"learning_rate_scaling {self.learning_rate_scaling!r} follows a batch that grows "
+                f"learning_rate_scaling {self.learning_rate_scaling!r} needs a batch that grows "
                 "with the ranks; set grow_batch_with_ranks too, or leave learning_rate_scaling out"
             )
         if self.ranks > self.global_batch(self.ranks):
             raise ValueError(
-                f"batch_size {self.batch_size} cannot be shared by {self.ranks} ranks; "
+                f"batch_size {self.batch_size} is too small for {self.ranks} ranks; "
                 "raise batch_size, lower ranks, or set grow_batch_with_ranks"
             )
         return self
 
 
 class Task(Training):
-    """A row of the leaderboard: a training on a dataset, and the published result it repeats."""
+    """A training on a dataset, and the published result that it reproduces."""
 
     title: str = Field(description="the task in a few words, for the report and MLflow")
     dataset: str = Field(description="name of one of the scenario's datasets")
@@ -311,19 +321,19 @@ class Scenario(Section):
                     f"{', '.join(sorted(self.datasets))}"
                 )
         if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds: {list(self.seeds)} has a seed twice")
+            raise ValueError(f"seeds: {list(self.seeds)} has a seed twice; remove one")
         return self
 
 
 class ScenarioFile(Section):
-    """A scenario as its file has it: tasks of config/tasks.yaml with some keys changed."""
+    """A scenario file: datasets, and tasks of config/tasks.yaml with the keys that it changes."""
 
     title: str = Field(description="the scenario in a few words, for the report and MLflow")
-    datasets: dict[str, AnyDataset] = Field(description="each dataset by its name")
+    datasets: dict[str, AnyDataset] = Field(description="each dataset under its name")
     tasks: dict[str, dict[str, Any] | None] = Field(
         description="names of tasks in config/tasks.yaml, each with the keys to change here"
     )
-    defaults: dict[str, Any] = Field({}, description="keys to change in every task")
+    defaults: dict[str, Any] = Field({}, description="keys to change in all tasks")
     seeds: tuple[Seed, ...] = Field(
         (1,), description="every task is trained once per seed; a seed sets the initial weights"
     )

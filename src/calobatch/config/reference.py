@@ -1,4 +1,4 @@
-"""config/README.md: every key of the configuration, written from the models that check it."""
+"""Write config/README.md, which lists every key, from the models that check the keys."""
 
 import inspect
 import types
@@ -83,7 +83,7 @@ def _default(value: Any) -> str:
 
 
 def _type(field: FieldInfo) -> str:
-    """Return the type in words, with its bounds, as a user of YAML knows it."""
+    """Return the type and its bounds in the words of someone who writes YAML."""
     bounds = {
         word: getattr(bound, attribute)
         for bound in field.metadata

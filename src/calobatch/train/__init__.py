@@ -1,1 +1,1 @@
-"""train: the ranks of one training, from the packed store to model, history and predictions."""
+"""train: train a model on a packed store with many ranks; leave weights, history, predictions."""

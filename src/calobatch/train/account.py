@@ -1,4 +1,4 @@
-"""The account of a training: what the time, memory and energy of all its ranks went to."""
+"""Where the time, memory and energy of all ranks of a training went."""
 
 import resource
 
@@ -10,11 +10,12 @@ from calobatch.run.training import PHASES, Throughput
 from calobatch.train.gpu_meter import GpuMeter, GpuUse
 from calobatch.train.stopwatch import Seconds, Stopwatch, no_seconds
 
+# On Linux, getrusage reports memory in KiB.
 KIB_PER_MB = 1e6 / 1024
 
 
 class RankThroughput(BaseModel):
-    """The part of one rank."""
+    """What one rank contributes to :class:`Throughput`. ``seconds`` has one entry per phase."""
 
     events: int
     seconds: dict[str, float]
@@ -24,7 +25,7 @@ class RankThroughput(BaseModel):
 
 
 class Account:
-    """Counts what this rank does. The training laps its ``stopwatch`` in every step."""
+    """Measures this rank. The training loop calls ``stopwatch.lap`` at the end of every phase."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -34,7 +35,7 @@ class Account:
         self.events = 0
 
     def epoch_ended(self, events: int) -> Seconds:
-        """Add an epoch in which this rank trained on ``events``; return its seconds by phase."""
+        """Add an epoch in which this rank trained on ``events``; return its seconds per phase."""
         self.meter.sample()
         seconds = self.stopwatch.read()
         for phase in PHASES:
@@ -71,6 +72,8 @@ class Account:
 
 
 def _speed(rank: RankThroughput) -> float:
-    """Return the events per second of a rank, without the time that it waited for others."""
+    """Return the events per second of a rank, not counting the time that it waited for others."""
+    # Communication is left out: a fast rank spends it waiting for a slow one, so with it all ranks
+    # would look equally fast, and the slow one could not be found.
     own = rank.seconds["data"] + rank.seconds["compute"]
     return rank.events / own if own else 0.0

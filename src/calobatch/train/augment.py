@@ -1,7 +1,8 @@
 """Random moves of training images: flips in eta and phi, and shifts by a few pixels.
 
-A move is a map of pixels, applied to the hits before they become an image. Which move an event
-gets in an epoch is a pure function of seed, epoch and event.
+A move is one combination of flips and shifts. It is stored as a table that says where each pixel
+goes, and is applied to the hits before they become an image. Which move an event gets in an epoch
+depends on the seed, the epoch and the event only.
 """
 
 import itertools
@@ -15,9 +16,9 @@ from calobatch.train.densify import GONE
 
 
 def move_targets(layout: Layout, settings: Augmentation) -> NDArray[np.uint16] | None:
-    """Return where each pixel goes under each move, (moves, pixels); GONE: out of the image.
+    """Return the new index of each pixel for each move, as an array of shape (moves, pixels).
 
-    None if all stay where they are.
+    The index is GONE for a pixel that leaves the image. Returns None if augmentation is off.
     """
     if settings.moves == 1:
         return None
@@ -31,6 +32,7 @@ def move_targets(layout: Layout, settings: Augmentation) -> NDArray[np.uint16] |
 def _target(
     layout: Layout, flip_eta: bool, flip_phi: bool, shift_eta: int, shift_phi: int
 ) -> NDArray[np.uint16]:
+    """Return the new index of each pixel for one move, shape (C, H, W)."""
     row = np.arange(layout.height)[:: -1 if flip_eta else 1] + shift_eta
     column = np.arange(layout.width)[:: -1 if flip_phi else 1] + shift_phi
     channel = np.arange(len(layout.channels))
@@ -47,8 +49,12 @@ def _is_inside(index: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
 def draw_moves(
     events: int, settings: Augmentation, *, seed: int, epoch: int
 ) -> NDArray[np.int64] | None:
-    """Return the move of every event of a store in an epoch, (events); None if all stay."""
+    """Return the number of the move that each event of a store gets in an epoch, shape (events).
+
+    Returns None if augmentation is off.
+    """
     if settings.moves == 1:
         return None
-    # The third number sets this apart from the order of the events.
+    # The order of events is drawn from [seed, epoch]. The third number gives the moves their own
+    # random sequence.
     return np.random.default_rng([seed, epoch, 1]).integers(settings.moves, size=events)

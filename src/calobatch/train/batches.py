@@ -1,4 +1,4 @@
-"""Batches on the training device, assembled whole from the store into buffers that are reused."""
+"""Make batches: read whole batches from the store into buffers on the training device."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,16 +20,17 @@ Made = TypeVar("Made")
 
 
 class Batch(NamedTuple):
-    """Events on the device: what the model takes, and their labels."""
+    """The model's inputs and the labels of some events, on the training device."""
 
     inputs: tuple[Tensor, ...]
     label_B: Tensor  # int64
 
 
 class BatchMaker:
-    """Makes batches with the inputs that a model names.
+    """Makes batches that have the inputs which a model names: "image", "scalars", or both.
 
-    Images are written into two buffers by turns: a batch is good until the one after the next.
+    Images are written alternately into two buffers, so that one batch can be made while the model
+    uses the other. A batch is therefore overwritten by the next but one.
     """
 
     def __init__(
@@ -49,7 +50,10 @@ class BatchMaker:
         self.label_B = torch.from_numpy(store.label.astype(np.int64)).to(device)
 
     def batch(self, events: NDArray[np.int64], moves: NDArray[np.int64] | None = None) -> Batch:
-        """Return the batch of ``events``, (B); ``moves``: those of all events of the store."""
+        """Return the batch of ``events``, indices into the store of shape (B).
+
+        ``moves`` has the move of every event of the store; None leaves the images as they are.
+        """
         event_B = torch.from_numpy(events).to(self.device)
         move_B = None if moves is None else moves[events]
         inputs = tuple(
@@ -60,6 +64,7 @@ class BatchMaker:
 
     def _image(self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None) -> Tensor:
         turn = next(self.turn)
+        # Batches differ in size by an event or so; a buffer grows to the largest one and stays.
         if len(self.buffers_BP[turn]) < len(events):
             shape = (len(events), self.store.layout.pixels)
             self.buffers_BP[turn] = torch.empty(shape, device=self.device)
@@ -70,15 +75,19 @@ class BatchMaker:
 
 
 def standardised_scalars(store: Store) -> NDArray[np.float32]:
-    """Return all scalars, (events, S), in units of the training split's standard deviation."""
+    """Return the scalars of all events, shape (events, S), with mean 0 and standard deviation 1.
+
+    Mean and standard deviation are those of the training split, for the events of all splits.
+    """
     mean = np.array([scalar.mean for scalar in store.manifest.scalars])
-    # A scalar that is the same in all training events says nothing; do not divide by zero.
+    # A scalar that is the same in all training events has a standard deviation of 0. Dividing by
+    # 1 instead makes it 0 in all events, so that the model cannot use it.
     std = np.array([scalar.std or 1.0 for scalar in store.manifest.scalars])
     return np.asarray((store.scalars_BS - mean) / std, dtype=np.float32)
 
 
 def one_ahead(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-    """Yield ``make(item)`` of each item; a thread makes the next one while one is in use."""
+    """Yield ``make(item)`` for each item; a thread makes the next one while the caller uses one."""
     with ThreadPoolExecutor(1, "batches") as thread:
         waiting: Future[Made] | None = None
         for item in items:

@@ -1,7 +1,8 @@
-"""The checkpoint: what a killed training needs to go on as if it had not been killed.
+"""The checkpoint: what a killed training needs to continue as if it had not been killed.
 
-It is stored beside the run's outputs, because Snakemake deletes outputs before it starts a job
-again. It holds tensors and plain values only, so that reading it never runs code from the file.
+It is stored beside the run's outputs and is not one of them, because Snakemake deletes outputs
+before it starts a job again. It contains only tensors and plain values, so that reading it never
+runs code from the file.
 """
 
 import pickle
@@ -25,11 +26,12 @@ STATE_FILE = "state.pt"
 
 @dataclass(kw_only=True)
 class Checkpoint:
-    """The state of a training between two steps. What follows from the history is left out.
+    """The state of a training between two steps.
 
     ``step`` is the number of steps made since the last epoch of the history, and ``seconds`` the
-    time they took. ``ranks`` holds, in the middle of an epoch, what differs between ranks; it is
-    empty between epochs.
+    time that they took. In the middle of an epoch, ``ranks`` has one :func:`rank_state` per rank;
+    between epochs it is empty. The state of the learning-rate schedule is not stored: it is
+    computed again from the history.
     """
 
     identity: str
@@ -44,10 +46,10 @@ class Checkpoint:
 
 
 class CheckpointKeeper:
-    """Saves and restores one training. All ranks call it; rank 0 alone touches files.
+    """Saves and restores one training. All ranks call its methods, and only rank 0 touches files.
 
-    ``identity`` says what the training depends on (see :mod:`calobatch.train.identity`): a
-    checkpoint with another identity belongs to a different training and is ignored.
+    ``identity`` is a hash of all that the training depends on (:mod:`calobatch.train.identity`). A
+    checkpoint with a different identity belongs to a different training and is ignored.
     """
 
     def __init__(
@@ -88,9 +90,9 @@ class CheckpointKeeper:
         seconds: float = 0.0,
         ranks: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """Replace the checkpoint by one of the present model and optimizer.
+        """Replace the checkpoint by one of the current model and optimizer.
 
-        ``ranks``: what :func:`rank_state` returned on each rank, in the middle of an epoch.
+        In the middle of an epoch, ``ranks`` has what :func:`rank_state` returned on each rank.
         """
         if self.communicator.rank != 0:
             return
@@ -106,10 +108,11 @@ class CheckpointKeeper:
             ranks=list(ranks),
         )
         write_checkpoint(checkpoint, self.folder / STATE_FILE)
-        write_history(history, self.folder / HISTORY_FILE)  # for people who look at a training
+        # Not read by calobatch: it lets people follow a training.
+        write_history(history, self.folder / HISTORY_FILE)
 
     def wait(self) -> None:
-        """Return once rank 0 has come here too, and so has finished writing."""
+        """Wait until rank 0 has finished writing: it sends this broadcast after that."""
         self.communicator.broadcast(None)
 
     def remove(self) -> None:
@@ -119,7 +122,11 @@ class CheckpointKeeper:
 
 
 def rank_state(model: nn.Module, loss_sum: Tensor, device: torch.device) -> dict[str, Any]:
-    """Return what this rank alone has in mid-epoch: loss so far, buffers and random generators."""
+    """Return what differs between ranks in the middle of an epoch.
+
+    That is the sum of losses so far, the buffers of the model (such as the means of batch
+    normalisation, which each rank computes from its own events), and the random generators.
+    """
     state: dict[str, Any] = {
         "loss_sum": loss_sum.cpu(),
         "buffers": {name: buffer.cpu() for name, buffer in model.named_buffers()},
@@ -143,7 +150,7 @@ def restore_rank(
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write ``checkpoint``, either the whole file or nothing; until then the previous one stays."""
+    """Write ``checkpoint``. The previous one stays in place until the new file is complete."""
     content = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     content["history"] = [epoch.model_dump() for epoch in checkpoint.history]
     with atomic_path(path) as partial:
@@ -151,9 +158,10 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
-    """Return the checkpoint at ``path`` if it belongs to the training ``identity``, else None.
+    """Return the checkpoint in the file ``path``, with its tensors on the CPU.
 
-    Its tensors are on the CPU. A file that is missing or cannot be read counts as no checkpoint.
+    Returns None if the file is missing, cannot be read, or has a different ``identity``; the
+    training then starts from scratch.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,6 +1,8 @@
-"""Sparse events to dense images on the CPU, compiled: numpy's indexing is two times slower.
+"""Turn sparse events into dense images on the CPU.
 
-A row is cleared and filled while it is in the cache. Both functions let go of Python's lock.
+The loops are compiled by numba and take half the time of numpy's indexing, because each image is
+cleared and filled while it is in the processor's cache. Both functions release Python's global
+lock, so that the next batch is made while the model computes.
 """
 
 import os
@@ -10,9 +12,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-# The pixel leaves the image (calobatch.train.augment).
+# Marks a pixel that a move takes out of the image (calobatch.train.augment).
 GONE = 65_535
-# Compiling takes a second, which a folder that can be written to saves the next time.
+# Compiling takes a second. Numba saves the result for later processes if it can write here; in a
+# read-only image it cannot, and would raise an error.
 CACHED = os.access(Path(__file__).parent, os.W_OK)
 
 
@@ -24,7 +27,7 @@ def densify(
     value: NDArray[np.float32],
     image_BP: NDArray[np.float32],
 ) -> None:
-    """Overwrite ``image_BP`` with the images of ``events``, (B)."""
+    """Overwrite ``image_BP`` with the images of ``events``, indices into the store of shape (B)."""
     for row in range(len(events)):
         image_P = image_BP[row]
         image_P[:] = 0
@@ -42,7 +45,10 @@ def densify_moved(
     move: NDArray[np.int64],
     target: NDArray[np.uint16],
 ) -> None:
-    """Likewise, each pixel ``p`` of row ``k`` at ``target[move[k], p]``, unless that is GONE."""
+    """Do the same, but write pixel ``p`` of image ``k`` at index ``target[move[k], p]``.
+
+    A pixel whose target is GONE is left out.
+    """
     for row in range(len(events)):
         image_P = image_BP[row]
         image_P[:] = 0

@@ -1,4 +1,4 @@
-"""What NVIDIA's management library knows of a rank's GPU; nothing where there is none."""
+"""Read the utilisation and energy of a rank's GPU from NVIDIA's management library (NVML)."""
 
 from typing import NamedTuple
 
@@ -9,14 +9,17 @@ JOULES = 1e-3  # NVML counts millijoules
 
 
 class GpuUse(NamedTuple):
-    """Mean share of time in which the GPU computed, 0 to 1, and the energy in joules."""
+    """Mean fraction of the time in which the GPU computed (0 to 1), and its energy in joules."""
 
     utilisation: float
     joules: float
 
 
 class GpuMeter:
-    """Reads a GPU's meters from its making on; :meth:`sample` as often as the mean shall count."""
+    """Measures a GPU from the moment this object is made. On a CPU it measures nothing.
+
+    The utilisation is the mean over the calls of :meth:`sample`.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.handle = _handle(device)
@@ -24,12 +27,12 @@ class GpuMeter:
         self.joules_before = self._joules()
 
     def sample(self) -> None:
-        """Note the utilisation, which the driver averages over up to a second."""
+        """Record the current utilisation, which the driver averages over up to one second."""
         if self.handle:
             self.samples.append(pynvml.nvmlDeviceGetUtilizationRates(self.handle).gpu / 100)
 
     def use(self) -> GpuUse | None:
-        """Return what the GPU did since the meter was made, or None without a GPU's meters."""
+        """Return what the GPU did since this object was made; None if that was not measured."""
         if not self.handle or not self.samples:
             return None
         mean = sum(self.samples) / len(self.samples)
@@ -46,10 +49,10 @@ def _handle(device: torch.device) -> object | None:
         return None
     try:
         pynvml.nvmlInit()
-        # NVML counts all GPUs of the machine, torch only those that the job was given.
+        # The UUID, because NVML numbers all GPUs of the machine and torch only those of the job.
         uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
         handle: object = pynvml.nvmlDeviceGetHandleByUUID(uuid)
-        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)  # older GPUs have no such counter
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)  # raises on GPUs without it
     except pynvml.NVMLError:
         return None
     return handle

@@ -1,7 +1,8 @@
-"""The gradients of a model in one tensor: one sum over ranks a step, and nothing to copy.
+"""The gradients of a model in one tensor: one sum over ranks per step, and no copies.
 
-One tensor also has one order of sums. Left to join what happens to be ready, Horovod adds up in
-another order from run to run, with three ranks and more.
+One tensor also fixes the order of the sum. If each parameter had its own tensor, Horovod would join
+those that happen to be ready at the same time. With three or more ranks, the order in which it adds
+them, and with it the last bits of the sum, would then change from run to run.
 """
 
 import torch
@@ -11,22 +12,26 @@ from calobatch.communicator.interface import Communicator
 
 
 class Gradients:
-    """The gradients of all parameters that learn; backward passes add to them in place."""
+    """The gradients of all trainable parameters; backward passes add to them in place."""
 
     def __init__(self, model: nn.Module) -> None:
         parameters = [p for p in model.parameters() if p.requires_grad]
         sizes = [parameter.numel() for parameter in parameters]
         self.flat = torch.zeros(sum(sizes), device=parameters[0].device)
         for parameter, piece in zip(parameters, torch.split(self.flat, sizes), strict=True):
+            # A view into the flat tensor, so that backward() writes there.
             parameter.grad = piece.view_as(parameter)
 
     def clear(self) -> None:
-        """Set them to zero."""
+        """Set all gradients to zero."""
         self.flat.zero_()
 
     def add_up(self, communicator: Communicator, *, compress: bool) -> None:
-        """Overwrite them with their sum over ranks; ``compress``: sent in half precision."""
-        if communicator.size == 1:  # even alone, Horovod would wait for its cycle
+        """Replace the gradients by their sum over all ranks.
+
+        With ``compress`` they are sent in half precision: half the bytes, and 11 bits of precision.
+        """
+        if communicator.size == 1:  # even with one rank, Horovod would wait for its cycle
             return
         if not compress:
             communicator.sum_tensor(self.flat)

@@ -9,17 +9,17 @@ from calobatch.config.model_file import model_source
 from calobatch.config.models import Training
 from calobatch.store import Store
 
-# Version of what a training computes. Raise it with every change to calobatch that changes the
-# numbers of a training; then checkpoints of the old code are not continued by the new code.
-# The version of the package does not count: most releases leave every number as it was.
+# Version of what a training computes. Raise it whenever a change to calobatch changes the numbers
+# of a training: the new code then ignores the checkpoints of the old code. The version of the
+# package is not used here, because most releases change no number.
 COMPUTATION = "0.1.0"
 
 
 def training_identity(settings: Training, seed: int, store: Store, device: torch.device) -> str:
     """Return 64 hexadecimal digits that two trainings share only if their results are the same.
 
-    The results also depend on torch's version, because its kernels change, and on the source of
-    the model. The model's file counts byte for byte: a changed comment changes the identity.
+    They include torch's version, because its kernels change, and the bytes of the model's file, so
+    that even a changed comment in that file changes the identity.
     """
     parts = (
         settings.model_dump_json(),

@@ -1,6 +1,6 @@
-"""Where a rank keeps the sparse events: on its device where they fit, else memory-mapped.
+"""Make images from sparse events, which a rank keeps on its GPU or memory-mapped on disk.
 
-Both give the same images, bit for bit.
+They are kept on the GPU if there is one and they fit. Both ways give the same images bit for bit.
 """
 
 from typing import Protocol
@@ -13,21 +13,27 @@ from torch import Tensor
 from calobatch.store import Store
 from calobatch.train.densify import GONE, densify, densify_moved
 
-# Of the device's free memory; the rest is the model's.
+# Events may take this fraction of the GPU's free memory; the rest is left to the model.
 SHARE_FOR_EVENTS = 0.5
 
 
 class Images(Protocol):
-    """The images of a store."""
+    """Makes the images of a store."""
 
     def write(
         self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None, image_BP: Tensor
     ) -> None:
-        """Overwrite ``image_BP`` with the images of ``events``, (B), each moved by ``move_B``."""
+        """Overwrite ``image_BP`` with the images of ``events``, shape (B).
+
+        Image ``k`` is moved by move number ``move_B[k]``; None moves nothing.
+        """
 
 
 def images_for(store: Store, targets: NDArray[np.uint16] | None, device: torch.device) -> Images:
-    """Return the images of ``store`` for a device; ``targets``: see :func:`move_targets`."""
+    """Return what makes the images of ``store`` on a device.
+
+    ``targets`` is what :func:`calobatch.train.augment.move_targets` returned.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         if _bytes(store) < SHARE_FOR_EVENTS * free:
@@ -40,7 +46,7 @@ def _bytes(store: Store) -> int:
 
 
 class MappedImages:
-    """Hits stay in the file, and in the page cache: a rank holds the images of a batch."""
+    """Hits stay in the memory-mapped file; the rank's own memory holds only one batch of images."""
 
     def __init__(self, store: Store, targets: NDArray[np.uint16] | None) -> None:
         self.hits = (store.start, store.pixel, store.value)
@@ -55,11 +61,12 @@ class MappedImages:
             self._write_on_the_cpu(events, move_B, image_BP)
             return
         if self.pinned_BP.numel() < image_BP.numel():
-            with torch.cuda.device(image_BP.device):  # a thread of its own begins with GPU 0
+            with torch.cuda.device(image_BP.device):  # a new thread would use GPU 0
                 self.pinned_BP = torch.empty(image_BP.shape, pin_memory=True)
         pinned_BP = self.pinned_BP[: len(events)]
         self._write_on_the_cpu(events, move_B, pinned_BP)
-        image_BP.copy_(pinned_BP)  # waits, so that the next batch may overwrite what was copied
+        # This waits for the copy, because the next batch overwrites the pinned buffer.
+        image_BP.copy_(pinned_BP)
 
     def _write_on_the_cpu(
         self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None, image_BP: Tensor
@@ -71,14 +78,14 @@ class MappedImages:
 
 
 class ResidentImages:
-    """All hits lie on the device; of a batch only the numbers of its events go there."""
+    """All hits are on the device; for each batch only its event indices are copied there."""
 
     def __init__(
         self, store: Store, targets: NDArray[np.uint16] | None, device: torch.device
     ) -> None:
         self.start_on_host = store.start
         self.start = _copy(store.start, device)
-        # Torch computes little with uint16; the same bits as int16 are read as they were below.
+        # Torch has few operations for uint16: keep the bits as int16, and let _unsigned undo that.
         self.pixel = _copy(store.pixel.view(np.int16), device)
         self.value = _copy(store.value, device)
         self.targets = None if targets is None else _copy(targets.view(np.int16), device)
@@ -88,7 +95,8 @@ class ResidentImages:
     ) -> None:
         """Overwrite ``image_BP`` with the images of ``events``, each moved by ``move_B``."""
         device = image_BP.device
-        # Known here, it spares a wait for the device.
+        # Computed on the host, because repeat_interleave would otherwise wait for the device to
+        # know the size of its result.
         hits = int((self.start_on_host[events + 1] - self.start_on_host[events]).sum())
         event_B = torch.from_numpy(events).to(device)
         first_B = self.start[event_B]
@@ -96,6 +104,8 @@ class ResidentImages:
         row = torch.repeat_interleave(
             torch.arange(len(events), device=device), count_B, output_size=hits
         )
+        # For every hit of the batch: `row` is the image that it belongs to, `hit` its index in the
+        # store.
         before_B = count_B.cumsum(0) - count_B
         hit = torch.arange(hits, device=device) + (first_B - before_B)[row]
         pixel, value = _unsigned(self.pixel[hit]), self.value[hit]

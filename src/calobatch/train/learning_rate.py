@@ -9,18 +9,23 @@ import torch
 
 from calobatch.config.models import Cosine, Plateau, Training
 
-# `min_delta` of Keras' ReduceLROnPlateau: a smaller gain in AUC is no progress.
+# A smaller gain in AUC does not count as progress: `min_delta` of Keras' ReduceLROnPlateau, which
+# the reference of the Vision Transformer was trained with.
 LEAST_GAIN = 1e-4
 
 
 class LearningRate:
-    """The rate as a function of progress (epochs, with fractions) and of the validation AUCs."""
+    """The learning rate as a function of progress and of the validation AUC of each past epoch.
+
+    Progress is the number of epochs since the start, with fractions: 1.5 is the middle of the
+    second epoch.
+    """
 
     def __init__(self, settings: Training, ranks: int) -> None:
         growth = settings.global_batch(ranks) // settings.batch_size
         scale = {"none": 1.0, "sqrt": math.sqrt(growth), "linear": float(growth)}
         self.peak = settings.learning_rate * scale[settings.learning_rate_scaling]
-        # The warm-up of a scaled rate starts from the rate that suits the unscaled batch.
+        # Warm-up starts from the unscaled rate if scaling raised it (Goyal et al.), or else from 0.
         self.start = settings.learning_rate if self.peak > settings.learning_rate else 0.0
         self.settings = settings
         self.reduction = 1.0
@@ -28,7 +33,7 @@ class LearningRate:
         self.epochs_without_progress = 0
 
     def set(self, optimizer: torch.optim.Optimizer, progress: float) -> float:
-        """Give ``optimizer`` the rate after ``progress`` epochs, and return it."""
+        """Set the learning rate of ``optimizer`` to that after ``progress`` epochs; return it."""
         rate = self.at(progress)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -45,7 +50,7 @@ class LearningRate:
         return self.peak * self.reduction
 
     def epoch_ended(self, validation_auc: float) -> None:
-        """Tell the plateau schedule (which is Keras') the validation AUC of an epoch."""
+        """Lower the rate of a plateau schedule if AUCs have stopped improving; follows Keras."""
         schedule = self.settings.schedule
         if not isinstance(schedule, Plateau):
             return

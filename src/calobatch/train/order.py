@@ -1,4 +1,8 @@
-"""Which events a rank sees at each step: a pure function of seed, epoch, rank and ranks."""
+"""Which events a rank trains on at each step.
+
+This depends on the seed, the epoch, the rank and the number of ranks only, so that a resumed
+training continues with the same events.
+"""
 
 import itertools
 from typing import NamedTuple
@@ -7,21 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Share(NamedTuple):
-    """A rank's part of one batch, and the number of events of the batch over all ranks."""
+class BatchShare(NamedTuple):
+    """The events of one batch that a rank trains on.
+
+    ``batch_events`` is the number of events of the batch over all ranks.
+    """
 
     events: NDArray[np.int64]
     batch_events: int
 
     def parts(self, number: int) -> list[NDArray[np.int64]]:
-        """Return the events in ``number`` parts of the same size or one less, none empty."""
+        """Divide the events into ``number`` parts whose sizes differ by at most one.
+
+        Parts that would be empty are left out.
+        """
         return [part for part in np.array_split(self.events, number) if len(part)]
 
 
 def epoch_steps(events: int, batch_size: int, ranks: int) -> int:
-    """Return the number of steps of an epoch, the same on every rank.
+    """Return the number of steps of an epoch, which is the same on every rank.
 
-    A last batch too small to give every rank an event is joined to the one before it.
+    If the last batch has fewer events than there are ranks, it is joined to the one before it.
     """
     steps, rest = divmod(events, batch_size)
     return max(steps + (rest >= ranks), 1)
@@ -29,20 +39,24 @@ def epoch_steps(events: int, batch_size: int, ranks: int) -> int:
 
 def epoch_batches(
     events: NDArray[np.int64], batch_size: int, *, seed: int, epoch: int, rank: int, ranks: int
-) -> list[Share]:
+) -> list[BatchShare]:
     """Return this rank's share of each batch of an epoch, as event indices.
 
-    ``batch_size`` counts the events of all ranks together. Over all ranks every event appears
-    exactly once, every rank has the same number of steps, and none has an empty share. The
-    batches do not depend on the number of ranks (but for the joined last one).
+    ``batch_size`` is the number of events over all ranks together. Every event is in exactly one
+    share of one rank, all ranks have the same number of steps, and no share is empty. The events of
+    a batch do not depend on the number of ranks, except for a last batch that was joined.
     """
     shuffled = np.random.default_rng([seed, epoch]).permutation(events)
     steps = epoch_steps(len(events), batch_size, ranks)
     edges = [*range(0, steps * batch_size, batch_size), len(events)]
     spans = itertools.pairwise(edges)
-    return [Share(shuffled[start:stop][rank::ranks], stop - start) for start, stop in spans]
+    # Ranks take the events of a batch in turn, so that the sizes of shares differ by at most one.
+    return [BatchShare(shuffled[start:stop][rank::ranks], stop - start) for start, stop in spans]
 
 
 def rank_share(events: NDArray[np.int64], rank: int, ranks: int) -> NDArray[np.int64]:
-    """Return the consecutive events that a rank scores; all ranks' shares in order are all."""
+    """Return the consecutive events that a rank scores.
+
+    The shares of all ranks, in the order of ranks, are ``events`` again.
+    """
     return np.array_split(events, ranks)[rank]

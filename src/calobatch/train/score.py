@@ -1,4 +1,4 @@
-"""Score events with the current weights: each rank scores a part, and all ranks get the whole."""
+"""Score events with the current weights: each rank scores a part, and every rank gets all."""
 
 from typing import NamedTuple
 
@@ -13,14 +13,13 @@ from calobatch.run.decision import called_signal, log_loss
 from calobatch.train.batches import BatchMaker
 from calobatch.train.order import rank_share
 
-# Makes batches of 244 crops or 10 jets, about as many as in training. What a Vision Transformer
-# computes from a crop takes a hundred times the memory of the crop, and larger batches are no
-# faster.
+# A batch has 244 crops or 10 jets, about as many as in training. Larger batches are not faster, and
+# the intermediate results of a Vision Transformer take a hundred times the memory of its input.
 PIXELS_PER_BATCH = 500_000
 
 
 class Validation(NamedTuple):
-    """How the model does on the validation split; ``scores`` has one score per event."""
+    """The results on the validation split. ``scores`` has one score per event; loss is in nats."""
 
     loss: float
     auc: float
@@ -34,14 +33,14 @@ class Validation(NamedTuple):
 
     @property
     def constant(self) -> bool:
-        """Whether all events have the same score, so that the model tells nothing apart."""
+        """Whether all events have the same score, so that the model separates nothing."""
         return bool(np.ptp(self.scores) == 0)
 
 
 def validate(
     model: nn.Module, maker: BatchMaker, events: NDArray[np.int64], communicator: Communicator
 ) -> Validation:
-    """Score ``events`` and measure the result. All metrics are NaN if a score is not finite."""
+    """Score ``events`` and compute loss, AUC and accuracy; all are NaN if a score is not finite."""
     scores = score_events(model, maker, events, communicator)
     label = maker.store.label[events]
     if not np.isfinite(scores).all():
@@ -60,14 +59,15 @@ def score_events(
     events: NDArray[np.int64],
     communicator: Communicator,
 ) -> NDArray[np.float32]:
-    """Return the probability of class 1 of each of ``events``, (events), on every rank.
+    """Return the probability of class 1 for each of ``events``, shape (events), on every rank.
 
-    Every event is scored exactly once, in float32 whatever the precision of the training.
+    Every event is scored exactly once. The scores are computed in float32, even if the training
+    uses bfloat16.
     """
     share = rank_share(events, communicator.rank, communicator.size)
     step = max(PIXELS_PER_BATCH // maker.store.layout.pixels, 1)
     model.eval()
-    scores = [np.zeros(0, dtype=np.float32)]
+    scores = [np.zeros(0, dtype=np.float32)]  # a rank may have no events
     with torch.no_grad():
         for start in range(0, len(share), step):
             batch = maker.batch(share[start : start + step])

@@ -1,7 +1,7 @@
-"""A wish to stop (walltime, preemption, a user's kill), on which all ranks agree at one step.
+"""Stop a training on a signal (walltime, preemption, a user's kill) at the same step on all ranks.
 
-SLURM tells of the end by a signal. It may reach the ranks at different steps; a rank that left
-alone would leave the others waiting for it.
+SLURM announces the end of a job by a signal, which may reach the ranks at different steps. A rank
+that stopped alone would leave the others waiting for it in a sum, so the ranks vote.
 """
 
 import signal
@@ -14,12 +14,16 @@ import numpy as np
 from calobatch.communicator.interface import Communicator
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-# Often enough to leave in time, rarely enough to cost nothing: a vote takes some milliseconds.
+# Short compared with the notice that SLURM gives, and long compared with a vote, which takes a few
+# milliseconds.
 SECONDS_BETWEEN_VOTES = 1.0
 
 
 class StopRequest:
-    """Notes the signals that ask to stop while its block runs."""
+    """Records signals that ask to stop, during its `with` block.
+
+    ``received`` is the name of the last one that reached this rank.
+    """
 
     def __init__(self, communicator: Communicator) -> None:
         self.communicator = communicator
@@ -29,7 +33,10 @@ class StopRequest:
         self.last_vote = time.monotonic()
 
     def agreed(self) -> bool:
-        """Return whether any rank was asked to stop. All ranks call this after every step."""
+        """Return whether any rank was asked to stop; the answer is the same on all ranks.
+
+        All ranks call this after every step. Only some calls take a vote; the others return False.
+        """
         self.steps_to_vote -= 1
         if self.steps_to_vote > 0:
             return False
@@ -40,11 +47,15 @@ class StopRequest:
         return bool(votes > 0)
 
     def _steps_to_next_vote(self) -> int:
-        """Return rank 0's choice, and 0 on the others: their sum is the same on all."""
+        """Return the number of steps to the next vote on rank 0, and 0 on the other ranks.
+
+        The ranks' clocks differ, and all must vote at the same step. The sum over ranks, which all
+        of them get, is rank 0's choice.
+        """
         now = time.monotonic()
-        seconds_a_step = max(now - self.last_vote, 1e-6) / self.steps_between_votes
+        seconds_per_step = max(now - self.last_vote, 1e-6) / self.steps_between_votes
         self.last_vote = now
-        chosen = max(int(SECONDS_BETWEEN_VOTES / seconds_a_step), 1)
+        chosen = max(int(SECONDS_BETWEEN_VOTES / seconds_per_step), 1)
         return chosen if self.communicator.rank == 0 else 0
 
     def __enter__(self) -> Self:

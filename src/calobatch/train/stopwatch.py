@@ -1,4 +1,4 @@
-"""A stopwatch for the phases of a rank's time: data, compute, communication."""
+"""Measure how much of a rank's time goes to data, to computing and to communication."""
 
 import time
 
@@ -17,8 +17,9 @@ def no_seconds() -> Seconds:
 class Stopwatch:
     """Adds up the seconds of each phase, one lap after the other.
 
-    A GPU works behind its host: the host has long gone on when a kernel ends. With a GPU the laps
-    are therefore measured by events in its stream, which cost nothing until they are read.
+    A GPU works asynchronously: the host only queues kernels, so its clock would not see how long
+    they take. With a GPU the laps are therefore measured by events that are queued among the
+    kernels. They cost nothing until they are read.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -28,13 +29,13 @@ class Stopwatch:
         self.last = time.perf_counter()
 
     def start(self) -> None:
-        """Begin a lap; the time before it belongs to no phase."""
+        """Begin the first lap; the time before it belongs to no phase."""
         if self.device.type == "cuda":
             self._mark("")
         self.last = time.perf_counter()
 
     def lap(self, phase: str) -> None:
-        """End a lap, whose time goes to ``phase``, and begin the next."""
+        """End the current lap, add its time to ``phase``, and begin the next lap."""
         if self.device.type == "cuda":
             self._mark(phase)
             return
@@ -43,11 +44,11 @@ class Stopwatch:
         self.last = now
 
     def read(self) -> Seconds:
-        """Return the seconds of each phase since the last reading."""
+        """Return the seconds of each phase since the last reading. Waits for a GPU to finish."""
         if self.laps:
             torch.cuda.synchronize(self.device)
             for (_, begun), (phase, ended) in zip(self.laps, self.laps[1:], strict=False):
-                if phase:
+                if phase:  # a lap that `start` ended belongs to no phase
                     self.seconds[phase] += begun.elapsed_time(ended) / 1000
             self.laps = []
         read, self.seconds = self.seconds, no_seconds()

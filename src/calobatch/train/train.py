@@ -1,4 +1,8 @@
-"""One training, to be read from top to bottom. Every rank runs it; rank 0 alone writes files.
+"""One training, to be read from top to bottom. Every rank runs it, and only rank 0 writes files.
+
+All ranks must make the same calls of the communicator in the same order: a rank that left one out
+would leave the others waiting. Conditions around such calls therefore depend only on what is the
+same on all ranks.
 
 Tensor names end in their shape: B events of the batch, C channels, H rows, W columns, 2 classes.
 """
@@ -42,20 +46,20 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 def train(task: str, settings: Training, seed: int, store_folder: Path, output: Path) -> None:
-    """Train ``settings.model`` on a packed store; leave the finished run in ``output``.
+    """Train ``settings.model`` on a packed store and write the finished run to ``output``.
 
-    ``output`` gets the files of a run (:mod:`calobatch.run.folder`), and while the training goes
-    on a folder ``checkpoint``, from which the same call continues. Every rank calls this. Raises
-    UserError for what the user can fix, JobError for what failed, and StoppedError after a signal
-    to stop (:mod:`calobatch.train.stop`).
+    Every rank calls this. ``output`` gets the files of a run (:mod:`calobatch.run.folder`). Until
+    the training ends, it also has a folder ``checkpoint``, from which the same call continues.
+    Raises UserError if the user can fix the cause, JobError if the training diverges, and
+    StoppedError after a signal to stop (:mod:`calobatch.train.stop`).
     """
     # ---- This rank: its place among the others, its device, its events ----
     started = time.time()
     place = placement()
     if place.size != settings.ranks:
         raise UserError(
-            f"{task} is set to {settings.ranks} ranks, but {place.size} were started; start it "
-            f"with `calobatch launch -n {settings.ranks} calobatch train ...`"
+            f"{task} needs {settings.ranks} ranks, but {place.size} were started; start it with "
+            f"`calobatch launch -n {settings.ranks} calobatch train ...`"
         )
     keep_freed_memory()
     device = choose_device(place, settings.device, settings.threads)
@@ -64,15 +68,16 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     validation_events = store.events_of("validation")
     if len(training_events) < settings.ranks:
         raise UserError(
-            f"{task}: {len(training_events)} training events are too few for {settings.ranks} "
-            "ranks; set ranks lower or use more events"
+            f"{task}: {settings.ranks} ranks need at least one training event each, but there are "
+            f"only {len(training_events)}; lower ranks, or use more events"
         )
 
     # ---- Model and optimizer ----
     torch.manual_seed(seed)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model = build_model(settings.model, store.layout, settings.model_options).to(device)
-    # The schedule sets the learning rate before every step.
+    # No learning rate is given here, because the schedule sets it before every step. fused=True
+    # updates all parameters in one kernel.
     optimizer = OPTIMIZERS[settings.optimizer](
         model.parameters(), weight_decay=settings.weight_decay, fused=True
     )
@@ -84,9 +89,10 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     origin = provenance()
 
     # ---- All ranks start from rank 0's weights ----
+    # All ranks drew them from the same seed, but different machines may round differently.
     communicator = connect(settings.communicator, place, device)
     communicator.broadcast_tensors(model.state_dict().values())
-    # Only now, because Horovod sends contiguous tensors only.
+    # After the broadcast, because Horovod can only send contiguous tensors.
     model.to(memory_format=memory_format)  # type: ignore[call-overload]
     gradients = Gradients(model)
 
@@ -97,6 +103,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     checkpoint = keeper.load()
     if checkpoint:
         started, history, best_model = checkpoint.started, checkpoint.history, checkpoint.best_model
+        # The schedule has no state of its own in the checkpoint: it sees past epochs again.
         for epoch in history:
             schedule.epoch_ended(epoch.validation_auc)
     resumed_after, resumed_at = len(history), checkpoint.step if checkpoint else 0
@@ -127,12 +134,15 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 ranks=communicator.size,
             )
             moves = draw_moves(len(store), settings.augmentation, seed=seed, epoch=number)
-            # In double precision, because single precision loses digits over a million events.
+            # In double precision, because in single precision a sum over a million events loses
+            # digits.
             loss_sum = torch.zeros((), dtype=torch.float64, device=device)
             clock, first_step = time.monotonic(), 0
+            # The first epoch after a restart may begin in the middle.
             if checkpoint and checkpoint.step and number == resumed_after + 1:
                 first_step, clock = checkpoint.step, clock - checkpoint.seconds
                 restore_rank(checkpoint.ranks[communicator.rank], model, loss_sum, device)
+            # `parts`: for each step, the events of each of its passes. A thread makes the batches.
             parts = [share.parts(settings.passes_per_step) for share in shares[first_step:]]
             make = partial(maker.batch, moves=moves)
             batches = one_ahead(make, itertools.chain.from_iterable(parts))
@@ -149,8 +159,9 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                     loss = functional.cross_entropy(
                         logits_B2.float(), batch.label_B, reduction="sum"
                     )
-                    # Divided by the events of all ranks: the gradients, added up over passes and
-                    # ranks, are then those of the mean over the batch, however it was shared.
+                    # The sum of losses is divided by the number of events over all ranks. Added up
+                    # over passes and ranks, the gradients are then those of the mean loss of the
+                    # batch, whatever the number of passes and ranks.
                     (loss / share.batch_events).backward()  # type: ignore[no-untyped-call]
                     loss_sum += loss.detach()
                     stopwatch.lap("compute")
@@ -161,7 +172,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 progress.advance(share.batch_events)
                 stopping = stop.agreed()
                 stopwatch.lap("communication")
-                # After the last step the epoch is completed first: its checkpoint is smaller.
+                # After the last step, complete the epoch first: a checkpoint between epochs is
+                # smaller, because it needs nothing from the other ranks.
                 if stopping and step + 1 < len(shares):
                     keeper.save(
                         started=started,
@@ -177,7 +189,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             seconds = account.epoch_ended(sum(len(share.events) for share in shares[first_step:]))
 
             # ---- Validation ----
-            # Each rank has batch-normalisation statistics of its own; the model gets rank 0's.
+            # Batch normalisation has different means on each rank. All ranks validate with those
+            # of rank 0, and continue with them.
             communicator.broadcast_tensors(model.buffers())
             sums = communicator.allreduce(np.array([loss_sum.item(), *seconds.values()]))
             train_loss = sums[0] / len(training_events)
@@ -186,7 +199,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             if not (np.isfinite(train_loss) and validation.finite):
                 raise JobError(
                     f"{task} seed {seed}: the loss is not finite in epoch {number}; lower "
-                    "learning_rate or set warmup_epochs, and run again"
+                    "learning_rate or set warmup_epochs, and run the same command again"
                 )
             epoch = Epoch(
                 epoch=number,
@@ -202,7 +215,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 communication_seconds=communication,
                 events_per_second=len(training_events) / epoch_seconds,
             )
-            # The ranks' clocks differ; the history has rank 0's times on every rank.
+            # The ranks' clocks differ. All ranks keep rank 0's times, because the history is in the
+            # checkpoint and must be the same on all ranks.
             history.append(communicator.broadcast(epoch))
             schedule.epoch_ended(epoch.validation_auc)
             if best_epoch(history).epoch == number:
@@ -214,7 +228,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                     communicator,
                     f"train {task} seed {seed}: every event has the same score, so the model has "
                     "stopped learning (its units may be dead); lower learning_rate, set "
-                    "warmup_epochs, or try another seed",
+                    "warmup_epochs, or use a different seed",
                 )
             if stopping and number < settings.epochs:
                 keeper.wait()
@@ -262,27 +276,27 @@ def _copy_of_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def _stopped(task: str, seed: int, epoch: int, step: int, stop: StopRequest) -> StoppedError:
     return StoppedError(
-        f"{task} seed {seed}: asked to stop by {stop.received or 'another rank'}; left a "
-        f"checkpoint after step {step} of epoch {epoch}; run the same command again to continue"
+        f"{task} seed {seed}: stopped by {stop.received or 'another rank'}; left a checkpoint "
+        f"after step {step} of epoch {epoch}; run the same command again to continue"
     )
 
 
 def _should_stop(history: list[Epoch], patience: int | None) -> bool:
-    """Return whether ``patience`` epochs have gone by since the best one."""
+    """Return whether ``patience`` epochs have passed since the best one; never if it is None."""
     return bool(patience and history and len(history) - best_epoch(history).epoch >= patience)
 
 
 def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
-    """Return the seed of torch's random generator for an epoch.
+    """Return the seed of torch's random generator for an epoch, below 2^63 as torch requires.
 
-    It differs between ranks, so that dropout does too, and is set at the start of every epoch, so
-    that a resumed epoch draws the same numbers. One bit is dropped because torch wants 63 bits.
+    It differs between ranks, so that each rank drops other units in dropout. It is set at the start
+    of every epoch, so that a resumed training draws the same numbers.
     """
     return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _typical_speed(history: list[Epoch]) -> float:
-    """Return the median of events per second, without the first epoch, which warms up."""
+    """Return the median of events per second, leaving out the first epoch, which is slower."""
     return statistics.median(epoch.events_per_second for epoch in history[1:] or history)
 
 

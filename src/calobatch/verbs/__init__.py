@@ -1,5 +1,5 @@
-"""The verbs of the command line. Each verb's options stand directly above its action.
+"""The verbs of the command line. The options of each verb are directly above its action.
 
-A verb imports the modules that it needs inside its action, so that `calobatch --help`, and verbs
-without torch, start at once.
+Actions import the modules that they need, so that `calobatch --help` and the verbs that do not use
+torch start at once.
 """

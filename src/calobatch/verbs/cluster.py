@@ -1,15 +1,17 @@
-"""Verbs that start things, here or on a cluster, and that check a cluster."""
+"""Verbs that start commands on this machine or on a cluster, and that check a cluster."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from calobatch.errors import UserError
-from calobatch.verbs.verb import Verb, add_command, add_overrides, command_of
+from calobatch.verbs.verb import Verb, add_command, add_overrides, add_scenario, command_of
 
 
 def _launch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--ranks", type=int, required=True)
+    parser.add_argument(
+        "-n", "--ranks", type=int, required=True, metavar="N", help="number of ranks to start"
+    )
     add_command(parser)
 
 
@@ -18,12 +20,17 @@ def _launch(options: argparse.Namespace) -> None:
 
     command = command_of(options)
     if not command or options.ranks < 1:
-        raise UserError("launch needs at least one rank and a command: launch -n 2 calobatch ...")
+        raise UserError(
+            "launch needs at least one rank and a command; for example: "
+            "calobatch launch -n 2 calobatch train ..."
+        )
     launch(command, options.ranks)
 
 
 def _contain_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", choices=("data", "train"))
+    parser.add_argument(
+        "image", choices=("data", "train"), help="image to use; only train contains torch"
+    )
     add_command(parser)
 
 
@@ -32,7 +39,9 @@ def _contain(options: argparse.Namespace) -> None:
 
     command = command_of(options)
     if not command:
-        raise UserError("contain needs a command: contain train -- calobatch train ...")
+        raise UserError(
+            "contain needs a command; for example: calobatch contain train -- calobatch train ..."
+        )
     contain(options.image, command)
 
 
@@ -47,7 +56,7 @@ def _requeue(options: argparse.Namespace) -> None:
 
 
 def _submit_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scenario", default="quickstart")
+    add_scenario(parser)
     add_overrides(parser)
 
 
@@ -61,8 +70,14 @@ def _submit(options: argparse.Namespace) -> None:
 
 
 def _images_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--folder", type=Path, default=Path("containers/images"))
+    parser.add_argument(
+        "--variant", choices=("cpu", "cuda"), default="cpu",
+        help="images for CPUs or for NVIDIA GPUs (default: cpu)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folder", type=Path, default=Path("containers/images"),
+        help="folder of the images (default: containers/images)",
+    )  # fmt: skip
 
 
 def _images(options: argparse.Namespace) -> None:
@@ -72,10 +87,10 @@ def _images(options: argparse.Namespace) -> None:
 
 
 def _doctor_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scenario", default="quickstart", metavar="NAME")
+    add_scenario(parser)
     parser.add_argument(
         "--patience", type=float, default=300.0, metavar="SECONDS",
-        help="how long to wait for a test job to start",
+        help="time to wait for a test job to start (default: 300)",
     )  # fmt: skip
 
 
@@ -89,11 +104,13 @@ def _doctor(options: argparse.Namespace) -> None:
 
 CLUSTER = (
     Verb("launch", "start a command as N ranks on this machine", _launch_options, _launch),
-    Verb("contain", "run a command inside an image, as jobs on a cluster do",
+    Verb("contain", "run a command inside an Apptainer image, as jobs on a cluster do",
          _contain_options, _contain),
     Verb("requeue", "run a training, and requeue its SLURM job if it was stopped early",
          _requeue_options, _requeue),
-    Verb("submit", "submit the head process itself as a job of SLURM", _submit_options, _submit),
+    Verb("submit", "submit the head process (Snakemake itself) as a SLURM job",
+         _submit_options, _submit),
     Verb("images", "list the images that this checkout needs", _images_options, _images),
-    Verb("doctor", "check everything that a run on a cluster needs", _doctor_options, _doctor),
+    Verb("doctor", "check everything that a scenario needs on this cluster",
+         _doctor_options, _doctor),
 )  # fmt: skip

@@ -1,14 +1,17 @@
-"""Verbs that explain a scenario, its results, or its cost on more GPUs."""
+"""Verbs that print a scenario, its results, its cost on more GPUs, or all keys."""
 
 import argparse
 import json
 from pathlib import Path
 
-from calobatch.verbs.verb import Verb, add_overrides
+from calobatch.verbs.verb import Verb, add_overrides, add_scenario
 
 
 def _check_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", nargs="?", default="quickstart")
+    parser.add_argument(
+        "scenario", nargs="?", default="quickstart",
+        help="scenario in config/, or path to a YAML file (default: quickstart)",
+    )  # fmt: skip
     add_overrides(parser)
 
 
@@ -20,7 +23,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _leaderboard_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("csv", type=Path)
+    parser.add_argument("csv", type=Path, help="results/SCENARIO/leaderboard.csv")
 
 
 def _leaderboard(options: argparse.Namespace) -> None:
@@ -30,10 +33,16 @@ def _leaderboard(options: argparse.Namespace) -> None:
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task")
-    parser.add_argument("--gpus", type=int, nargs="+", default=[], metavar="N")
-    parser.add_argument("--gpus-per-node", type=int, default=4, metavar="N")
-    parser.add_argument("--scenario", default="quickstart")
+    parser.add_argument("task", help="name of a task of the scenario")
+    parser.add_argument(
+        "--gpus", type=int, nargs="+", default=[], metavar="N",
+        help="numbers of GPUs to predict for",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gpus-per-node", type=int, default=4, metavar="N",
+        help="number of GPUs per node (default: 4)",
+    )  # fmt: skip
+    add_scenario(parser)
     add_overrides(parser)
     parser.add_argument(
         "--measurements", type=Path, nargs="+", default=[], metavar="FILE",
@@ -41,25 +50,31 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--network", default="", metavar="LATENCY_US,GBIT",
-        help="a network that was not measured; optionally followed by ,CALL_US,MESSAGE_US: the "
-        "microseconds that a call costs, and that the ranks need to agree on a message (Horovod: "
-        "1000,25)",
+        help="a network that was not measured: latency in microseconds and bandwidth in gigabits "
+        "per second; optionally followed by ,CALL_US,MESSAGE_US: the microseconds that a call "
+        "takes, and that the ranks take to agree on a message (Horovod: 1000,25)",
     )  # fmt: skip
     parser.add_argument(
         "--algorithm", choices=("ring", "tree"), default="ring",
-        help="how gradients travel: ring is Gloo's algorithm and NCCL's slowest, tree NCCL's "
-        "fastest",
+        help="algorithm that sums gradients over GPUs: ring is used by Gloo and is NCCL's slowest, "
+        "tree is NCCL's fastest (default: ring)",
     )  # fmt: skip
     parser.add_argument(
         "--hours", type=float, metavar="H", help="find the fewest GPUs that finish in H hours"
     )
     parser.add_argument(
-        "--events", type=int, metavar="N", help="number of training events, if not as measured"
+        "--events",
+        type=int,
+        metavar="N",
+        help="number of training events (default: that of the measured training)",
     )
-    parser.add_argument("--efficiency", type=float, default=0.8, metavar="FRACTION")
+    parser.add_argument(
+        "--efficiency", type=float, default=0.8, metavar="FRACTION",
+        help="find the most GPUs that keep this parallel efficiency (default: 0.8)",
+    )  # fmt: skip
     parser.add_argument(
         "--faster", type=float, default=1.0, metavar="FACTOR",
-        help="assume GPUs that compute this many times as fast as the measured device",
+        help="speed of the GPUs as a multiple of the measured device's (default: 1)",
     )  # fmt: skip
 
 
@@ -86,7 +101,7 @@ def _plan(options: argparse.Namespace) -> None:
 
 def _schema_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--markdown", action="store_true", help="print a page for people in place of JSON"
+        "--markdown", action="store_true", help="print a readable page instead of JSON"
     )
 
 
@@ -102,11 +117,12 @@ def _schema(options: argparse.Namespace) -> None:
 
 
 SCENARIO = (
-    Verb("check", "read and check a scenario, and print it with every default",
+    Verb("check", "check a scenario, and print it with all defaults filled in",
          _check_options, _check),
     Verb("leaderboard", "print the leaderboard of a scenario",
          _leaderboard_options, _leaderboard),
-    Verb("plan", "predict speed, node hours and efficiency on more GPUs", _plan_options, _plan),
-    Verb("schema", "print the JSON schema of scenario files, or a page that lists every key",
+    Verb("plan", "predict speed, node hours and efficiency of a task on more GPUs",
+         _plan_options, _plan),
+    Verb("schema", "print the JSON schema of scenario files, or a page that lists all keys",
          _schema_options, _schema),
 )  # fmt: skip

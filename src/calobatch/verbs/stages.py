@@ -1,4 +1,4 @@
-"""One verb per stage of the workflow; the rules in workflow/rules call them."""
+"""One verb per stage of the workflow. The rules in workflow/rules call these verbs."""
 
 import argparse
 import signal
@@ -6,16 +6,28 @@ from pathlib import Path
 from types import FrameType
 
 from calobatch.errors import StoppedError, UserError
-from calobatch.verbs.verb import Verb, add_settings
+from calobatch.verbs.verb import Verb, add_settings, add_workers
+
+
+def _add_table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--table", type=Path, default=Path("config/datasets.csv"), metavar="CSV",
+        help="table of public files (default: config/datasets.csv)",
+    )  # fmt: skip
 
 
 def _fetch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset")
-    parser.add_argument("file")
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--location", help="folder or URL that has the file")
-    parser.add_argument("--table", type=Path, default=Path("config/datasets.csv"))
-    parser.add_argument("--pins", type=Path, default=Path("config/pins"), metavar="FOLDER")
+    parser.add_argument("dataset", help="name of a dataset in the table of public files")
+    parser.add_argument("file", help="name of one of its files")
+    parser.add_argument("--output", type=Path, required=True, help="where to store the file")
+    parser.add_argument(
+        "--location", help="folder or URL that has the file, instead of the addresses in the table"
+    )
+    _add_table(parser)
+    parser.add_argument(
+        "--pins", type=Path, default=Path("config/pins"), metavar="FOLDER",
+        help="folder of the checksums that the first download recorded (default: config/pins)",
+    )  # fmt: skip
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -34,10 +46,12 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _simulate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("layout")
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("layout", help="kind of image: electron_photon or quark_gluon")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="raw file to write; its name says which one"
+    )
     add_settings(parser)
-    parser.add_argument("--workers", type=int, default=1)
+    add_workers(parser)
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -51,15 +65,20 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _pack_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset")
-    parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
-    add_settings(parser)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("dataset", help="name of the dataset")
+    parser.add_argument("files", type=Path, nargs="+", help="all raw files of the dataset")
     parser.add_argument(
-        "--pins", type=Path, metavar="FOLDER", help="compare the files with the pins in this folder"
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder of the packed store"
     )
-    parser.add_argument("--table", type=Path, default=Path("config/datasets.csv"))
+    add_settings(parser)
+    add_workers(parser)
+    parser.add_argument(
+        "--pins",
+        type=Path,
+        metavar="FOLDER",
+        help="compare the files with the checksums in this folder",
+    )
+    _add_table(parser)
 
 
 def _pack(options: argparse.Namespace) -> None:
@@ -88,16 +107,22 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("task", help="name of the task, for messages and the record of the run")
+    parser.add_argument(
+        "--seed", type=int, required=True, help="seed of the weights and of the order of events"
+    )
+    parser.add_argument(
+        "--store", type=Path, required=True, metavar="FOLDER", help="packed store to train on"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder of the run"
+    )
     add_settings(parser)
 
 
 def _train(options: argparse.Namespace) -> None:
-    # The training listens to these signals only during its epochs. Importing torch and meeting
-    # the other ranks take many seconds before that.
+    # The training itself handles these signals only during its epochs. Before that, importing torch
+    # and connecting to the other ranks take many seconds.
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, _stop_outside_of_an_epoch)
     from calobatch.config.explain import validated
@@ -110,8 +135,8 @@ def _train(options: argparse.Namespace) -> None:
 
 def _stop_outside_of_an_epoch(number: int, frame: FrameType | None) -> None:
     raise StoppedError(
-        f"asked to stop by {signal.Signals(number).name} outside of an epoch; run the same command "
-        "again to continue from the last checkpoint"
+        f"stopped by {signal.Signals(number).name} outside of an epoch; run the same command again "
+        "to continue from the last checkpoint"
     )
 
 
@@ -128,8 +153,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _collect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")
     add_settings(parser)
-    parser.add_argument("--leaderboard", type=Path, required=True, metavar="CSV")
-    parser.add_argument("--tracking-uri", default="sqlite:///mlflow.db", metavar="URI")
+    parser.add_argument(
+        "--leaderboard", type=Path, required=True, metavar="CSV", help="leaderboard to write"
+    )
+    parser.add_argument(
+        "--tracking-uri", default="sqlite:///mlflow.db", metavar="URI",
+        help="MLflow store to write to (default: sqlite:///mlflow.db)",
+    )  # fmt: skip
 
 
 def _collect(options: argparse.Namespace) -> None:
@@ -143,10 +173,15 @@ def _collect(options: argparse.Namespace) -> None:
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")
-    parser.add_argument("--stores", type=Path, nargs="+", required=True, metavar="FOLDER")
-    parser.add_argument("--leaderboard", type=Path, required=True, metavar="CSV")
+    parser.add_argument(
+        "--stores", type=Path, nargs="+", required=True, metavar="FOLDER",
+        help="packed stores of all datasets of the scenario",
+    )  # fmt: skip
+    parser.add_argument(
+        "--leaderboard", type=Path, required=True, metavar="CSV", help="leaderboard to read"
+    )
     add_settings(parser)
-    parser.add_argument("--output", type=Path, required=True, metavar="HTML")
+    parser.add_argument("--output", type=Path, required=True, metavar="HTML", help="page to write")
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -159,16 +194,17 @@ def _report(options: argparse.Namespace) -> None:
 
 
 STAGES = (
-    Verb("fetch", "download a public file and check it; a broken download is continued",
+    Verb("fetch", "download a public file and check it; an interrupted download is continued",
          _fetch_options, _fetch),
     Verb("simulate", "write a simulated raw file in the layout of the public files",
          _simulate_options, _simulate),
-    Verb("pack", "convert raw files to one sparse, memory-mapped store", _pack_options, _pack),
+    Verb("pack", "convert the raw files of a dataset to one sparse, memory-mapped store",
+         _pack_options, _pack),
     Verb("train", "run one rank of a training (start all ranks with launch or srun)",
          _train_options, _train),
-    Verb("evaluate", "compute metrics and draw plots from predictions",
+    Verb("evaluate", "compute metrics and draw plots from the predictions of a training",
          _evaluate_options, _evaluate),
     Verb("collect", "write all runs of a scenario to MLflow and to the leaderboard",
          _collect_options, _collect),
-    Verb("report", "write one page with all results of a scenario", _report_options, _report),
+    Verb("report", "write a page with all results of a scenario", _report_options, _report),
 )  # fmt: skip

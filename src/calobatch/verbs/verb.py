@@ -1,4 +1,4 @@
-"""What a verb is, and the ways in which verbs read their arguments."""
+"""What a verb consists of, and the options that several verbs share."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Verb(NamedTuple):
-    """One verb: its name, one line of help, its options, and what it does with them."""
+    """One verb: its name, one line of help, a function that adds its options, and its action."""
 
     name: str
     help: str
@@ -17,37 +17,61 @@ class Verb(NamedTuple):
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """Read a JSON object: the text itself, or the content of the file that the text names."""
+    """Return the JSON object that ``text`` contains, or that is in the file named ``text``."""
     try:
         if not text.lstrip().startswith("{"):
             text = Path(text).read_text(encoding="utf-8")
         content = json.loads(text)
     except (OSError, json.JSONDecodeError) as error:
-        raise argparse.ArgumentTypeError(f"neither JSON nor a JSON file: {error}") from None
+        raise argparse.ArgumentTypeError(
+            f"expected a JSON object, or a file that contains one: {error}"
+        ) from None
     if not isinstance(content, dict):
-        raise argparse.ArgumentTypeError("expected a JSON object")
+        raise argparse.ArgumentTypeError(f"expected a JSON object, found {type(content).__name__}")
     return content
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add the option by which rules hand settings to a stage."""
-    parser.add_argument("--settings", type=json_object, required=True, metavar="JSON")
+    """Add the option with which rules pass the settings of a stage."""
+    parser.add_argument(
+        "--settings", type=json_object, required=True, metavar="JSON",
+        help="settings as a JSON object, or the name of a file that contains one",
+    )  # fmt: skip
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """Add the option that changes keys of a scenario."""
+    """Add the option that changes keys of the scenario."""
     parser.add_argument(
         "--set", default="", metavar="KEY=VALUE", dest="overrides",
-        help="change keys of the scenario, such as tasks.electron_photon_cnn.epochs=5",
+        help="changes to keys of the scenario, separated by spaces, for example "
+        "'tasks.electron_photon_cnn.epochs=5 seeds=[1,2]'",
     )  # fmt: skip
 
 
 def add_command(parser: argparse.ArgumentParser) -> None:
-    """Add the rest of the command line, which is a command to start."""
-    parser.add_argument("command", nargs=argparse.REMAINDER)
+    """Add the command to start: all words that follow."""
+    parser.add_argument(
+        "command", nargs=argparse.REMAINDER, help="command to start; -- may be put before it"
+    )
+
+
+def add_scenario(parser: argparse.ArgumentParser) -> None:
+    """Add the option that chooses a scenario."""
+    parser.add_argument(
+        "--scenario", default="quickstart", metavar="NAME",
+        help="scenario in config/, or path to a YAML file (default: quickstart)",
+    )  # fmt: skip
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the option that sets the number of processes of a stage."""
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N",
+        help="number of processes; the output does not depend on it (default: 1)",
+    )  # fmt: skip
 
 
 def command_of(options: argparse.Namespace) -> list[str]:
-    """Return the command to start, without the `--` that may stand before it."""
+    """Return the command to start, without the `--` that may be put before it."""
     words: list[str] = options.command
     return words[1:] if words[:1] == ["--"] else words

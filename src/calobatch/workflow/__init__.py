@@ -1,4 +1,5 @@
-"""What the rules of the workflow decide, as plain functions: which files, which jobs, where.
+"""Decide for the rules of the workflow which files they use and what their jobs request.
 
-The rule files in workflow/rules only connect these to Snakemake's wildcards.
+These are plain functions with unit tests. The rule files in workflow/rules only connect them to
+Snakemake's wildcards.
 """

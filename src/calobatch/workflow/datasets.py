@@ -1,4 +1,4 @@
-"""The files of a dataset, and the options of the verbs that make them."""
+"""The raw files of a dataset, and the options of the verbs fetch, simulate and pack."""
 
 import shlex
 
@@ -8,18 +8,19 @@ from calobatch.pack.settings import packing
 from calobatch.simulate.planned_files import planned_files
 from calobatch.workflow.scenario import Setup
 
+# Checksums that fetch recorded at the first download of each public file.
 PINS = "config/pins"
 
 
 def layout_of(scenario: Scenario, dataset: str) -> Layout:
-    """Return the layout of a dataset: the one of its own name, unless the scenario names one."""
+    """Return the layout that the scenario names for a dataset; by default the dataset's name."""
     return layout_named(scenario.datasets[dataset].layout or dataset)
 
 
 def raw_files(setup: Setup, dataset: str) -> list[str]:
-    """Return the raw files of a dataset.
+    """Return the paths of the raw files of a dataset, relative to the checkout.
 
-    Simulated files belong to their scenario. Public files are shared by all scenarios.
+    Simulated files are in a folder of their scenario. Public files are shared by all scenarios.
     """
     scenario = setup.scenario
     settings = scenario.datasets[dataset]
@@ -32,22 +33,26 @@ def raw_files(setup: Setup, dataset: str) -> list[str]:
 
 
 def simulate_settings(scenario: Scenario, dataset: str) -> str:
-    """Return the settings of simulate, as JSON, without what only pack depends on."""
+    """Return the settings of simulate as JSON.
+
+    They leave out the keys that only pack uses. If they had them, a changed split would simulate
+    the files again.
+    """
     return scenario.datasets[dataset].model_dump_json(exclude={"split", "zero_below"})
 
 
 def pack_settings(setup: Setup, dataset: str) -> str:
-    """Return the settings of pack, as JSON."""
+    """Return the settings of pack as JSON."""
     settings = setup.scenario.datasets[dataset]
     return packing(dataset, settings, setup.public_files).model_dump_json()
 
 
 def location_option(scenario: Scenario, dataset: str) -> str:
-    """Return the option of fetch for the user's own place of the files; empty if there is none."""
+    """Return the option that gives fetch the dataset's `location`, quoted; empty if it has none."""
     place = getattr(scenario.datasets[dataset], "location", None)
     return f"--location {shlex.quote(place)}" if place else ""
 
 
 def pins_option(scenario: Scenario, dataset: str) -> str:
-    """Return the option of pack that compares public files with their pins; empty if simulated."""
+    """Return the option that makes pack compare files with their pins; empty if simulated."""
     return f"--pins {PINS}" if scenario.datasets[dataset].source == "fetch" else ""

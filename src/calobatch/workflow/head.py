@@ -1,4 +1,7 @@
-"""What the head process does on a cluster before it submits its first job."""
+"""What the head process does on a cluster before it submits its first job.
+
+The head process is the Snakemake that submits and watches all jobs.
+"""
 
 from pathlib import Path
 
@@ -16,6 +19,6 @@ def require_site_and_images(site: Site) -> None:
 
 
 def prepare_jobs() -> None:
-    """End the jobs of a head process that is gone, and hand the git commit down to new jobs."""
+    """End jobs that a dead head process left, and pass the git commit to new jobs."""
     end_orphans(Path.cwd())
     hand_down_commit()

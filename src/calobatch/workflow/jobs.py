@@ -1,7 +1,7 @@
-"""What each job asks of the cluster, and what starts its command.
+"""What each job requests from the cluster, and the command that starts it.
 
-Here the words "on the cluster" mean that jobs are submitted to SLURM. Otherwise a job is a process
-on this machine, and every resource of this module is None or empty.
+In this module, "on the cluster" means that jobs are submitted to SLURM. Otherwise a job is a
+process on this machine, and all resources are None, which Snakemake leaves out.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ from calobatch.config.models import Scenario
 from calobatch.slurm.geometry import TRAINING_MB, launcher, memory, resources
 from calobatch.workflow.scenario import Setup
 
-# More cores than this do not make a data job faster.
+# A data job does not get faster with more cores than this.
 MOST_CORES = 8
-# What a training asks for beside its memory and account; which of them depends on its shape.
+# The resources that a training may request besides memory and account; its shape decides which.
 RESOURCES_OF_TRAINING = (
     "slurm_partition",
     "slurm_extra",
@@ -26,14 +26,16 @@ RESOURCES_OF_TRAINING = (
     "gres",
 )
 
-# A value that Snakemake asks for once it knows the wildcards and the attempt of a job.
+# A function that Snakemake calls for each job. It passes the wildcards, and `threads` and `attempt`
+# (1 for the first try) to functions that have parameters of these names.
 Resource = Callable[..., Any]
 
 
 class Jobs:
     """The jobs of one run of the workflow.
 
-    ``on_cluster`` is asked late, for each job: Snakemake does not know it when it reads the rules.
+    ``on_cluster`` is called for each job, because Snakemake does not know the answer when it reads
+    the rules.
     """
 
     def __init__(self, setup: Setup, on_cluster: Callable[[], bool]) -> None:
@@ -47,7 +49,10 @@ class Jobs:
         }
 
     def of(self, image: str, *, mb: int) -> dict[str, Resource]:
-        """Return the resources of a job in ``image`` with ``mb`` MB per core at its first try."""
+        """Return the resources of a job in ``image``, with ``mb`` MB of memory per core at first.
+
+        Snakemake repeats a job that failed, perhaps for lack of memory: every attempt gets more.
+        """
         return self.here(image) | {
             "mem_mb_per_cpu": lambda wildcards, threads, attempt: self._memory(
                 mb, attempt, threads
@@ -69,7 +74,10 @@ class Jobs:
         }
 
     def cores(self, wildcards: object = None) -> int:
-        """Return the cores of a data job; on this machine Snakemake lowers them to what it has."""
+        """Return the number of cores of a data job.
+
+        On this machine Snakemake itself lowers it to the number that is available.
+        """
         room = self.setup.site.cpus_per_node if self.on_cluster() else MOST_CORES
         return min(MOST_CORES, room)
 
@@ -77,7 +85,7 @@ class Jobs:
         return memory(mb, attempt, cores, self.setup.site) if self.on_cluster() else None
 
     def _site(self, key: str) -> str | None:
-        """Return what the site file says for every job; None leaves it to SLURM."""
+        """Return a value of the site file; None, if it is empty, leaves the choice to SLURM."""
         return (getattr(self.setup.site, key) or None) if self.on_cluster() else None
 
     def _of_shape(self, name: str) -> Resource:
@@ -88,6 +96,7 @@ class Jobs:
         return value
 
     def _ranks_started(self, task: str) -> str:
+        """Return the command that starts all ranks; the rank's own command follows it."""
         if not self.on_cluster():
             return f"calobatch launch -n {self.setup.scenario.tasks[task].ranks}"
         srun = launcher(self.setup.shapes[task])
@@ -95,13 +104,13 @@ class Jobs:
 
 
 def cores_of_training(scenario: Scenario, task: str) -> int:
-    """Return the cores that all ranks of a task have together."""
+    """Return the number of cores of all ranks of a task together."""
     settings = scenario.tasks[task]
     return settings.ranks * settings.threads
 
 
 def shell_prefix(modules: tuple[str, ...]) -> str:
-    """Return what every command of a job on a compute node begins with."""
+    """Return what is put before every command of a job, to load the modules of the site file."""
     return f"set -euo pipefail; module load {' '.join(modules)}; " if modules else ""
 
 

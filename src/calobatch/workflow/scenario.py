@@ -1,4 +1,4 @@
-"""The scenario of one run of the workflow, with all that can be refused before it starts."""
+"""Read the scenario of one run of the workflow, and refuse what can be refused before it starts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ TABLE = Path("config/datasets.csv")
 class Setup(NamedTuple):
     """A scenario, the public files that datasets.csv lists, and the cluster that it may run on.
 
-    ``shapes`` is how the ranks of each task are laid out over the nodes of the cluster.
+    ``shapes`` says, for each task, how its ranks are laid out over the nodes of the cluster.
     """
 
     scenario: Scenario
@@ -40,10 +40,10 @@ def setup_of(config: Mapping[str, object]) -> Setup:
 
 
 def read_setup(name: str, overrides: str = "") -> Setup:
-    """Read and check a scenario and everything around it.
+    """Read and check a scenario, the table of public files and the site file.
 
-    Raises UserError for all that Snakemake refuses, so that every command refuses the same with
-    the same words. As long as there is no site file, the cluster is that of the example.
+    All commands read them with this function, so that they refuse the same mistakes with the same
+    words. Without a site file, the example is used. Raises UserError for every mistake.
     """
     scenario = read_scenario(name, overrides)
     site = read_site(SITE_FILE if SITE_FILE.exists() else EXAMPLE)
@@ -51,14 +51,14 @@ def read_setup(name: str, overrides: str = "") -> Setup:
 
 
 def read_scenario(name: str, overrides: str = "") -> Scenario:
-    """Read and check a scenario, without the cluster that it may run on."""
+    """Read and check a scenario and its public files, but no site file (the doctor checks that)."""
     scenario = load_scenario(name, overrides)
     check_public_files(scenario, tuple(read_table(TABLE)))
     return scenario
 
 
 def check_public_files(scenario: Scenario, public_files: tuple[RemoteFile, ...]) -> None:
-    """Raise UserError if a dataset to be fetched, or a file of it, is not in the table."""
+    """Raise UserError if the table does not have a dataset to be fetched, or one of its files."""
     for name, dataset in scenario.datasets.items():
         if dataset.source != "fetch":
             continue
