@@ -139,6 +139,9 @@ format: setup
 test: lint
 	pytest
 
+test-pythons:
+	@environment/test_pythons.sh
+
 bench: setup $(PEERS)/stamp
 	@PYTHONPATH=$(CURDIR)/$(PEERS) python -m benchmarks $(ONLY)
 
