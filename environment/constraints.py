@@ -55,9 +55,7 @@ def marker_for(pythons: list[str]) -> str:
         return f' ; python_version == "{first}"'
     if first == PYTHONS[0]:
         return f' ; python_version < "{PYTHONS[PYTHONS.index(last) + 1]}"'
-    if last == PYTHONS[-1]:
-        return f' ; python_version >= "{first}"'
-    raise ValueError(f"no single marker is true for {pythons}")
+    return f' ; python_version >= "{first}"'
 
 
 def main() -> None:
@@ -90,9 +88,9 @@ def main() -> None:
     renewed = heading
     for package in sorted(pins, key=lambda each: names[each].lower()):
         comment = f"  # {comments[package]}" if package in comments else ""
-        known = [python for python in PYTHONS if python in pins[package]]
-        for version, pythons in groupby(known, key=pins[package].__getitem__):
-            renewed.append(f"{names[package]}=={version}{marker_for(list(pythons))}{comment}")
+        for version, pythons in groupby(PYTHONS, key=pins[package].get):
+            if version:
+                renewed.append(f"{names[package]}=={version}{marker_for(list(pythons))}{comment}")
     FILE.write_text("\n".join(renewed) + "\n")
 
 
