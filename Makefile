@@ -6,6 +6,7 @@
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
 #   make bench                              measured beside peers and physical limits; 15 minutes
 #   make bench ONLY="pack batches"          some of it
+#   make test-pythons                       tests that need no torch, on the other Python versions
 #   make setup | lint | format | schema | constraints | clean
 #
 # On a cluster (README: "On a cluster"), VARIANT=cuda for GPUs:
@@ -13,9 +14,11 @@
 #   make head                               the login node's environment, without torch
 #   make wheelhouse                         every wheel, where there is a network
 #   make images                             the Apptainer images, from the wheelhouse
-#   make doctor                             is all well, before a GPU hour is queued
-#   make submit                             the head process as a job of SLURM
+#   make doctor                             check the cluster before a GPU hour is queued
+#   make submit                             run the head process as a SLURM job
 #   make bundle TO=/path                    all that a cluster without a network needs
+#
+# Another Python than python3, from 3.11 to 3.13: make setup PYTHON=/path/to/python3.13
 #
 # A cluster in containers on this machine, for tests (root and podman):
 #
@@ -30,53 +33,61 @@ SCENARIO ?= quickstart
 SET ?=
 ONLY ?=
 VENV := .venv
-TORCH := $(shell sed -n 's/^torch==//p' environment/constraints.txt)
-WHEELS := .cache/wheels/torch-$(TORCH)
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint environment/constraints.txt
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+    --constraint environment/constraints.txt --constraint environment/constraints-cuda.txt
 PEERS := .cache/bench/peers
-# Everything that a rule starts is found here first.
+# Everything that a rule starts is looked for here first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The Python of .venv if there is one, unless PYTHON names another. Empty if it is not supported.
+PYTHON_VERSION := $(shell PATH="$(PATH)" $(PYTHON) environment/check_python.py make 2>/dev/null)
 
 VARIANT ?= cpu
 WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
-# Without a network everything comes from the wheelhouse, if there is one.
-OFFLINE := $(if $(wildcard $(WHEELHOUSE)/complete),--no-index --find-links $(WHEELHOUSE))
+# Installs from the wheelhouse alone, without a network, if it has wheels for this Python.
+OFFLINE := $(if $(wildcard $(WHEELHOUSE)/python-$(PYTHON_VERSION)),--no-index --find-links $(WHEELHOUSE))
 
-.PHONY: help setup run test bench lint format schema constraints clean \
+.PHONY: help setup run test test-pythons bench lint format schema constraints clean \
     head wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-# The stamp is as new as what it was made from: another version of these files sets up anew.
-setup: $(VENV)/stamp
+# The stamp is older than these files once one of them changes: then everything is installed again.
+# Its name holds the version of Python: with another version .venv is made from scratch.
+setup: $(VENV)/setup-$(PYTHON_VERSION)
 
-$(VENV)/stamp: environment/constraints.txt environment/build_horovod.sh pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	    { echo "setup: Python 3.11 is needed; name it with PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV) || \
-	    { echo "setup: no virtual environment could be made: apt-get install python3-venv" >&2; exit 2; }
+$(VENV)/setup-$(PYTHON_VERSION): environment/constraints.txt environment/build_horovod.sh pyproject.toml
+	@$(call make_venv,setup)
 	@echo "setup: installing torch and what builds Horovod (about 1 minute)"
 	@$(PIP) torch cmake ninja setuptools wheel packaging psutil cloudpickle pyyaml cffi
-	@environment/build_horovod.sh $(VENV)/bin/python $(WHEELS)
+	@# A Horovod wheel works with the build of torch that it was compiled for, for instance 2.13.0+cpu.
+	@wheels=.cache/wheels/torch-$$(python -c 'import importlib.metadata as m; print(m.version("torch"))'); \
+	    environment/build_horovod.sh $(VENV)/bin/python $$wheels; \
+	    $(PIP) --force-reinstall --no-deps --no-index --find-links $$wheels horovod
 	@echo "setup: installing everything else (about 2 minutes)"
-	@$(PIP) --force-reinstall --no-deps $(WHEELS)/horovod-*.whl  # one version, whatever torch it is built for
 	@$(PIP) --no-build-isolation --editable '.[data,simulate,train,results,workflow,dev]'
 	@touch $@
-	@echo "setup: done; \`source $(VENV)/bin/activate\` to type snakemake and mlflow yourself"
+	@echo "setup: done; to type snakemake and mlflow yourself, \`source $(VENV)/bin/activate\`"
 
-head: $(VENV)/head
+head: $(VENV)/head-$(PYTHON_VERSION)
 
-# Editable installs are built by setuptools, so that comes first.
-$(VENV)/head: environment/constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "head: Python 3.11 or later is needed; name it with PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
+# Editable installs are built by setuptools, so it is installed first.
+$(VENV)/head-$(PYTHON_VERSION): environment/constraints.txt pyproject.toml
+	@$(call make_venv,head)
 	@echo "head: installing snakemake and calobatch (about 1 minute)"
 	@$(PIP) $(OFFLINE) setuptools wheel
 	@$(PIP) $(OFFLINE) --no-build-isolation --editable '.[workflow]'
 	@touch $@
 	@echo "head: done; now type \`source $(VENV)/bin/activate\`"
+
+# Makes .venv with $(PYTHON), unless it has this version already.
+define make_venv
+$(PYTHON) environment/check_python.py $(1) >/dev/null; \
+if [ "$$($(VENV)/bin/python environment/check_python.py $(1) 2>/dev/null)" != "$(PYTHON_VERSION)" ]; then \
+    $(PYTHON) -m venv --clear $(VENV) || \
+        { echo "$(1): the virtual environment $(VENV) could not be made; apt-get install python3-venv" >&2; exit 2; }; \
+fi
+endef
 
 wheelhouse:
 	@environment/wheelhouse.sh $(VARIANT)
@@ -130,6 +141,9 @@ format: setup
 test: lint
 	pytest
 
+test-pythons:
+	@environment/test_pythons.sh
+
 bench: setup $(PEERS)/stamp
 	@PYTHONPATH=$(CURDIR)/$(PEERS) python -m benchmarks $(ONLY)
 
@@ -144,10 +158,9 @@ schema: setup
 	calobatch schema > workflow/schemas/scenario.schema.json
 	calobatch schema --markdown > config/README.md
 
+# For the Python of .venv; lines for other versions stay as they are.
 constraints: setup
-	@{ grep '^#' environment/constraints.txt; pip list --format=freeze | grep -viE '^(pip|calobatch)==' \
-	    | sed 's/+cpu$$//' | sort -f; } > environment/constraints.new
-	@mv environment/constraints.new environment/constraints.txt
+	@python environment/constraints.py
 
 # Data, results and MLflow are the user's: they are never removed from here.
 clean:

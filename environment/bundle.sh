@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Gather all that a cluster without a network needs: code, wheels, images, data. See `make bundle`.
+# Collect everything that a cluster without a network needs: code, wheels, images and data.
 #
-#   environment/bundle.sh FOLDER [cpu|cuda]
+#   environment/bundle.sh FOLDER [cpu|cuda]       `make bundle TO=FOLDER` calls this
 #
-# Carry FOLDER to the cluster and run FOLDER/install there. It takes what is committed, the images
-# of that environment, and the public files that were fetched so far.
+# Copy FOLDER to the cluster and run FOLDER/install there. A bundle holds what is committed, the images
+# built from this code's package versions, and the public files that have been fetched so far. Its
+# wheels are for Python 3.11 and for PYTHON, which is to have the version of the login node's Python.
 set -euo pipefail
 output=$(realpath --canonicalize-missing "${1:-.}") variant=${2:-cpu}
 cd "$(dirname "$0")/.."
@@ -22,7 +23,7 @@ add_images() {
             echo "bundle: image $(basename "$image")"
             cp "$image" "$partial/images"
         else
-            echo "bundle: WITHOUT the image $name: $image is missing; run \`make images VARIANT=$variant\`, then this again" >&2
+            echo "bundle: WITHOUT the $name image: $image does not exist; to include it, run \`make images VARIANT=$variant\` and make the bundle again" >&2
         fi
     done
 }
@@ -31,14 +32,14 @@ add_data() {
     [[ -d data/public ]] || return 0
     echo "bundle: public files ($(du -sh data/public | cut -f1))"
     mkdir "$partial/data" && cp -r data/public "$partial/data"
-    # What later downloads are held to: pins may not be committed yet.
+    # Later downloads are compared with these checksums, which may not be committed yet.
     [[ ! -d config/pins ]] || cp -r config/pins "$partial/pins"
 }
 
 [[ $# -ge 1 ]] || fail "name a folder: environment/bundle.sh FOLDER [cpu|cuda]"
-[[ ! -e $output ]] || fail "$output exists; name a folder that does not, or remove it"
+[[ ! -e $output ]] || fail "$output exists; name a folder that does not exist, or remove it"
 [[ -z $(git status --porcelain --untracked-files=no) ]] ||
-    fail "there are changes that are not committed, and a bundle holds commits: git commit first"
+    fail "there are uncommitted changes, which a bundle would not contain; git commit them first"
 environment/wheelhouse.sh "$variant"
 
 partial=$output.partial
@@ -52,4 +53,4 @@ add_data
 cp environment/install_bundle.sh "$partial/install"
 (cd "$partial" && find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS)
 mv "$partial" "$output"
-echo "bundle: $output ($(du -sh "$output" | cut -f1)); carry it to the cluster, and there: $(basename "$output")/install ~/calobatch"
+echo "bundle: $output ($(du -sh "$output" | cut -f1)); copy it to the cluster, and run there: $(basename "$output")/install ~/calobatch"

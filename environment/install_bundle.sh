@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Set calobatch up from this bundle, without a network.
+# Install calobatch from this bundle, without a network.
 #
-#   ./install FOLDER       makes FOLDER, on the file system that all nodes share
+#   ./install FOLDER       makes FOLDER, which must be on a file system that all nodes share
 #
-# Needs git, make and Python 3.11 (PYTHON=/path/to/python3.11).
+# Needs git, make and a Python of a version that the bundle has wheels for (PYTHON=/path/to/python3).
 set -euo pipefail
 folder=$(realpath --canonicalize-missing "${1:-.}")
 cd "$(dirname "$0")"
@@ -16,16 +16,18 @@ fail() {
 }
 
 [[ $# -eq 1 ]] || fail "name a folder that all nodes see: ./install FOLDER" 2
-[[ ! -e $folder ]] || fail "$folder exists; name a folder that does not, or remove it" 2
+[[ ! -e $folder ]] || fail "$folder exists; name a folder that does not exist, or remove it" 2
 for program in git make; do
-    command -v "$program" >/dev/null || fail "there is no $program; load its module, or install it" 2
+    command -v "$program" >/dev/null || fail "$program is not on the path; load its module, or install it" 2
 done
-"$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
-    fail "the wheels are for Python 3.11; name it with PYTHON=/path/to/python3.11" 2
+version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])') ||
+    fail "$PYTHON does not run; name a Python with PYTHON=/path/to/python3" 2
+# The wheelhouse has a file of this name for each version of Python that it has wheels for.
+[[ -e wheelhouse/$variant/python-$version ]] || fail "$PYTHON is Python $version, and this bundle has wheels for Python $(cd "wheelhouse/$variant" && echo python-* | sed 's/python-//g; s/ / and /g'); name one of these with PYTHON=/path/to/python3, or make the bundle again with PYTHON=python$version" 2
 
 echo "install: checking every file"
 sha256sum --check --quiet SHA256SUMS ||
-    fail "the bundle is not what was sent: carry the files named above over again"
+    fail "the bundle is not what was sent; copy the files named above again"
 
 trap 'rm -rf "$folder"; echo "install: that failed, and $folder was removed; the reason is above" >&2' ERR
 git clone --quiet calobatch.bundle "$folder"
@@ -35,4 +37,4 @@ cp -r images/. "$folder/containers/images"
 [[ ! -d data ]] || cp -r data "$folder"
 [[ ! -d pins ]] || cp -r pins "$folder/config"
 make --no-print-directory -C "$folder" head VARIANT="$variant"
-echo "install: done, in $folder; go on with \"On a cluster\" in its README"
+echo "install: done, in $folder; continue with \"On a cluster\" in its README"
