@@ -5,10 +5,11 @@ import shlex
 
 import pytest
 
+
 from calobatch.config.models import Fetched, Simulated
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.settings import Packing
-from calobatch.simulate.plan import planned_files
+from calobatch.simulate.planned_files import planned_files
 from calobatch.workflow import datasets
 from tests.workflow.setups import CROPS, setup
 
