@@ -32,9 +32,7 @@ def imported_rooms(stage):
 def test_no_stage_imports_another(stage):
     found = imported_rooms(stage)
     assert found, "no import was found, so the test looks in the wrong place"
-    # The pins of fetched files are what pack compares the files with (see fetch/pins.py).
-    allowed = {"fetch"} if stage == "pack" else set()
-    assert not found & (STAGES - {stage} - allowed)
+    assert not found & (STAGES - {stage})
 
 
 @pytest.mark.parametrize("module", CONTRACTS)

@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from calobatch.config.load import load_scenario
 from calobatch.config.model_file import model_module
 from calobatch.errors import UserError
+from calobatch.layouts import LAYOUTS
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 SCENARIOS = sorted(path.stem for path in CONFIG.glob("*.yaml") if path.stem != "tasks")
@@ -362,3 +364,10 @@ def test_a_scenario_elsewhere_must_not_have_the_name_of_one_in_config(tmp_path):
 def test_a_value_of_the_wrong_type_is_refused(override, message):
     with pytest.raises(UserError, match=message):
         load_scenario("test", override, CONFIG)
+
+
+def test_a_simulated_dataset_of_a_layout_without_a_simulation_is_refused(folder, monkeypatch):
+    fetched_only = replace(LAYOUTS["electron_photon"], simulator=None)
+    monkeypatch.setitem(LAYOUTS, "electron_photon", fetched_only)
+    message = "datasets.electron_photon: layout 'electron_photon' cannot be simulated; fetch its"
+    assert message in refused(folder)

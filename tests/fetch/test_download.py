@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from calobatch.errors import UserError
 from calobatch.fetch.fetch import fetch
 from tests.fetch.bad_server import LAST_MODIFIED, Answer
-from tests.fetch.conftest import remote_file
+from tests.public_files import remote_file
 
 NAME = "electrons.hdf5"
 PAGE = b"<!DOCTYPE html><html><body>This link has expired</body></html>" * 10

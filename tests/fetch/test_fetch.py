@@ -11,7 +11,7 @@ import pytest
 from calobatch.errors import UserError
 from calobatch.fetch.fetch import fetch
 from tests.fetch.bad_server import Answer
-from tests.fetch.conftest import remote_file
+from tests.public_files import remote_file
 
 NAME = "electrons.hdf5"
 
@@ -118,7 +118,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from calobatch.fetch.fetch import fetch
-from calobatch.fetch.table import RemoteFile
+from calobatch.public.table import RemoteFile
 url, destination, pin = sys.argv[1:]
 remote = RemoteFile("electron_photon", "electrons.hdf5", (url,), None, None, 1)
 fetch(remote, Path(destination), Path(pin))

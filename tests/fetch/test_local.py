@@ -4,7 +4,7 @@ import pytest
 
 from calobatch.errors import UserError
 from calobatch.fetch.fetch import fetch
-from tests.fetch.conftest import remote_file
+from tests.public_files import remote_file
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from calobatch.fetch.address import AddressError
 from calobatch.fetch.retries import Interrupted, Retries, RetryPolicy
+from calobatch.public.address import AddressError
 
 CUT = Interrupted("cut")
 

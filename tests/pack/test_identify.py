@@ -6,9 +6,9 @@ import pytest
 from calobatch.checksum import sha256_of
 from calobatch.config.models import Split
 from calobatch.errors import UserError
-from calobatch.fetch.table import RemoteFile
 from calobatch.pack.identify import expected_files
 from calobatch.pack.pack import pack
+from calobatch.public.table import RemoteFile
 from calobatch.store import open_store
 from tests.raw_files import RawFiles, random_events, write_hdf5
 

@@ -5,7 +5,6 @@ import shlex
 
 import pytest
 
-
 from calobatch.config.models import Fetched, Simulated
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.settings import Packing

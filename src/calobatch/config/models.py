@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from calobatch.layouts import LAYOUTS
+from calobatch.errors import UserError
+from calobatch.layouts import LAYOUTS, simulator_of
 
 # Names become folders and Snakemake wildcards.
 NAME = r"^[a-z0-9_]+$"
@@ -314,6 +315,8 @@ class Scenario(Section):
                     f"datasets.{name}: unknown layout {layout!r}; set layout to one of "
                     f"{', '.join(sorted(LAYOUTS))}"
                 )
+            if dataset.source == "simulate":
+                _refuse_without_simulator(name, layout)
         for name, task in self.tasks.items():
             if task.dataset not in self.datasets:
                 raise ValueError(
@@ -323,6 +326,13 @@ class Scenario(Section):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {list(self.seeds)} has a seed twice; remove one")
         return self
+
+
+def _refuse_without_simulator(dataset: str, layout: str) -> None:
+    try:
+        simulator_of(LAYOUTS[layout])
+    except UserError as error:
+        raise ValueError(f"datasets.{dataset}: {error}") from None
 
 
 class ScenarioFile(Section):

@@ -16,12 +16,12 @@ from email.utils import parsedate_to_datetime
 import requests
 import urllib3
 
-from calobatch.fetch.address import AddressError, without_credentials
-from calobatch.fetch.content import HEAD_BYTES, WEB_PAGE, head_fault
 from calobatch.fetch.partial import Origin, Partial
-from calobatch.fetch.pins import Expected
 from calobatch.fetch.retries import Interrupted, Retries, RetryPolicy
 from calobatch.progress import Progress
+from calobatch.public.address import AddressError, without_credentials
+from calobatch.public.content import HEAD_BYTES, WEB_PAGE, head_fault
+from calobatch.public.pins import Expected
 
 PIECE_BYTES = 1 << 20
 OTHERWISE = "set `location` to take the file from another address"

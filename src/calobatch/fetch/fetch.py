@@ -9,18 +9,19 @@ from pathlib import Path
 
 from calobatch.checksum import sha256_of
 from calobatch.errors import UserError
-from calobatch.fetch.address import (
+from calobatch.fetch.download import OTHERWISE, download
+from calobatch.fetch.local import copy
+from calobatch.fetch.partial import Partial
+from calobatch.fetch.retries import RetryPolicy
+from calobatch.public.address import (
     AddressError,
     fault_of,
     inside,
     local_path,
     without_credentials,
 )
-from calobatch.fetch.content import file_fault
-from calobatch.fetch.download import OTHERWISE, download
-from calobatch.fetch.local import copy
-from calobatch.fetch.partial import Partial
-from calobatch.fetch.pins import (
+from calobatch.public.content import file_fault
+from calobatch.public.pins import (
     Expected,
     Pin,
     WrongFileError,
@@ -28,8 +29,7 @@ from calobatch.fetch.pins import (
     read_pin,
     write_pin,
 )
-from calobatch.fetch.retries import RetryPolicy
-from calobatch.fetch.table import RemoteFile
+from calobatch.public.table import RemoteFile
 
 DEFAULT_POLICY = RetryPolicy()
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from calobatch.fetch.address import AddressError
 from calobatch.fetch.partial import Partial
-from calobatch.fetch.pins import Expected
 from calobatch.progress import Progress
+from calobatch.public.address import AddressError
+from calobatch.public.pins import Expected
 
 PIECE_BYTES = 1 << 20
 

@@ -7,7 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from calobatch.fetch.address import AddressError
+from calobatch.public.address import AddressError
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from calobatch.checksum import sha256_of
-from calobatch.fetch.pins import Expected, Pin, expected_of, read_pin
-from calobatch.fetch.table import RemoteFile
+from calobatch.public.pins import Expected, Pin, expected_of, read_pin
+from calobatch.public.table import RemoteFile
 
 
 def expected_files(dataset: str, table: Iterable[RemoteFile], pins: Path) -> dict[str, Expected]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
-from calobatch.fetch.pins import Expected
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_labels
 from calobatch.pack.identify import identify
@@ -23,6 +22,7 @@ from calobatch.pack.statistics import channel_statistics, scalar_statistics
 from calobatch.pack.sums import Sums
 from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
+from calobatch.public.pins import Expected
 from calobatch.store import FORMAT, Manifest, Source
 from calobatch.workers import Workers
 

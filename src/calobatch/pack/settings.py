@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from calobatch.config.models import Dataset, Section, Split
-from calobatch.fetch.table import RemoteFile
 from calobatch.layouts import layout_named
+from calobatch.public.table import RemoteFile
 
 
 class Packing(Section):

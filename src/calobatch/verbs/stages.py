@@ -32,7 +32,7 @@ def _fetch_options(parser: argparse.ArgumentParser) -> None:
 
 def _fetch(options: argparse.Namespace) -> None:
     from calobatch.fetch.fetch import fetch
-    from calobatch.fetch.table import read_table
+    from calobatch.public.table import read_table
 
     files = read_table(options.table)
     matching = [f for f in files if (f.dataset, f.file) == (options.dataset, options.file)]
@@ -83,11 +83,11 @@ def _pack_options(parser: argparse.ArgumentParser) -> None:
 
 def _pack(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
-    from calobatch.fetch.table import read_table
     from calobatch.layouts import layout_named
     from calobatch.pack.identify import expected_files
     from calobatch.pack.pack import pack
     from calobatch.pack.settings import Packing
+    from calobatch.public.table import read_table
 
     settings = validated(Packing, options.settings, "--settings")
     expected = {}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
-from calobatch.fetch.table import RemoteFile, read_table
+from calobatch.public.table import RemoteFile, read_table
 from calobatch.slurm.geometry import Geometry, shapes_of
 from calobatch.slurm.site import EXAMPLE, SITE_FILE, Site, read_site
 

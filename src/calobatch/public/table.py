@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from calobatch.errors import UserError
-from calobatch.fetch.address import fault_of
-from calobatch.fetch.content import MAGIC
+from calobatch.public.address import fault_of
+from calobatch.public.content import MAGIC
 
 COLUMNS = ("dataset", "file", "url", "mirror", "bytes", "sha256", "label")
 

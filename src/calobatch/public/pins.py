@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from calobatch.atomic import write_text
 from calobatch.errors import UserError
-from calobatch.fetch.table import RemoteFile
+from calobatch.public.table import RemoteFile
 
 
 class WrongFileError(UserError):

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.fetch.pins import Pin, expected_of, read_pin, write_pin
-from tests.fetch.conftest import remote_file
+from calobatch.public.pins import Pin, expected_of, read_pin, write_pin
+from tests.public_files import remote_file
 
 A, B = "a" * 64, "b" * 64
 PIN = Pin(bytes=10, sha256=A, url="https://x.org/a", fetched="2026-01-01T00:00:00Z")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from calobatch.fetch.address import fault_of, inside, local_path, without_credentials
+from calobatch.public.address import fault_of, inside, local_path, without_credentials
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.fetch.table import RemoteFile, read_table
+from calobatch.public.table import RemoteFile, read_table
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = "dataset,file,url,mirror,bytes,sha256,label"
@@ -108,7 +108,7 @@ def test_the_public_table_lists_all_public_files():
 
 def test_reading_the_table_loads_no_heavy_library():
     program = (
-        "import sys, calobatch.fetch.table;"
+        "import sys, calobatch.public.table;"
         "print({'h5py', 'numpy', 'pyarrow', 'requests', 'torch', 'tqdm'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from calobatch.fetch.content import WEB_PAGE, file_fault, head_fault
+from calobatch.public.content import WEB_PAGE, file_fault, head_fault
 
 
 @pytest.mark.parametrize("kind", ["hdf5", "parquet"])
