@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison import Row, Skipped, say
-from benchmarks.paths import CACHE, CHECKOUT
+from benchmarks.paths import CACHE
 from benchmarks.table import table
 from benchmarks.workload import SMALL, Workload
+from calobatch.checkout import CHECKOUT
 
 SUBJECTS = (
     "start", "pack", "memory", "store_size", "batches", "epoch", "training", "options",

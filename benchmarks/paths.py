@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
+from calobatch.checkout import CHECKOUT
+
 PYTHON = Path(sys.executable)
 CALOBATCH = PYTHON.with_name("calobatch")
 SNAKEMAKE = PYTHON.with_name("snakemake")
-CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / ".cache/bench"

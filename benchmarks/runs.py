@@ -9,8 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from benchmarks.inputs import Inputs
-from benchmarks.paths import CALOBATCH, CHECKOUT, PYTHON
+from benchmarks.paths import CALOBATCH, PYTHON
 from benchmarks.workload import Workload
+from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Training
 from calobatch.layouts import layout_named

@@ -7,8 +7,9 @@ from functools import partial
 
 from benchmarks.comparison import Goal, Row, seconds, spread, take_turns
 from benchmarks.inputs import Inputs
-from benchmarks.paths import CALOBATCH, CHECKOUT, PYTHON, SNAKEMAKE
+from benchmarks.paths import CALOBATCH, PYTHON, SNAKEMAKE
 from benchmarks.workload import Workload
+from calobatch.checkout import CHECKOUT
 
 
 def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:

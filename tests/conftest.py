@@ -33,7 +33,7 @@ def crops(tmp_path_factory) -> RawFiles:
 
 @pytest.fixture(scope="session")
 def jets(tmp_path_factory) -> RawFiles:
-    """A training and a test file of jets, parquet, one row group a jet."""
+    """A training and a test file of jets, in parquet, with one row group per jet."""
     folder = tmp_path_factory.mktemp("jets")
     names = ("jet0_run0_n26.train.snappy.parquet", "jet0_run0_n12.test.snappy.parquet")
     parts = [

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from benchmarks.paths import CHECKOUT
+from calobatch.checkout import CHECKOUT
 from calobatch.errors import UserError
 from calobatch.plan.allreduce import Network, fit_network
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed

@@ -15,9 +15,10 @@ import numpy as np
 from matplotlib.ticker import NullLocator
 
 from benchmarks.inputs import Inputs
-from benchmarks.paths import CACHE, CHECKOUT
+from benchmarks.paths import CACHE
 from benchmarks.runs import settings, store_of, train
 from benchmarks.workload import Workload
+from calobatch.checkout import CHECKOUT
 from calobatch.plotting import BLUE, GREY, ORANGE, new_figure, save
 from calobatch.run.history import Epoch
 from calobatch.run.training import PHASES

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from benchmarks.paths import CHECKOUT
 from benchmarks.readme import (
     MAIN_RESULTS,
     TABLES,
@@ -15,6 +14,7 @@ from benchmarks.readme import (
     update,
     with_table,
 )
+from calobatch.checkout import CHECKOUT
 
 CONTENT = json.loads((CHECKOUT / "benchmarks/results.json").read_text(encoding="utf-8"))
 TABLE = Table("page.md", "results", has_goal)

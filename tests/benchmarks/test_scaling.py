@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from benchmarks.paths import CHECKOUT
 from benchmarks.scaling.model import MEASURED, PAGE_FOLDER
+from calobatch.checkout import CHECKOUT
 from calobatch.plan.allreduce import Network
 from calobatch.plan.measurements import Measurements
 from calobatch.plan.step import Compute, Step

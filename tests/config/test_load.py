@@ -4,19 +4,19 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.config.model_file import model_module
 from calobatch.errors import UserError
 from calobatch.layouts import LAYOUTS
 
-CONFIG = Path(__file__).resolve().parents[2] / "config"
+CONFIG = CHECKOUT / "config"
 SCENARIOS = sorted(path.stem for path in CONFIG.glob("*.yaml") if path.stem != "tasks")
 
 TASKS = """

@@ -3,12 +3,12 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 from packaging.markers import Marker
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from calobatch.checkout import CHECKOUT
+
 FOLDER = CHECKOUT / "environment"
 spec = importlib.util.spec_from_file_location("constraints", FOLDER / "constraints.py")
 constraints = importlib.util.module_from_spec(spec)

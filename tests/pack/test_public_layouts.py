@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calobatch.checkout import CHECKOUT
 from calobatch.config.models import Split
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = CHECKOUT / "tests" / "data"
 
 
 @pytest.fixture(scope="module")

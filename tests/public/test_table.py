@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from calobatch.checkout import CHECKOUT
 from calobatch.errors import UserError
 from calobatch.public.table import RemoteFile, read_table
 
-REPOSITORY = Path(__file__).parents[2]
 HEADER = "dataset,file,url,mirror,bytes,sha256,label"
 SHA = "0123456789abcdef" * 4
 
@@ -92,7 +92,7 @@ def test_a_table_that_is_missing_or_not_text_is_refused_and_named(tmp_path):
 
 
 def test_the_public_table_lists_all_public_files():
-    remotes = read_table(REPOSITORY / "config" / "datasets.csv")
+    remotes = read_table(CHECKOUT / "config" / "datasets.csv")
     files = {}
     for remote in remotes:
         files.setdefault(remote.dataset, []).append(remote)

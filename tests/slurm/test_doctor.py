@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from calobatch.checkout import CHECKOUT
 from calobatch.communicator.speed import Speed
 from calobatch.config.load import load_scenario
 from calobatch.slurm import profile, trial
@@ -28,7 +29,6 @@ from calobatch.slurm.doctor import CHECKS, doctor, examine
 from calobatch.slurm.images import NAMES, image_path
 from calobatch.slurm.sinfo import read_gpus, read_minutes, read_partitions
 
-ROOT = Path(__file__).resolve().parents[2]
 SITE = """account: physics
 cpus_per_node: 4
 mb_per_node: 8000
@@ -76,8 +76,8 @@ def project(tmp_path, monkeypatch, programs):
     folder = tmp_path / "project"
     (folder / "cluster/slurm").mkdir(parents=True)
     (folder / "cluster/slurm/site.yaml").write_text(SITE)
-    shutil.copy(ROOT / "cluster/slurm/config.yaml", folder / "cluster/slurm")
-    shutil.copytree(ROOT / "config", folder / "config")
+    shutil.copy(CHECKOUT / "cluster/slurm/config.yaml", folder / "cluster/slurm")
+    shutil.copytree(CHECKOUT / "config", folder / "config")
     images = folder / "containers/images"
     images.mkdir(parents=True)
     for name in NAMES:
@@ -353,9 +353,9 @@ def test_inside_a_job_trials_are_still_jobs_of_their_own():
 
 
 def test_times_come_from_the_profile():
-    assert profile.minutes_of("train", ROOT / profile.PROFILE)[:2] == (360, 720)
-    assert profile.minutes_of("pack", ROOT / profile.PROFILE)[:2] == (60, 120)
-    assert profile.latency_wait(ROOT / profile.PROFILE) == 60
+    assert profile.minutes_of("train", CHECKOUT / profile.PROFILE)[:2] == (360, 720)
+    assert profile.minutes_of("pack", CHECKOUT / profile.PROFILE)[:2] == (60, 120)
+    assert profile.latency_wait(CHECKOUT / profile.PROFILE) == 60
 
 
 def test_a_file_that_never_becomes_visible_is_waited_for_as_long_as_the_profile_says(project):
