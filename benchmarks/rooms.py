@@ -1,0 +1,199 @@
+"""Draw the rooms of calobatch and which room imports which: docs/pictures/rooms.png.
+
+`python -m benchmarks.rooms` draws the picture from the imports in the code. A room is a package of
+src/calobatch, or the module store. The other modules are helpers: an arrow goes through a helper to
+the rooms that it imports, and helpers that import no room are listed at the bottom.
+"""
+
+import ast
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SOURCE = CHECKOUT / "src" / "calobatch"
+PICTURE = CHECKOUT / "docs" / "pictures" / "rooms.png"
+
+STAGES = ("simulate", "fetch", "pack", "train", "evaluate", "collect", "report")
+# Drawn as a band at the top: it imports every room, so that arrows would only cross the others.
+TOP = "verbs"
+# In the band at the bottom, with the helpers: every room imports it.
+BOTTOM = "config"
+
+STAGE, CONTRACT, SERVICE, OTHER = "#d6e6f5", "#fbe0b5", "#d9ecd2", "#ececec"
+INK, LINE = "#222222", "#555555"
+
+
+class Box(NamedTuple):
+    """A room in the picture: its edges, what it does, and its colour."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    text: str
+    colour: str
+
+
+Point = tuple[float, float]
+
+BOXES = {
+    "workflow": Box(0.2, 3.75, 4.9, 5.6, "decides for the rules: files, jobs", OTHER),
+    "slurm": Box(4.05, 5.15, 4.9, 5.6, "jobs, doctor", OTHER),
+    "plan": Box(5.45, 6.45, 4.9, 5.6, "cost of GPUs", OTHER),
+    "communicator": Box(6.7, 8.4, 4.9, 5.6, "sums over ranks", SERVICE),
+    "models": Box(8.6, 12.9, 4.9, 5.6, "one file per network", SERVICE),
+    "simulate": Box(0.2, 1.45, 3.2, 3.9, "makes raw files", STAGE),
+    "fetch": Box(1.75, 3.0, 3.2, 3.9, "gets raw files", STAGE),
+    "pack": Box(3.3, 4.85, 3.2, 3.9, "raw files to store", STAGE),
+    "train": Box(7.0, 8.95, 3.2, 3.9, "store to run", STAGE),
+    "evaluate": Box(9.15, 10.25, 3.2, 3.9, "metrics", STAGE),
+    "collect": Box(10.45, 11.55, 3.2, 3.9, "MLflow", STAGE),
+    "report": Box(11.75, 13.4, 3.2, 3.9, "one page", STAGE),
+    "store": Box(3.3, 7.5, 1.3, 2.4, "contract 1: a packed dataset", CONTRACT),
+    "run": Box(7.8, 12.6, 1.7, 2.4, "contract 2: what a training leaves behind", CONTRACT),
+}
+# Arrows whose rooms are neither above each other nor side by side, as corners of a line.
+ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
+    ("slurm", "communicator"): ((4.6, 5.6), (4.6, 5.8), (7.5, 5.8), (7.5, 5.6)),
+    ("plan", "train"): ((6.2, 4.9), (6.2, 3.55), (7.0, 3.55)),
+    ("plan", "run"): ((5.7, 4.9), (5.7, 2.8), (7.95, 2.8), (7.95, 2.4)),
+    ("report", "store"): ((13.0, 3.2), (13.0, 1.5), (7.5, 1.5)),
+}
+
+
+def imports() -> dict[str, set[str]]:
+    """Return, for each package and module of calobatch, the other ones that it imports."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        imported = found.setdefault(name, set())
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            imported |= {m.split(".")[1] for m in modules if m.startswith("calobatch.")} - {name}
+    return {name: imported for name, imported in found.items() if name not in ("__init__", "cli")}
+
+
+def rooms(found: dict[str, set[str]]) -> set[str]:
+    """Return the rooms: all packages, and the store."""
+    return {name for name in found if (SOURCE / name).is_dir()} | {"store"}
+
+
+def helpers(found: dict[str, set[str]]) -> list[str]:
+    """Return the modules that import no room but the one of the bottom band, in order."""
+    return sorted(name for name in set(found) - rooms(found) if not _rooms_behind(name, found))
+
+
+def arrows(found: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Return which room imports which, without the rooms of the bands at the top and bottom."""
+    return {
+        (room, imported)
+        for room in rooms(found) - {TOP, BOTTOM}
+        for imported in _rooms_behind(room, found)
+    }
+
+
+def _rooms_behind(name: str, found: dict[str, set[str]]) -> set[str]:
+    """Return the rooms that ``name`` imports, itself or through helpers."""
+    direct = found[name] & rooms(found)
+    through = found[name] - rooms(found)
+    return direct.union(*(_rooms_behind(helper, found) for helper in through)) - {name, BOTTOM}
+
+
+def draw(found: dict[str, set[str]]) -> Figure:
+    """Return the picture. Raises ValueError if a room or an arrow has no place in it."""
+    if missing := rooms(found) - set(BOXES) - {TOP, BOTTOM}:
+        raise ValueError(f"{', '.join(sorted(missing))}: add the room to BOXES in {__file__}")
+    figure = Figure(figsize=(12, 6.2))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 13.6), ylim=(0, 7.0))
+    axes.axis("off")
+    _band(
+        axes, 6.2, TOP, "one verb per stage and more; imports the rooms below when a verb is called"
+    )
+    _band(axes, 0.2, BOTTOM, "and helpers, which any room may import: " + _listed(helpers(found)))
+    for name, box in BOXES.items():
+        _room(axes, name, box)
+    for importer, imported in sorted(arrows(found)):
+        _arrow(axes, _route(importer, imported))
+    axes.text(0.2, 2.35, "An arrow goes from a room\nto a room that it imports.", fontsize=10,
+              color=LINE, va="top")  # fmt: skip
+    _legend(axes)
+    return figure
+
+
+def _room(axes: Axes, name: str, box: Box) -> None:
+    width, height = box.right - box.left, box.top - box.bottom
+    style = "round,pad=0,rounding_size=0.08"
+    axes.add_patch(
+        FancyBboxPatch((box.left, box.bottom), width, height, boxstyle=style, linewidth=1.0,
+                       facecolor=box.colour, edgecolor=LINE)
+    )  # fmt: skip
+    middle = (box.left + box.right) / 2, (box.bottom + box.top) / 2
+    axes.text(middle[0], middle[1] + 0.13, name, fontsize=11.5, weight="bold", color=INK,
+              ha="center", va="center")  # fmt: skip
+    axes.text(middle[0], middle[1] - 0.17, box.text, fontsize=9, color=INK, ha="center",
+              va="center")  # fmt: skip
+
+
+def _band(axes: Axes, bottom: float, name: str, text: str) -> None:
+    _room(axes, name, Box(0.2, 13.4, bottom, bottom + 0.6, text, OTHER))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)
+
+
+def _legend(axes: Axes) -> None:
+    kinds = (
+        ("stage of the workflow", STAGE),
+        ("contract between stages", CONTRACT),
+        ("used by stages", SERVICE),
+    )
+    for row, (name, colour) in enumerate(kinds):
+        y = 1.55 - 0.25 * row
+        axes.add_patch(FancyBboxPatch((0.2, y), 0.25, 0.14, boxstyle="square,pad=0",
+                                      facecolor=colour, edgecolor=LINE, linewidth=0.8))  # fmt: skip
+        axes.text(0.55, y + 0.07, name, fontsize=9, color=LINE, va="center")
+
+
+def _route(importer: str, imported: str) -> tuple[Point, ...]:
+    """Return the corners of an arrow: straight if the rooms are in line, else as in ROUTES."""
+    if (importer, imported) in ROUTES:
+        return ROUTES[importer, imported]
+    a, b = BOXES[importer], BOXES[imported]
+    left, right = max(a.left, b.left), min(a.right, b.right)
+    if left < right:
+        x = (left + right) / 2
+        return ((x, a.bottom), (x, b.top)) if a.bottom > b.top else ((x, a.top), (x, b.bottom))
+    bottom, top = max(a.bottom, b.bottom), min(a.top, b.top)
+    if bottom < top:
+        y = (bottom + top) / 2
+        return ((a.right, y), (b.left, y)) if a.right < b.left else ((a.left, y), (b.right, y))
+    raise ValueError(f"{importer} imports {imported}: add the arrow to ROUTES in {__file__}")
+
+
+def _arrow(axes: Axes, corners: tuple[Point, ...]) -> None:
+    xs, ys = zip(*corners, strict=True)
+    axes.plot(xs[:-1], ys[:-1], color=LINE, linewidth=1.4, solid_capstyle="butt")
+    # The line of an arrow with a head ends at the head.
+    axes.annotate("", xy=corners[-1], xytext=corners[-2],
+                  arrowprops={"arrowstyle": "-|>", "color": LINE, "linewidth": 1.4,
+                              "shrinkA": 0, "shrinkB": 0})  # fmt: skip
+
+
+def main() -> None:
+    """Write the picture."""
+    mpl.rcParams["font.family"] = "DejaVu Sans"
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    draw(imports()).savefig(PICTURE, dpi=150, metadata={"Software": None})
+    print(f"wrote {PICTURE.relative_to(CHECKOUT)}")
+
+
+if __name__ == "__main__":
+    main()
