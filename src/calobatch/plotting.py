@@ -1,4 +1,4 @@
-"""The look that all plots share: size, fonts, ticks, colours; and how a figure becomes a file."""
+"""The style that all plots share (size, fonts, ticks, colours), and how a figure is saved."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from calobatch.atomic import atomic_path
 
-# Okabe and Ito's palette, told apart with any kind of colour vision
+# The palette of Okabe and Ito, which people with any kind of colour blindness can tell apart
 # (https://jfly.uni-koeln.de/color/).
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#7F7F7F"
@@ -19,7 +19,7 @@ SPLIT_COLOURS = {"train": GREEN, "validation": PURPLE, "test": BLACK}
 SPLIT_LINES = {"train": "--", "validation": "-.", "test": "-"}
 
 SIMULATED_NOTE = "simulated stand-in data"
-WIDTH, HEIGHT, DPI = 8.0, 6.0, 150  # inches, inches, pixels an inch: 1200 x 900
+WIDTH, HEIGHT, DPI = 8.0, 6.0, 150  # inches, inches, pixels per inch: 1200 x 900
 PADDING = 0.08  # inches
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same
@@ -51,10 +51,12 @@ def new_figure(
 ) -> Figure:
     """Return an empty figure of ``width`` x ``height`` inches in the shared style.
 
-    ``title`` stands at the top left; ``simulated`` adds a note at the top right. Matplotlib looks
-    its style up whenever something is drawn, so the style stays set for the rest of the process.
+    The ``title`` is at the top left; ``simulated`` adds a note at the top right. Matplotlib reads
+    its style whenever something is drawn, so the style stays set for the rest of the process.
     """
+    # "default" first, so that the user's own matplotlibrc does not change the plots.
     style.use(["default", STYLE])
+    # The layout engine keeps the axes out of this band at the top.
     band = 0.36 / height if title or simulated else 0.0
     layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - band), w_pad=PADDING, h_pad=PADDING)
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
@@ -67,6 +69,9 @@ def new_figure(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write ``figure`` as PNG, whole or not at all; the same figure gives the same bytes."""
+    """Write ``figure`` as PNG, either the whole file or nothing.
+
+    The same figure gives the same bytes: the name and version of matplotlib are left out.
+    """
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})

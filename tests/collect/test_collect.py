@@ -1,4 +1,4 @@
-"""What MLflow holds after collect, asked through MLflow's own client."""
+"""What MLflow has after collect, read with the client of MLflow itself."""
 
 import csv
 import json
@@ -44,7 +44,7 @@ def all_runs(client):
 
 
 def snapshot(uri):
-    """Everything that MLflow holds of every run, in an order of its own."""
+    """Return everything that MLflow has about every run."""
     client = MlflowClient(uri)
     content = {}
     for run in all_runs(client):
@@ -138,7 +138,7 @@ def test_the_logged_model_gives_the_scores_of_the_predictions(collected, runs):
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
-def test_the_logged_model_says_what_it_takes(collected):
+def test_the_logged_model_has_a_signature(collected):
     run_id = children(collected[0])[0].info.run_id
     mlflow.set_tracking_uri(collected[0])
     signature = mlflow.models.get_model_info(f"runs:/{run_id}/model").signature
@@ -170,7 +170,7 @@ def test_collecting_again_changes_nothing(collected, scenario, runs):
 
 
 def changed(runs, folder):
-    """Copy the runs; the first has another outcome, as after another training."""
+    """Copy the runs; the first one has a different outcome, as if it had been trained again."""
     copies = [folder / "crops" / run.name for run in runs]
     for run, copy in zip(runs, copies, strict=True):
         shutil.copytree(run, copy)
@@ -194,7 +194,7 @@ def test_a_repeated_training_gets_a_new_run_and_the_old_one_is_kept(
     assert list(states.values()) == ["superseded"]
 
 
-def test_the_time_of_a_training_is_that_of_its_epochs_and_not_of_the_night_between(
+def test_the_time_of_a_training_does_not_include_the_pause_before_it_was_resumed(
     scenario, runs, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -231,14 +231,16 @@ def test_a_run_that_a_kill_left_incomplete_is_written_again(scenario, runs, tmp_
 def test_a_run_without_metrics_is_refused(scenario, runs, tmp_path):
     shutil.copytree(runs[0], tmp_path / "run")
     (tmp_path / "run" / "metrics.json").unlink()
-    with pytest.raises(UserError, match=r"no metrics\.json; train and evaluate it first"):
+    with pytest.raises(UserError, match=r"no metrics\.json; train and evaluate this run first"):
         collect(scenario, [tmp_path / "run"], "sqlite://", tmp_path / "leaderboard.csv")
 
 
 @pytest.mark.parametrize(
     "uri", ["file://{folder}/mlruns", "sqlite:///{folder}/notes.txt", "mongodb://x/y", "oracle://x"]
 )
-def test_a_store_that_cannot_be_used_is_one_message_with_the_mend(scenario, runs, tmp_path, uri):
+def test_a_store_that_cannot_be_used_is_one_message_that_says_what_to_do(
+    scenario, runs, tmp_path, uri
+):
     (tmp_path / "notes.txt").write_text("This is no database. " * 100)
     uri = uri.format(folder=tmp_path)
     with pytest.raises(UserError) as raised:
@@ -246,7 +248,7 @@ def test_a_store_that_cannot_be_used_is_one_message_with_the_mend(scenario, runs
     message = str(raised.value)
     assert message.startswith(f"cannot use the MLflow store {uri}: ")
     assert message.endswith(
-        "set MLFLOW_TRACKING_URI to another, for example to sqlite:///mlflow.db"
+        "set MLFLOW_TRACKING_URI to another store, for example sqlite:///mlflow.db"
     )
     assert "\n" not in message
 
@@ -258,19 +260,21 @@ def test_an_experiment_that_was_deleted_in_mlflow_can_be_restored_as_the_message
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = MlflowClient(uri)
     client.delete_experiment(client.create_experiment("calobatch"))
-    with pytest.raises(UserError, match="was deleted in MLflow; bring it back with") as raised:
+    with pytest.raises(UserError, match="was deleted; restore it with") as raised:
         collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
     command = str(raised.value).split("`")[1]
     subprocess.run(command, shell=True, check=True, env=os.environ | {"PATH": PATH})
     assert client.get_experiment_by_name("calobatch").lifecycle_stage == "active"
 
 
-def test_a_model_file_that_was_cut_short_is_named_with_the_mend(
+def test_a_model_file_that_was_cut_short_is_named_with_what_to_do(
     scenario, runs, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     copies = changed(runs, tmp_path)
     path = copies[0] / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"model\.safetensors does not fit .*; train again"):
+    with pytest.raises(
+        UserError, match=r"^cannot load the weights .*model\.safetensors: .*; train again$"
+    ):
         collect(scenario, copies, f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "leaderboard.csv")

@@ -1,4 +1,4 @@
-"""Folders of finished trainings, written through the same models as the training's own."""
+"""Folders of finished trainings, written with the same classes that train uses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from calobatch.atomic import write_text
-from calobatch.config.models import SPLITS, Training
-from calobatch.provenance import Provenance
-from calobatch.run.history import Epoch, write_history
-from calobatch.run.training import RunRecord, Throughput
+from calobatch.config.models import SPLITS
+from calobatch.run.folder import HISTORY_FILE, PREDICTIONS_FILE, RECORD_FILE
+from calobatch.run.history import write_history
+from tests.run.examples import epoch, record
 
 EVENTS = {"train": 700, "validation": 100, "test": 200}
 
@@ -36,64 +35,6 @@ def gaussian_scores(random: np.random.Generator, label: np.ndarray) -> np.ndarra
     return 1 / (1 + np.exp(0.5 - label - random.normal(size=len(label))))
 
 
-def _history(epochs: int) -> list[Epoch]:
-    return [
-        Epoch(
-            epoch=number,
-            time=1.8e9 + number,
-            train_loss=0.6 + 0.1 / number,
-            validation_loss=0.62 + 0.1 / number,
-            validation_auc=0.7 - 0.1 / number,
-            validation_accuracy=0.6,
-            learning_rate=1e-3,
-            seconds=1.0,
-            data_seconds=0.1,
-            compute_seconds=0.7,
-            communication_seconds=0.2,
-            events_per_second=700.0,
-        )
-        for number in range(1, epochs + 1)
-    ]
-
-
-def _record(epochs: int, simulated: bool) -> RunRecord:
-    return RunRecord(
-        task="electron_photon_cnn",
-        dataset="electron_photon",
-        layout="electron_photon",
-        simulated=simulated,
-        seed=5,
-        training=Training(model="cnn", epochs=epochs, batch_size=64, learning_rate=1e-3),
-        identity="0" * 64,
-        dataset_sha256="1" * 64,
-        source_sha256={},
-        parameters=10,
-        ranks=2,
-        device="cpu",
-        hosts=("host",),
-        started=1.8e9,
-        finished=1.8e9 + epochs,
-        epochs_run=epochs,
-        best_epoch=epochs,
-        resumed_after_epoch=0,
-        resumed_at_step=0,
-        events_per_second=700.0,
-        throughput=Throughput(
-            rank_events_per_second=(430.0, 450.0),
-            data_seconds=0.1 * epochs,
-            compute_seconds=0.7 * epochs,
-            communication_seconds=0.2 * epochs,
-            peak_memory_mb=500.0,
-            gpu_peak_memory_mb=None,
-            gpu_utilisation=None,
-            gpu_energy_joules=None,
-        ),
-        provenance=Provenance(
-            git_commit="", git_dirty=False, python="3.11", packages={}, host="host"
-        ),
-    )
-
-
 @pytest.fixture(scope="session")
 def write_run() -> Callable[..., Path]:
     """Return a function that writes a finished training to a folder."""
@@ -106,9 +47,11 @@ def write_run() -> Callable[..., Path]:
         simulated: bool = True,
     ) -> Path:
         folder.mkdir(parents=True)
-        write_history(_history(epochs), folder / "history.jsonl")
-        pq.write_table(table_of(score_of), folder / "predictions.parquet")
-        write_text(folder / "run.json", _record(epochs, simulated).model_dump_json(indent=2))
+        history = [epoch(number, 0.7 - 0.1 / number) for number in range(1, epochs + 1)]
+        write_history(history, folder / HISTORY_FILE)
+        pq.write_table(table_of(score_of), folder / PREDICTIONS_FILE)
+        changes = {"simulated": simulated, "epochs_run": epochs, "best_epoch": epochs}
+        record().model_copy(update=changes).write(folder / RECORD_FILE)
         return folder
 
     return write

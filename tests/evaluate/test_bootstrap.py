@@ -17,7 +17,10 @@ def gaussian_events(random, events_per_class, separation):
 
 
 def de_long_error(label, score):
-    """Standard error of the AUC after DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988)."""
+    """Return the standard error of the AUC.
+
+    DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837.
+    """
     signal, background = score[label == 1], score[label == 0]
     wins = (signal[:, None] > background) + 0.5 * (signal[:, None] == background)
     return math.sqrt(
@@ -55,7 +58,7 @@ def test_the_width_agrees_with_the_error_of_de_long(ties):
     assert (high - low) / 2 == pytest.approx(de_long_error(label, score), rel=0.1)
 
 
-def test_the_interval_covers_the_true_auc_as_often_as_it_says():
+def test_the_interval_contains_the_true_auc_with_its_confidence():
     random, separation = np.random.default_rng(2), 1.0
     true_auc = 0.5 * (1 + math.erf(separation / 2))
     covered = 0

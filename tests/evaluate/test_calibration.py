@@ -19,7 +19,7 @@ def arrays(drawn):
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), probabilities), min_size=1, max_size=60))
-def test_the_error_is_the_sum_of_the_paper_written_out(drawn):
+def test_the_error_is_the_sum_in_the_paper(drawn):
     label, score = arrays(drawn)
     error = 0.0
     for m in range(BINS):
@@ -51,7 +51,7 @@ def test_scores_that_are_the_true_probability_have_a_small_error():
 
 
 @given(st.integers(1, 10_000), st.data())
-def test_wilson_bounds_lie_one_deviation_of_their_own_from_the_share(trials, data):
+def test_each_wilson_bound_is_one_standard_deviation_from_the_share(trials, data):
     successes = data.draw(st.integers(0, trials))
     low, high = wilson_interval(np.array([successes]), np.array([trials]))
     share = successes / trials

@@ -34,7 +34,7 @@ def run(write_run, tmp_path):
 def test_the_metrics_can_be_recomputed_from_the_predictions(evaluated):
     metrics = Metrics.read(evaluated / "metrics.json")
     table = pq.read_table(evaluated / "predictions.parquet")
-    assert (metrics.task, metrics.seed) == ("electron_photon_cnn", 5)
+    assert (metrics.task, metrics.seed) == ("crops", 5)
     assert sum(split.events for split in metrics.splits.values()) == len(table)
     for name, split in metrics.splits.items():
         part = table.filter(pc.equal(table["split"], name))
@@ -60,7 +60,7 @@ def test_evaluating_twice_gives_the_same_bytes(evaluated, tmp_path):
     assert outputs(copy) == outputs(evaluated)
 
 
-def test_simulated_data_is_told_from_public_data_on_every_plot(evaluated, write_run, tmp_path):
+def test_every_plot_says_if_its_data_are_simulated(evaluated, write_run, tmp_path):
     public = write_run(tmp_path / "run", simulated=False)
     evaluate(public)
     ours, theirs = outputs(evaluated), outputs(public)
@@ -78,27 +78,29 @@ def test_constant_scores_and_a_single_epoch_are_evaluated(write_run, tmp_path):
 @pytest.mark.parametrize("name", ["predictions.parquet", "history.jsonl", "run.json"])
 def test_a_missing_file_is_named(run, name):
     (run / name).unlink()
-    with pytest.raises(UserError, match=name):
+    with pytest.raises(
+        UserError, match=rf"^no training has finished in .*run: {name} is missing; "
+    ):
         evaluate(run)
 
 
 @pytest.mark.parametrize("name", ["predictions.parquet", "history.jsonl", "run.json"])
 @pytest.mark.parametrize("kept", [0, 0.4])
-def test_a_file_that_was_cut_short_is_named_with_the_mend(run, name, kept):
+def test_a_file_that_was_cut_short_is_named_with_what_to_do(run, name, kept):
     content = (run / name).read_bytes()
     (run / name).write_bytes(content[: int(kept * len(content))])
     with pytest.raises(UserError, match=rf"^cannot read .*{name}: .*; train again$"):
         evaluate(run)
 
 
-def test_predictions_without_scores_are_named_with_the_mend(run):
+def test_predictions_without_scores_are_named_with_what_to_do(run):
     table = pq.read_table(run / "predictions.parquet").drop_columns("score")
     pq.write_table(table, run / "predictions.parquet")
     with pytest.raises(UserError, match=r"predictions\.parquet: .*score.*; train again"):
         evaluate(run)
 
 
-def test_metrics_that_were_cut_short_are_named_with_the_mend(evaluated, tmp_path):
+def test_metrics_that_were_cut_short_are_named_with_what_to_do(evaluated, tmp_path):
     content = (evaluated / "metrics.json").read_text()
     (tmp_path / "metrics.json").write_text(content[:100])
     with pytest.raises(UserError, match=r"metrics\.json: .*; run `calobatch evaluate` again"):
@@ -126,7 +128,7 @@ def test_a_split_without_both_classes_is_named(run, dropped, found):
 
 
 @pytest.mark.parametrize("score", [np.nan, -0.1, 1.5])
-def test_scores_that_are_no_probabilities_are_refused(write_run, tmp_path, score):
+def test_scores_that_are_not_probabilities_are_refused(write_run, tmp_path, score):
     folder = write_run(tmp_path / "run", lambda random, label: np.full(len(label), score))
     with pytest.raises(UserError, match="not probabilities"):
         evaluate(folder)

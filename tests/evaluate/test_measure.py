@@ -14,7 +14,7 @@ def labels(signal, background):
 
 @settings(deadline=None)  # sklearn is slow on its first call
 @given(st.integers(1, 30), st.integers(1, 30), st.sampled_from([50, 70]), st.randoms())
-def test_rejection_is_that_of_the_tightest_cut_that_keeps_enough_signal(
+def test_rejection_is_measured_at_the_tightest_cut_with_enough_signal(
     signal, background, percent, shuffler
 ):
     ranks = list(range(signal + background))
@@ -59,13 +59,13 @@ def test_a_score_of_exactly_one_half_is_called_background():
     assert metrics.confusion == ((3, 0), (2, 0))
 
 
-def test_log_loss_is_the_mean_surprise_at_the_labels():
+def test_log_loss_is_the_mean_negative_log_of_the_probability_of_the_true_class():
     score = np.array([0.9, 0.6, 0.2, 0.5], dtype=np.float32)
     surprise = -np.log([0.9, 0.6, 0.8, 0.5]).mean()
     assert measure(labels(2, 2), score).log_loss == pytest.approx(surprise, rel=1e-6)
 
 
-def test_one_event_that_is_surely_wrong_costs_no_more_than_in_the_training():
+def test_the_loss_of_an_event_with_a_score_of_exactly_1_is_bounded():
     metrics = measure(labels(1, 1), np.array([1.0, 1.0], dtype=np.float32))
     assert metrics.log_loss == pytest.approx(-np.log(1e-12) / 2, rel=1e-4)
 

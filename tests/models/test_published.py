@@ -1,7 +1,7 @@
-"""The reference models against plain rewrites of their publications, on the models' own weights.
+"""Compare the reference models with plain rewrites of their publications, on the same weights.
 
-Written from the notebooks' layers, with none of the code of calobatch.models: channels last and
-Keras' kinds of layers where the publication is in TensorFlow.
+The rewrites follow the layers of the notebooks and use no code of calobatch.models. Where the
+publication is in TensorFlow, they have the channels last and the kinds of layers of Keras.
 """
 
 import numpy as np

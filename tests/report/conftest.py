@@ -1,4 +1,4 @@
-"""Small stores and real small trainings on them: two seeds on crops, one run on jets."""
+"""Small stores and small but real trainings on them: two seeds of crops, one run of jets."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +66,7 @@ def stores(tmp_path_factory) -> dict[str, Path]:
 
 
 def _write_raw(path: Path, layout: Layout, random: np.random.Generator, events: int = 80) -> None:
-    """Write sparse noise: crops with a time of either sign, all else at least zero."""
+    """Write sparse noise. Only the times of crops can be negative."""
     label = np.arange(events) % 2
     shape = (events, *layout.shape[1:], layout.shape[0])
     image = np.where(random.random(shape) < 0.03, random.exponential(1, shape), 0)

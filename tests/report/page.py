@@ -1,4 +1,4 @@
-"""A page as the tests read it: elements, their texts, and whether every tag is closed."""
+"""Parse a page for the tests: its elements and texts; a tag that is not closed is an error."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -13,7 +13,7 @@ class Element:
     inside: list["Element | str"] = field(default_factory=list)
 
     def all(self, tag: str) -> list["Element"]:
-        """Return the elements of that tag at any depth, in the order of the page."""
+        """Return the elements with this tag at any depth, in the order of the page."""
         found = []
         for child in self.inside:
             if isinstance(child, Element):
@@ -61,7 +61,7 @@ class _Reader(HTMLParser):
 
 
 def read_page(text: str) -> Element:
-    """Parse a page; fail if a tag is not closed, or closed in the wrong order."""
+    """Parse a page. Fail if a tag is not closed, or if tags are closed in the wrong order."""
     reader = _Reader()
     reader.feed(text)
     reader.close()

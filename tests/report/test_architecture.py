@@ -44,7 +44,7 @@ def test_branches_are_independent_until_they_are_joined():
     assert len(first) == len(second)
 
 
-def test_the_residual_paths_of_the_transformer_are_seen():
+def test_the_residual_paths_of_the_transformer_are_found():
     nodes = architecture("vision_transformer", {"depth": 3}, ELECTRON_PHOTON)
     residual = [node for node in nodes if node.kind == "add" and len(node.parents) == 2]
     assert len(residual) == 2 * 3
@@ -52,7 +52,7 @@ def test_the_residual_paths_of_the_transformer_are_seen():
 
 
 class Odd(nn.Module):
-    """A layer used twice, torch's own attention, and a loose parameter."""
+    """A layer used twice, the attention layer of torch, and a parameter outside of any layer."""
 
     inputs = ("image",)
 

@@ -16,7 +16,7 @@ def test_zero_is_black_and_larger_is_brighter(kind):
 
 
 @pytest.mark.parametrize("kind", ["linear", "symlog"])
-def test_values_of_either_sign_have_colours_of_their_own(kind):
+def test_negative_and_positive_values_have_different_colours(kind):
     negative, positive = ColourScale(kind, 1.0).paint(np.array([[-0.5, 0.5]]))[0]
     assert negative[2] > negative[0]
     assert positive[0] > positive[2]

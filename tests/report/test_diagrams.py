@@ -34,7 +34,7 @@ def test_every_layer_is_drawn_with_its_kind_and_its_parameters(name, layout):
 
 
 @pytest.mark.parametrize(("name", "layout"), MODELS)
-def test_boxes_do_not_overlap_and_lie_inside_the_picture(name, layout):
+def test_boxes_do_not_overlap_and_are_inside_the_picture(name, layout):
     drawing = read_page(diagram(architecture(name, {}, layout), "a model")).all("svg")[0]
     places = boxes(drawing)
     width, height = map(float, drawing.attributes["viewbox"].split()[2:])
@@ -43,7 +43,7 @@ def test_boxes_do_not_overlap_and_lie_inside_the_picture(name, layout):
         assert abs(x0 - x1) >= WIDTH or abs(y0 - y1) >= HEIGHT
 
 
-def test_branches_stand_side_by_side():
+def test_branches_are_side_by_side():
     def columns(name, layout) -> int:
         drawing = read_page(diagram(architecture(name, {}, layout), "a model"))
         by_row = itertools.groupby(sorted(boxes(drawing), key=lambda box: box[1]), lambda b: b[1])

@@ -16,7 +16,7 @@ def rows(results):
     return task_rows(results.scenario, runs, read_leaderboard(results.leaderboard), colours)
 
 
-def test_the_axis_holds_every_value(rows):
+def test_the_axis_contains_every_value(rows):
     axis = axis_for(rows)
     for row in rows:
         published = [auc for split, auc in row.task.reference_auc.items() if split != "train"]
@@ -25,7 +25,7 @@ def test_the_axis_holds_every_value(rows):
                 assert MARGIN - 0.1 <= axis.place(value) <= WIDTH - MARGIN + 0.1
 
 
-def test_dots_stand_where_the_axis_says(rows):
+def test_dots_are_at_their_positions_on_the_axis(rows):
     axis = axis_for(rows)
     for row in rows:
         for seed in row.seeds:
@@ -41,6 +41,6 @@ def test_a_larger_auc_is_further_right(one, other):
     assert (axis.place(one) <= axis.place(other)) or one > other
 
 
-def test_grid_lines_are_equally_far_apart():
+def test_the_distances_between_grid_lines_are_equal():
     ticks = Axis(0.6, 0.8, 0.05).ticks()
     assert ticks == [0.6, 0.65, 0.7, 0.75, 0.8]

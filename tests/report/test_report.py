@@ -124,7 +124,7 @@ def test_provenance_names_dataset_device_commit_and_packages(html, results):
         assert all(digest[:12] in html for digest in record.source_sha256.values())
 
 
-def test_the_same_inputs_give_the_same_page_in_whatever_order(results, html, tmp_path):
+def test_the_same_inputs_give_the_same_page_in_any_order(results, html, tmp_path):
     backwards = results._replace(runs=results.runs[::-1])
     assert backwards.page(tmp_path / "backwards.html") == html
 
@@ -162,9 +162,11 @@ def test_a_night_between_two_parts_of_a_training_is_not_time_that_it_took(result
     assert results._replace(runs=runs).page(tmp_path / "resumed.html") == html
 
 
-def test_a_run_of_another_scenario_is_refused(results, scenario, tmp_path):
+def test_a_run_of_a_task_that_the_scenario_lacks_is_refused(results, scenario, tmp_path):
     other = scenario.model_copy(update={"tasks": {"jets": scenario.tasks["jets"]}})
-    with pytest.raises(UserError, match=r"crops.*no task of scenario small"):
+    with pytest.raises(
+        UserError, match=r"crops, which is not in scenario small; leave this run out"
+    ):
         results._replace(scenario=other).page(tmp_path / "page.html")
 
 
@@ -176,18 +178,18 @@ def test_a_run_that_the_leaderboard_lacks_is_refused(results, tmp_path):
     assert not (tmp_path / "page.html").exists()
 
 
-def test_a_run_on_another_version_of_its_dataset_is_refused(results, tmp_path):
+def test_a_run_trained_on_a_different_version_of_its_dataset_is_refused(results, tmp_path):
     copied = as_if_from_cms(results, tmp_path)
     manifest = copied.stores[0] / "manifest.json"
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"events_sha256": "0" * 64}))
-    with pytest.raises(UserError, match=r"another version of electron_photon.*train again"):
+    with pytest.raises(UserError, match=r"different version of electron_photon.*train again"):
         copied.page(tmp_path / "page.html")
 
 
 def test_a_missing_store_is_named(results, tmp_path):
     crops_only = results._replace(stores=results.stores[:1])
-    with pytest.raises(UserError, match="quark_gluon, whose store is not among --stores"):
+    with pytest.raises(UserError, match="quark_gluon, whose store is not among --stores; add it"):
         crops_only.page(tmp_path / "page.html")
 
 
@@ -195,7 +197,7 @@ def speed_table(page):
     return next(table for table in page.all("table") if "Communication" in table.text)
 
 
-def test_what_the_time_of_each_run_went_to_is_shown(page, results):
+def test_the_time_of_each_run_is_shown_by_phase(page, results):
     rows = speed_table(page).all("tr")
     assert len(rows) == 1 + len(results.runs)
     for run, row in zip(results.runs, rows[1:], strict=True):
@@ -205,7 +207,7 @@ def test_what_the_time_of_each_run_went_to_is_shown(page, results):
             assert f"{100 * share:.3g}" in row.text
 
 
-def test_meters_of_gpus_are_shown_where_there_are_gpus(page, results, tmp_path):
+def test_gpu_columns_are_shown_if_a_run_used_gpus(page, results, tmp_path):
     assert "GPU energy" not in speed_table(page).text
     run = results.runs[0]
     moved = tmp_path / run.parent.name / run.name

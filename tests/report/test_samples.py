@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from calobatch.report.samples import EVENTS_A_CLASS, mean_galleries, sample_events, sample_gallery
+from calobatch.report.samples import EVENTS_PER_CLASS, mean_galleries, sample_events, sample_gallery
 
 
 def pixels(address: str) -> np.ndarray:
@@ -16,14 +16,14 @@ def pixels(address: str) -> np.ndarray:
 def test_samples_are_chosen_evenly_and_always_the_same(crops):
     events = sample_events(crops)
     assert np.array_equal(events, sample_events(crops))
-    assert crops.label[events].tolist() == [0] * EVENTS_A_CLASS + [1] * EVENTS_A_CLASS
+    assert crops.label[events].tolist() == [0] * EVENTS_PER_CLASS + [1] * EVENTS_PER_CLASS
     assert len(set(events.tolist())) == len(events)
     assert set(events.tolist()) <= set(crops.events_of("train").tolist())
     for of_class in events.reshape(2, -1):
         assert np.ptp(of_class) > len(crops) / 2  # not only the first of a file
 
 
-def test_a_picture_has_one_pixel_a_value_and_is_black_where_nothing_is(crops):
+def test_a_picture_has_one_pixel_per_value_and_is_black_where_the_value_is_zero(crops):
     events = sample_events(crops)
     image_BCHW = crops.dense(events)
     gallery = sample_gallery(crops)

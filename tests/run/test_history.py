@@ -3,24 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calobatch.errors import UserError
-from calobatch.run.history import Epoch, best_epoch, read_history, write_history
-
-
-def epoch(number, auc):
-    return Epoch(
-        epoch=number,
-        time=1.5 + number,
-        train_loss=0.7,
-        validation_loss=0.6,
-        validation_auc=auc,
-        validation_accuracy=0.5,
-        learning_rate=1e-3,
-        seconds=2.0,
-        data_seconds=0.1,
-        compute_seconds=1.5,
-        communication_seconds=0.4,
-        events_per_second=100.0,
-    )
+from calobatch.run.history import EPOCH_METRICS, best_epoch, read_history, write_history
+from tests.run.examples import epoch
 
 
 @given(st.lists(st.sampled_from([0.5, 0.6, 0.7]), min_size=1))
@@ -43,3 +27,19 @@ def test_a_history_that_was_cut_short_says_to_train_again(tmp_path, size):
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(UserError, match=r"cannot read .*history\.jsonl: .*; train again"):
         read_history(path)
+
+
+def test_a_line_with_an_unknown_key_says_to_train_again(tmp_path):
+    line = epoch(1, 0.6).model_dump_json().replace('"epoch":1', '"epoch":1,"colour":2')
+    (tmp_path / "history.jsonl").write_text(line + "\n")
+    with pytest.raises(UserError, match=r"history\.jsonl: .*colour .*; train again$"):
+        read_history(tmp_path / "history.jsonl")
+
+
+def test_the_metrics_of_an_epoch_have_the_names_and_the_order_that_mlflow_has_had():
+    names = [
+        *("train_loss", "validation_loss", "validation_auc", "validation_accuracy"),
+        *("learning_rate", "seconds", "data_seconds", "compute_seconds", "communication_seconds"),
+        "events_per_second",
+    ]
+    assert list(EPOCH_METRICS) == names

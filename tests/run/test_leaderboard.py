@@ -1,7 +1,91 @@
+import csv
+
 import pytest
 
+from calobatch.config.models import SPLITS
 from calobatch.errors import UserError
-from calobatch.run.leaderboard import read_leaderboard
+from calobatch.run.leaderboard import (
+    COLUMNS,
+    Line,
+    format_leaderboard,
+    read_leaderboard,
+    write_leaderboard,
+)
+from tests.run.examples import run_folder, scenario
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return [run_folder(tmp_path / f"seed{seed}", seed) for seed in (5, 6)]
+
+
+@pytest.fixture
+def written(runs, tmp_path):
+    """A leaderboard of two runs, with a reference for the test split only."""
+    path = tmp_path / "leaderboard.csv"
+    ids = {run.folder: f"id{run.record.seed}" for run in runs}
+    write_leaderboard(scenario({"test": 0.777}), runs, ids, path)
+    return path
+
+
+def test_the_lines_that_are_read_are_those_that_were_written(runs, written):
+    assert read_leaderboard(written) == [
+        Line(
+            task="crops",
+            dataset="electron_photon",
+            model="cnn",
+            seed=run.record.seed,
+            split=split,
+            n_events=run.metrics.splits[split].events,
+            auc=round(run.metrics.splits[split].auc, 6),
+            auc_low=round(run.metrics.splits[split].auc_low, 6),
+            auc_high=round(run.metrics.splits[split].auc_high, 6),
+            accuracy=round(run.metrics.splits[split].accuracy, 6),
+            parameters=10,
+            ranks=2,
+            events_per_second=703.2,
+            reference_auc=0.777 if split == "test" else None,
+            run_id=f"id{run.record.seed}",
+        )
+        for run in runs
+        for split in SPLITS
+    ]
+
+
+def test_the_columns_are_those_of_the_contract(written):
+    columns = (
+        "task,dataset,model,seed,split,n_events,auc,auc_low,auc_high,accuracy,parameters,ranks,"
+        "events_per_second,reference_auc,run_id"
+    )
+    assert written.read_text().splitlines()[0] == columns
+    assert ",".join(COLUMNS) == columns
+
+
+def test_numbers_have_six_decimal_places_and_a_missing_reference_is_empty(written):
+    with written.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["reference_auc"] for line in lines] == ["", "", "0.777"] * 2
+    assert lines[0]["auc"] == "0.700050"
+    assert lines[0]["accuracy"] == "0.612346"
+    assert lines[0]["events_per_second"] == "703.2"
+
+
+def test_writing_again_gives_the_same_bytes(runs, written, tmp_path):
+    before = written.read_bytes()
+    ids = {run.folder: f"id{run.record.seed}" for run in runs}
+    write_leaderboard(scenario({"test": 0.777}), runs, ids, written)
+    assert written.read_bytes() == before
+
+
+def test_the_terminal_shows_validation_and_test_with_a_dash_for_a_missing_reference(written):
+    head, *lines = [line.split() for line in format_leaderboard(written).splitlines()]
+    assert head == ["task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy",
+                    "reference_auc"]  # fmt: skip
+    assert [line[1:3] for line in lines] == [
+        [seed, split] for seed in ("5", "6") for split in ("validation", "test")
+    ]
+    assert [line[-1] for line in lines] == ["-", "0.7770"] * 2
+    assert lines[0][4] == "0.6510"
 
 
 @pytest.mark.parametrize(
@@ -9,10 +93,16 @@ from calobatch.run.leaderboard import read_leaderboard
 )
 def test_a_damaged_leaderboard_is_named(tmp_path, content):
     (tmp_path / "leaderboard.csv").write_text(content)
-    with pytest.raises(UserError, match=r"leaderboard\.csv .* auc, .*collect"):
+    with pytest.raises(
+        UserError,
+        match=r"leaderboard\.csv has a line with a missing or invalid value of .*auc, .*; "
+        "run `calobatch collect` again$",
+    ):
         read_leaderboard(tmp_path / "leaderboard.csv")
 
 
-def test_a_missing_leaderboard_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"absent\.csv"):
+def test_a_missing_leaderboard_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(
+        UserError, match=r"^cannot read .*absent\.csv: .*; run `calobatch collect` first$"
+    ):
         read_leaderboard(tmp_path / "absent.csv")

@@ -1,1 +1,1 @@
-"""collect: every finished run into MLflow and the leaderboard; the only writer to MLflow."""
+"""collect: write all runs of a scenario to MLflow (nothing else does) and to the leaderboard."""

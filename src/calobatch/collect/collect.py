@@ -1,4 +1,4 @@
-"""collect: the runs of a scenario into MLflow, then the leaderboard that names those runs."""
+"""Write the runs of a scenario to MLflow, then the leaderboard, which has the ids of those runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,10 @@ from calobatch.run.leaderboard import format_leaderboard, write_leaderboard
 def collect(
     scenario: Scenario, folders: Sequence[Path], tracking_uri: str, leaderboard: Path
 ) -> None:
-    """Write the runs in ``folders`` to MLflow and the ``leaderboard``; doing it again is harmless.
+    """Write the runs in ``folders`` to MLflow and to the ``leaderboard``, and print the latter.
 
-    Raises a UserError if a run is incomplete or the MLflow store cannot be used.
+    Collecting the same runs again changes nothing. Raises UserError if a run is incomplete, or if
+    the MLflow store cannot be used.
     """
     runs = [read_run(folder) for folder in folders]
     store = MlflowStore(tracking_uri, scenario, runs)

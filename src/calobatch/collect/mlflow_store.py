@@ -1,8 +1,9 @@
-"""What collect writes to MLflow: a parent run a scenario, a child run a training.
+"""Write runs to MLflow: one parent run per scenario, and in it one child run per training.
 
-A training is written once, as a whole: its run is marked complete last, and one that was left
-incomplete by a kill is deleted and written again. A training that was repeated with another
-outcome gets a new run; the old one is kept, marked superseded.
+The child run of a training is marked complete after everything in it has been written. If collect
+was killed before that, the next collect deletes the incomplete run and writes a new one. If a
+training was repeated with a different outcome, it gets a new run; the old run is kept and marked
+as superseded.
 """
 
 import hashlib
@@ -25,19 +26,24 @@ from calobatch.run.folder import (
     PREDICTIONS_FILE,
     RECORD_FILE,
     RunFolder,
+    plots_in,
 )
 from calobatch.run.history import EPOCH_METRICS
 
 EXPERIMENT = "calobatch"
-METRICS_A_CALL = 1000
-# Of the throughput, where there is a meter for it.
+METRICS_PER_CALL = 1000  # the most that MLflow accepts
+# Fields of Throughput that MLflow gets if they were measured.
 MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_joules"}
+# Names of tags. The key says which training a run belongs to, the fingerprint which outcome of it.
 KEY, FINGERPRINT, STATE = "calobatch.key", "calobatch.fingerprint", "calobatch.state"
 CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 
 
 class MlflowStore:
-    """One scenario's runs in an MLflow store."""
+    """The runs of one scenario in an MLflow store.
+
+    Raises UserError if the store cannot be used, or if its experiment was deleted.
+    """
 
     def __init__(self, tracking_uri: str, scenario: Scenario, runs: Sequence[RunFolder]) -> None:
         _quiet()
@@ -46,20 +52,20 @@ class MlflowStore:
         try:
             self.client = MlflowClient(tracking_uri)
             self.experiment_id = self._experiment(tracking_uri)
-        # The last is the driver of a database that is not installed.
+        # ImportError: the Python driver of the database is not installed.
         except (MlflowException, SQLAlchemyError, ImportError) as error:
             raise UserError(
                 f"cannot use the MLflow store {tracking_uri}: {str(error).splitlines()[0]}; set "
-                "MLFLOW_TRACKING_URI to another, for example to sqlite:///mlflow.db"
+                "MLFLOW_TRACKING_URI to another store, for example sqlite:///mlflow.db"
             ) from None
-        # MLflow's page opens an experiment of this kind with its training runs in front.
+        # MLflow's web page shows the training runs first for experiments of this kind.
         self.client.set_experiment_tag(
             self.experiment_id, "mlflow.experimentKind", "custom_model_development"
         )
         self.parent_id = self._parent(runs)
 
     def write(self, run: RunFolder) -> str:
-        """Write a training unless it is there already; return the id of its run."""
+        """Write a training unless MLflow already has it; return the id of its MLflow run."""
         record = run.record
         key = f"{self.scenario.name}/{record.task}/seed{record.seed}"
         for found in self._find(key):
@@ -70,24 +76,28 @@ class MlflowStore:
                 self._make_current(key, found.info.run_id)
                 return str(found.info.run_id)
         run_id = self._create(run, key)
+        # This replaces the tag INCOMPLETE, so it must come after everything else is written.
         self._make_current(key, run_id)
         return run_id
 
     def _experiment(self, tracking_uri: str) -> str:
-        """Return the id of the experiment, which is made if there is none."""
+        """Return the id of the experiment, and create the experiment if it does not exist."""
         experiment = self.client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             return str(self.client.create_experiment(EXPERIMENT))
         if experiment.lifecycle_stage != "active":
             raise UserError(
-                f"the experiment {EXPERIMENT} of {tracking_uri} was deleted in MLflow; bring it "
-                f"back with `MLFLOW_TRACKING_URI={tracking_uri} mlflow experiments restore "
+                f"the experiment {EXPERIMENT} in {tracking_uri} was deleted; restore it with "
+                f"`MLFLOW_TRACKING_URI={tracking_uri} mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}`"
             )
         return str(experiment.experiment_id)
 
     def _parent(self, runs: Sequence[RunFolder]) -> str:
-        """Return the run of the scenario, which lasts from its first training to its last."""
+        """Return the id of the scenario's own run, and create that run if it does not exist.
+
+        It lasts from the start of the first training to the end of the last.
+        """
         key = self.scenario.name
         found = self._find(key) or [
             self.client.create_run(
@@ -106,6 +116,7 @@ class MlflowStore:
         return run_id
 
     def _find(self, key: str) -> list[Run]:
+        """Return the runs with this key, newest first."""
         return list(
             self.client.search_runs(
                 [self.experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["start_time DESC"]
@@ -113,17 +124,19 @@ class MlflowStore:
         )
 
     def _make_current(self, key: str, run_id: str) -> None:
-        """Mark one run of a training as the current one, and the others as superseded."""
+        """Mark one run of a training as current, and all its other runs as superseded."""
         for found in self._find(key):
             state = CURRENT if found.info.run_id == run_id else SUPERSEDED
+            # Only what differs is written, so that collecting again changes nothing.
             if found.data.tags.get(STATE) != state:
                 self.client.set_tag(found.info.run_id, STATE, state)
 
     def _create(self, run: RunFolder, key: str) -> str:
+        """Create the run of a training and write everything into it; it stays incomplete."""
         record = run.record
         created = self.client.create_run(
             self.experiment_id,
-            start_time=round(record.started * 1000),
+            start_time=round(record.started * 1000),  # milliseconds, like all times in MLflow
             run_name=f"{record.task} seed {record.seed}",
             tags={
                 "mlflow.parentRunId": self.parent_id,
@@ -144,25 +157,26 @@ class MlflowStore:
         params = [Param(name, value) for name, value in _parameters(run).items()]
         self.client.log_batch(run_id, params=params, tags=tags)
         metrics = [*_epoch_metrics(run), *_final_metrics(run)]
-        for start in range(0, len(metrics), METRICS_A_CALL):
-            self.client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_CALL])
+        for start in range(0, len(metrics), METRICS_PER_CALL):
+            batch = metrics[start : start + METRICS_PER_CALL]
+            self.client.log_batch(run_id, metrics=batch)
 
     def _log_files(self, run_id: str, run: RunFolder) -> None:
         for name in (RECORD_FILE, METRICS_FILE, HISTORY_FILE, PREDICTIONS_FILE):
             self.client.log_artifact(run_id, str(run.folder / name))
-        for plot in sorted((run.folder / PLOTS_FOLDER).glob("*.png")):
+        for plot in plots_in(run.folder):
             self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
         log_model(run, run_id)
 
 
 def _quiet() -> None:
-    """Keep MLflow's and alembic's reports of their own doings out of the log."""
+    """Keep the information messages of MLflow and of alembic (its database) out of the log."""
     for name in ("mlflow", "alembic", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _parameters(run: RunFolder) -> dict[str, str]:
-    """Return every hyperparameter, nested ones with dotted names, as text."""
+    """Return every hyperparameter as text. A nested one has a name with a dot."""
     flat: dict[str, str] = {"seed": str(run.record.seed)}
     for name, value in run.record.training.model_dump().items():
         if isinstance(value, dict):
@@ -173,6 +187,7 @@ def _parameters(run: RunFolder) -> dict[str, str]:
 
 
 def _provenance(run: RunFolder) -> dict[str, str]:
+    """Return where the run comes from: data, code, packages and machines."""
     record = run.record
     facts = {
         "task": record.task,
@@ -209,7 +224,8 @@ def _final_metrics(run: RunFolder) -> list[Metric]:
         "best_epoch": float(run.record.best_epoch),
         "parameters": float(run.record.parameters),
         "events_per_second": run.record.events_per_second,
-        # Not the span of the run, which lasts over a night if it was stopped and went on.
+        # Not finished - started, which also has the time in which a training that was stopped
+        # waited to be resumed.
         "training_seconds": sum(epoch.seconds for epoch in run.history),
     }
     speed = run.record.throughput

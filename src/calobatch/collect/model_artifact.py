@@ -1,4 +1,4 @@
-"""The trained model in MLflow, with its signature, as an exported graph without pickle."""
+"""Log the trained model to MLflow, with its signature, as an exported graph without pickle."""
 
 import warnings
 
@@ -14,19 +14,21 @@ from calobatch.run.folder import WEIGHTS_FILE, RunFolder
 
 
 def log_model(run: RunFolder, run_id: str) -> None:
-    """Log the model of ``run`` to the MLflow run; `mlflow.pytorch.load_model` reads it back.
+    """Log the model of ``run`` to the MLflow run ``run_id``; `mlflow.pytorch.load_model` reads it.
 
-    Its inputs are those of the model's forward; it returns logits (B, 2).
+    The logged model takes what the model's ``forward`` takes and returns logits (B, 2). Raises
+    UserError if the weights in the run folder do not fit the model.
     """
     record = run.record
     layout = layout_named(record.layout)
     model = build_model(record.training.model, layout, record.training.model_options).eval()
     load_weights(model, run.folder / WEIGHTS_FILE)
-    # Of a batch of one, the exporter would make a constant.
+    # The exporter takes a batch size of 1 for a constant, and the model would accept no other.
     example = tuple(tensor.numpy() for tensor in example_inputs(model, layout, batch=2))
+    # Without the local part (+cpu, +cu126), which the package index does not have.
     torch_version = record.provenance.packages["torch"].partition("+")[0]
     with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
-        # What the exporter says of its own future is nothing that a user could act on.
+        # The exporter warns about its own future versions, which users cannot do anything about.
         warnings.simplefilter("ignore")
         mlflow.pytorch.log_model(
             model,

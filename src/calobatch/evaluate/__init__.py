@@ -1,1 +1,1 @@
-"""evaluate: predictions to metrics with uncertainties, curves and plots; it never sees a model."""
+"""evaluate: compute metrics and draw plots from the predictions of a run, without its model."""

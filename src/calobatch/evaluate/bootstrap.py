@@ -1,4 +1,4 @@
-"""The uncertainty of a ROC AUC, by resampling the events."""
+"""The uncertainty of a ROC AUC, found by resampling the events."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,13 @@ def auc_interval(
 ) -> tuple[float, float]:
     """Return the central ``confidence`` interval of the ROC AUC of (events) labels and scores.
 
-    The percentile interval of the bootstrap (Efron and Tibshirani, An Introduction to the
-    Bootstrap, 1993, section 13.3), stratified: each replica draws as many events of each class as
-    there are. Both classes must be present.
+    This is the percentile interval of the bootstrap (Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993, section 13.3) with ``samples`` replicas. Each replica draws events with
+    replacement, separately in each class, so that the number of events of each class stays the
+    same. Both classes must be present.
     """
+    # The AUC depends only on the order of the scores, so events are counted by the rank of their
+    # score: a replica then costs one sum over the ranks and no sorting.
     distinct, rank = np.unique(score, return_inverse=True)
     signal, background = rank[label == 1], rank[label == 0]
     random = np.random.default_rng(seed)
@@ -33,11 +36,12 @@ def auc_interval(
 
 
 def auc_of_counts(signal: NDArray[np.int64], background: NDArray[np.int64]) -> float:
-    """Return the ROC AUC of events counted by score, (distinct scores) ascending.
+    """Return the ROC AUC given the number of events at each distinct score, in ascending order.
 
-    It is the share of pairs whose signal event scores higher; ties count half. Whole numbers all
-    the way, so exact.
+    The AUC is the fraction of (signal, background) pairs in which the signal event has the higher
+    score; a tie counts one half.
     """
+    # Integers until the last division, so the result does not depend on the order of the sums.
     twice_background_below = 2 * np.cumsum(background) - background
     pairs = int(signal.sum()) * int(background.sum())
     return int(signal @ twice_background_below) / (2 * pairs)

@@ -1,4 +1,4 @@
-"""Whether a score of 0.7 means that 70 % of such events are signal."""
+"""Measure calibration: whether 70 % of the events with a score of 0.7 are signal."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ BINS = 15
 
 
 class Reliability(NamedTuple):
-    """The events of each filled bin of the score: all arrays are (filled bins)."""
+    """Events counted in bins of the score. Arrays have one entry per bin that is not empty."""
 
     events: NDArray[np.int64]
     signal: NDArray[np.int64]
@@ -17,12 +17,13 @@ class Reliability(NamedTuple):
 
     @property
     def signal_share(self) -> NDArray[np.float64]:
-        """Share of the events that are signal."""
+        """Fraction of the events of each bin that are signal."""
         return self.signal / self.events
 
 
 def reliability(label: NDArray[np.uint8], score: NDArray[np.float32]) -> Reliability:
-    """Count (events) labels and scores in ``BINS`` bins of equal width."""
+    """Count (events) labels and scores in ``BINS`` bins of equal width from 0 to 1."""
+    # A score of exactly 1 belongs to the last bin.
     bin_of = np.minimum((score * np.float64(BINS)).astype(np.int64), BINS - 1)
     events = np.bincount(bin_of, minlength=BINS)
     signal = np.bincount(bin_of[label == 1], minlength=BINS)
@@ -32,10 +33,10 @@ def reliability(label: NDArray[np.uint8], score: NDArray[np.float32]) -> Reliabi
 
 
 def calibration_error(label: NDArray[np.uint8], score: NDArray[np.float32]) -> float:
-    """Return the expected calibration error of the probability of class 1.
+    """Return the expected calibration error of (events) scores as probabilities of class 1.
 
-    The mean over events of |share of signal - mean score| of the event's bin (Guo et al.,
-    arXiv:1706.04599, eq. 3).
+    It is the mean of |fraction of signal - mean score| over the bins, weighted by the number of
+    events (Guo et al., arXiv:1706.04599, eq. 3).
     """
     bins = reliability(label, score)
     return float(np.average(np.abs(bins.signal_share - bins.mean_score), weights=bins.events))
@@ -44,12 +45,14 @@ def calibration_error(label: NDArray[np.uint8], score: NDArray[np.float32]) -> f
 def wilson_interval(
     successes: NDArray[np.int64], trials: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the 68 % interval of a share, which stays within 0 and 1 (Wilson 1927).
+    """Return the lower and upper ends of the 68 % interval of each ``successes / trials``.
 
-    E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209; one standard deviation.
+    This is the score interval at one standard deviation, which stays within 0 and 1
+    (E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209).
     """
     share = successes / trials
     centre = (share + 0.5 / trials) / (1 + 1 / trials)
     half = np.sqrt(share * (1 - share) / trials + 0.25 / trials**2) / (1 + 1 / trials)
-    # Rounding must not push the share out of its own interval: plots refuse negative bars.
+    # Rounding could put an end on the wrong side of the share, and matplotlib refuses error bars
+    # of negative length.
     return np.minimum(centre - half, share), np.maximum(centre + half, share)

@@ -1,4 +1,4 @@
-"""Predictions to metrics and plots. No model is touched."""
+"""Compute the metrics and draw the plots of a finished training from its predictions."""
 
 from pathlib import Path
 
@@ -22,15 +22,15 @@ from calobatch.run.training import RunRecord
 
 
 def evaluate(folder: Path) -> Metrics:
-    """Measure the finished training in ``folder``; write metrics.json and plots/*.png there.
+    """Write the metrics and the plots of the finished training in ``folder``; return the metrics.
 
-    metrics.json is written last: where it is, the plots are too. Raises a UserError if the folder
-    is not that of a finished training, or if a split cannot be measured.
+    Raises UserError if no training has finished in the folder, if a file in it is damaged, or if a
+    split lacks a class or has scores that are not probabilities.
     """
     if missing := missing_files(folder, (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE)):
         raise UserError(
-            f"{folder} has no {', '.join(missing)}: no training has finished there; "
-            "name the folder of a finished training, or run `calobatch train` first"
+            f"no training has finished in {folder}: {', '.join(missing)} is missing; name the "
+            "folder of a finished training, or run `calobatch train` first"
         )
     record = RunRecord.read(folder / RECORD_FILE)
     history = read_history(folder / HISTORY_FILE)
@@ -44,6 +44,7 @@ def evaluate(folder: Path) -> Metrics:
         bootstrap_samples=BOOTSTRAP_SAMPLES,
         splits=_measure_all(predictions, f"evaluate {record.task} seed {record.seed}"),
     )
+    # The metrics are written last, so that a folder with metrics also has all plots.
     draw_plots(record, history, predictions, metrics, folder)
     metrics.write(folder / METRICS_FILE)
     return metrics
@@ -54,13 +55,13 @@ def _check(predictions: Predictions, where: str) -> None:
     if classes != [0, 1]:
         found = f"only class {classes[0]}" if classes else "no events"
         raise UserError(
-            f"{where} has {found}, and metrics need both classes; give the dataset more events, "
-            "or that split a larger share of them"
+            f"{where} has {found}, but metrics need both classes; increase the number of events "
+            "of the dataset, or the fraction of them in this split"
         )
     if not np.all((predictions.score >= 0) & (predictions.score <= 1)):
         raise UserError(
-            f"{where} has scores that are not probabilities: the training diverged; "
-            "lower its learning_rate and run it again"
+            f"{where} has scores that are not probabilities, because the training diverged; "
+            "lower its learning_rate and train again"
         )
 
 

@@ -1,4 +1,4 @@
-"""All metrics of one split, from its labels and scores."""
+"""Compute all metrics of one split from its labels and scores."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ BOOTSTRAP_SAMPLES = 500
 
 
 def measure(label: NDArray[np.uint8], score: NDArray[np.float32]) -> SplitMetrics:
-    """Return the metrics of (events) labels and scores; both classes must be present."""
+    """Return the metrics of (events) labels and scores. Both classes must be present."""
     called = called_signal(score).astype(np.uint8)
     low, high = auc_interval(label, score, samples=BOOTSTRAP_SAMPLES, confidence=CONFIDENCE)
     (true_0_called_0, true_0_called_1), (true_1_called_0, true_1_called_1) = confusion_matrix(
@@ -44,12 +44,14 @@ def measure(label: NDArray[np.uint8], score: NDArray[np.float32]) -> SplitMetric
 def background_rejection(
     label: NDArray[np.uint8], score: NDArray[np.float32], signal_efficiency: float
 ) -> float | None:
-    """Return 1 / background efficiency where the ROC curve reaches ``signal_efficiency``.
+    """Return 1 / background efficiency at the cut that has the given ``signal_efficiency``.
 
-    Linear between the points of the curve; None if no background is left there.
+    Between two points of the ROC curve the background efficiency is interpolated linearly. Returns
+    None if no background event passes the cut.
     """
     false_positive_rate, true_positive_rate, _ = roc_curve(label, score)
-    # Where several cuts reach the efficiency, the tightest of them is the one to use.
+    # Several points of the curve can have this signal efficiency. searchsorted finds the first of
+    # them, which is the tightest cut.
     reached = int(np.searchsorted(true_positive_rate, signal_efficiency))
     segment = slice(reached - 1, reached + 1)
     background_efficiency = np.interp(

@@ -1,4 +1,4 @@
-"""The plots of one training, each a figure of its own."""
+"""Draw the plots of one training, each as a figure of its own."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,10 @@ def draw_plots(
     metrics: Metrics,
     folder: Path,
 ) -> None:
-    """Write the plots of a training to its run ``folder``, as PNG files of 1200 x 900 pixels."""
+    """Write the plots of a training into its run ``folder``.
+
+    Each plot of ``run.folder.PLOTS`` is a PNG file of 1200 x 900 pixels.
+    """
     classes = layout_named(record.layout).classes
 
     def figure() -> Figure:
@@ -50,10 +53,12 @@ def draw_plots(
     drawn = {
         "roc": draw_roc(figure(), predictions, metrics, classes),
         "scores": draw_scores(figure(), predictions, classes),
-        "history": draw_history(figure(), history, learning_rate=True),
+        "history": draw_history(figure(), history),
         "calibration": draw_calibration(figure(), predictions["test"], metrics, classes),
         "confusion": draw_confusion(figure(), metrics.splits["test"], classes),
     }
+    # The names come from the contract: a plot that is in only one of the two is a KeyError here,
+    # or a file that the workflow expects and does not find.
     for plot in PLOTS:
         save(drawn[plot], plot_path(folder, plot))
 
@@ -64,7 +69,11 @@ def draw_roc(
     metrics: Metrics,
     classes: tuple[str, str],
 ) -> Figure:
-    """Draw the ROC curve of each split; the area under a curve is its AUC."""
+    """Draw the ROC curve of each split, with its AUC in the legend. Returns ``figure``.
+
+    The axes are signal efficiency and 1 - background efficiency, so the area under a curve is its
+    AUC. Signal is the second of ``classes``.
+    """
     background, signal = classes
     axes = figure.add_subplot()
     for depth, (split, (label, score)) in enumerate(predictions.items()):
@@ -74,7 +83,9 @@ def draw_roc(
             1 - background_efficiency,
             color=SPLIT_COLOURS[split],
             linestyle=SPLIT_LINES[split],
-            zorder=3 - 0.1 * depth,  # the solid curve of the test split is under the broken ones
+            # The test split comes last and lowest: under its solid curve the dashed ones of the
+            # other splits would not be seen.
+            zorder=3 - 0.1 * depth,
             label=_auc_text(split, metrics.splits[split]),
         )
     axes.plot([0, 1], [1, 0], color=GREY, linestyle=":", linewidth=1, label="chance")
@@ -102,7 +113,8 @@ def _auc_text(split: str, metrics: SplitMetrics) -> str:
 def _mark_working_point(
     axes: Axes, efficiency: float, rejection: float | None, background: str
 ) -> None:
-    """Mark where the curve of the test split reaches a signal efficiency."""
+    """Mark the point with this signal efficiency on the curve of the test split."""
+    # A rejection of None means that no background event passes.
     height = 1 - 1 / rejection if rejection else 1.0
     axes.plot([efficiency, efficiency], [0, height], color=GREY, linewidth=1, linestyle="--")
     axes.plot(efficiency, height, "o", color=BLACK, markersize=7, zorder=4)
@@ -113,7 +125,11 @@ def _mark_working_point(
 def draw_scores(
     figure: Figure, predictions: Mapping[str, Predictions], classes: tuple[str, str]
 ) -> Figure:
-    """Draw the scores of each class: steps for training events, points for test events."""
+    """Draw the distribution of the scores of each class. Returns ``figure``.
+
+    Training events are steps, test events are points with statistical errors. If the model is
+    overtrained, the points do not follow the steps.
+    """
     axes = figure.add_subplot()
     train, test = predictions["train"], predictions["test"]
     edges = _score_edges(np.concatenate([train.score, test.score]))
@@ -123,6 +139,8 @@ def draw_scores(
             np.histogram(content.score[content.label == number], edges)[0]
             for content in (train, test)
         )
+        # The splits differ in size, so both are normalised to an area of 1 before they are
+        # compared.
         axes.stairs(
             drawn / drawn.sum() / width,
             edges,
@@ -131,9 +149,11 @@ def draw_scores(
             linewidth=1.8,
             label=f"{name}, train ({drawn.sum():,})",
         )
-        seen = counted > 0
+        seen = counted > 0  # a point at zero with an error of zero would say nothing
         scale = 1 / counted.sum() / width
-        beside = (number - 0.5) * 0.25 * width  # so that the bars of both classes can be seen
+        # One class is moved to the left and one to the right, so that their error bars do not
+        # cover each other.
+        beside = (number - 0.5) * 0.25 * width
         axes.errorbar(
             (edges[:-1] + width / 2 + beside)[seen],
             counted[seen] * scale,
@@ -148,14 +168,20 @@ def draw_scores(
         xlabel=f"score (probability of {classes[1]})",
         ylabel="events, normalised to unit area",
         xlim=(edges[0], edges[-1]),
-        ylim=(0, 1.2 * axes.get_ylim()[1]),
+        ylim=(0, 1.2 * axes.get_ylim()[1]),  # room for the legend
     )
     axes.legend(ncols=2, loc="upper center")
     return figure
 
 
 def _score_edges(score: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return bins over the twentieths of 0 to 1 that hold the scores, with some room beside."""
+    """Return the edges of ``SCORE_BINS`` equal bins that contain all (events) scores.
+
+    The range is rounded outwards to multiples of 0.05, at most 0 to 1, with at least 0.025 of room
+    on each side.
+    """
+    # The scores of a model that was trained for a short time are all close to 0.5 and would fall
+    # into one bin of a histogram from 0 to 1.
     low = max(math.floor(20 * float(score.min()) - 0.5), 0)
     high = min(math.ceil(20 * float(score.max()) + 0.5), 20)
     return np.linspace(low / 20, high / 20, SCORE_BINS + 1)
@@ -164,9 +190,13 @@ def _score_edges(score: NDArray[np.float32]) -> NDArray[np.float64]:
 def draw_calibration(
     figure: Figure, test: Predictions, metrics: Metrics, classes: tuple[str, str]
 ) -> Figure:
-    """Draw the share of signal against the score of the test events, and how many there are."""
+    """Draw the fraction of signal in bins of the score, for the test split. Returns ``figure``.
+
+    The lower panel has the number of events of each bin.
+    """
     share, count = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     bins = reliability(test.label, test.score)
+    # Fractions close to 0 or 1 have errors that are not symmetric.
     low, high = wilson_interval(bins.signal, bins.events)
     share.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="perfect")
     share.errorbar(
@@ -187,7 +217,10 @@ def draw_calibration(
 
 
 def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, str]) -> Figure:
-    """Draw the confusion matrix of the test split: share of each true class, and counts."""
+    """Draw the confusion matrix of the test split. Returns ``figure``.
+
+    Each cell has the fraction of its true class (row) and the number of events.
+    """
     axes = figure.add_subplot()
     counts = np.array(test.confusion)
     shares = counts / counts.sum(axis=1, keepdims=True)
@@ -197,7 +230,7 @@ def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, str])
             column,
             row,
             f"{share:.1%}\n{counts[row, column]:,}",
-            color="white" if share > 0.6 else "black",
+            color="white" if share > 0.6 else "black",  # readable on dark and on light blue
             size=20,
             ha="center",
             va="center",

@@ -1,7 +1,8 @@
-"""One model a file. A model is a torch module, class ``Model``, that a task names by its file.
+"""The models, one per file. A model is a torch module, class ``Model``; tasks name it by its file.
 
-``Model(layout, **model_options)`` is built once a rank. ``Model.inputs`` names what ``forward``
-takes, in order: ``"image"`` is (B, C, H, W) as in the store, ``"scalars"`` is (B, S) standardised
-with the mean and standard deviation of the training split. ``forward`` returns logits (B, 2);
-the softmax belongs to the loss. Sizes are those of PyTorch's initialisation unless a file says so.
+Each rank builds ``Model(layout, **model_options)`` once. ``Model.inputs`` has the names of the
+arguments of ``forward``, in order: ``"image"`` is (B, C, H, W) as in the store, ``"scalars"`` is
+(B, S), standardised with the mean and standard deviation of the training split. ``forward`` returns
+logits (B, 2); the softmax is part of the loss. Initial weights are those of PyTorch unless a file
+says otherwise.
 """

@@ -1,4 +1,4 @@
-"""Build a model by its name; save and load its weights without pickle."""
+"""Build a model from its name; save and load its weights without pickle."""
 
 import importlib
 import inspect
@@ -17,52 +17,62 @@ from calobatch.layouts import Layout
 
 
 def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module:
-    """Return the model ``name`` for images of ``layout``; UserError on options it does not take."""
+    """Return the model ``name`` for images of ``layout``, with new weights.
+
+    Raises UserError if the model does not accept the ``options``, or cannot be built with them.
+    """
     model = importlib.import_module(model_module(name)).Model
     known = [p for p in inspect.signature(model).parameters if p != "layout"]
     try:
         inspect.signature(model).bind(layout, **options)
     except TypeError as error:
         raise UserError(
-            f"model_options of {name}: {error}; it takes {', '.join(known) or 'none'}"
+            f"model_options of {name}: {error}; its options are {', '.join(known) or 'none'}"
         ) from None
     try:
         return cast(nn.Module, model(layout, **options))
-    # What a model makes of an option of a wrong type or size depends on where it meets it.
+    # Models do not check their options. The kind of error that a wrong type or size causes depends
+    # on the line of the model, or of torch, that uses the option first.
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UserError(
-            f"model_options of {name}: it cannot be built with {given or 'its defaults'}: {error}; "
-            f"change {', '.join(known) or 'the model'}"
+            f"model_options of {name}: the model cannot be built with {given or 'its defaults'}: "
+            f"{error}; change {', '.join(known) or 'the model'}"
         ) from error
 
 
 def input_names(model: nn.Module) -> tuple[str, ...]:
-    """Return what the model's forward takes, in order: "image", "scalars"."""
+    """Return the names of the arguments of the model's forward, in order: "image", "scalars"."""
     return cast(tuple[str, ...], model.inputs)
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Return the number of trained parameters."""
+    """Return the number of trainable parameters of ``model``."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
-    """Write a model's state as safetensors, whole or not at all."""
+    """Write the state of a model as safetensors, either the whole file or nothing."""
     with atomic_path(path) as partial:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Read weights written by :func:`save_weights` into ``model``."""
+    """Read weights written by :func:`save_weights` into ``model``.
+
+    Raises UserError if the file is missing or damaged, or has the weights of a different model.
+    """
     device = next(model.parameters()).device
     try:
         model.load_state_dict(load_file(path, device=str(device)))
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{path} does not fit the model: {error}; train again") from None
+        reason = " ".join(str(error).split())  # torch lists one layer per line
+        raise UserError(
+            f"cannot load the weights of the model from {path}: {reason}; train again"
+        ) from None
 
 
 def example_inputs(model: nn.Module, layout: Layout, batch: int = 1) -> tuple[Tensor, ...]:
-    """Return zeros in the shapes that the model's forward takes."""
+    """Return the arguments of the model's forward for ``batch`` events, filled with zeros."""
     shapes = {"image": layout.shape, "scalars": (len(layout.scalars),)}
     return tuple(torch.zeros(batch, *shapes[name]) for name in input_names(model))

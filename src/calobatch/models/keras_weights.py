@@ -1,7 +1,8 @@
-"""Keras' initial weights, for models that were published in TensorFlow.
+"""Set the initial weights of Keras, for models that were published in TensorFlow.
 
-Glorot-uniform kernels and zero biases (Glorot & Bengio, AISTATS 2010, equation 16). PyTorch's own
-start, with random biases, leaves narrow ReLU layers dead on crops that are nearly all zeros.
+Keras draws kernels from a uniform distribution (Glorot & Bengio, AISTATS 2010, equation 16) and
+sets biases to zero. PyTorch draws the biases too. On crops, whose pixels are nearly all zero, a
+negative bias then switches a ReLU off for every event, and narrow layers do not learn.
 """
 
 import math
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 
 def start_as_keras(model: nn.Module) -> None:
-    """Draw the weights of all dense and convolution layers of ``model`` anew, in place."""
+    """Replace the weights of all dense and convolution layers of ``model`` in place."""
     for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             nn.init.xavier_uniform_(layer.weight)
@@ -19,6 +20,6 @@ def start_as_keras(model: nn.Module) -> None:
 
 
 def glorot_uniform_(weight: Tensor, fan_in: int, fan_out: int) -> None:
-    """Draw ``weight`` anew, in place, where Keras counts other fans than the weight's own shape."""
+    """Replace ``weight`` in place, for a layer whose fans in Keras do not follow from its shape."""
     bound = math.sqrt(6 / (fan_in + fan_out))
     nn.init.uniform_(weight, -bound, bound)

@@ -1,1 +1,1 @@
-"""report: one self-contained page with all results of a scenario."""
+"""report: write one self-contained page with all results of a scenario."""

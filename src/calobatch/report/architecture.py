@@ -1,7 +1,7 @@
-"""The graph of a model, found by running it once: layers, and the operations that join them.
+"""Find the graph of a model by running it once: its layers, and the operations that join them.
 
-Forward hooks name the layers; a torch function mode sees everything between them and carries along
-from which layer each tensor came. Only this module of the report needs torch.
+Forward hooks record the layers. A torch function mode sees every operation between the layers and
+keeps track of the layer that each tensor came from. Only this module of the report needs torch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,16 +16,17 @@ from calobatch.layouts import Layout
 from calobatch.models.build import build_model, example_inputs, input_names
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-# Operations are named by the function that torch calls; those that mix tensors have short names.
+# Short names of functions of torch; every other operation has the name of its function.
 OPERATIONS = {"__add__": "add", "cat": "concatenate", "scaled_dot_product_attention": "attention"}
 
 
 @dataclass
 class Node:
-    """A layer, an input, or an operation that joins several.
+    """A layer, an input, or an operation that joins several tensors.
 
-    ``kind`` is what it does, ``name`` its path in the model, ``shape`` its output without the
-    batch, ``parents`` the indices of the nodes that it takes its input from.
+    ``kind`` is the class of the layer or the name of the operation, ``name`` its path in the model.
+    ``shape`` is the shape of its output without the batch. ``parents`` has the indices of the nodes
+    whose outputs it takes. ``parameters`` counts those that no earlier node has.
     """
 
     kind: str
@@ -36,7 +37,10 @@ class Node:
 
 
 def architecture(model: str, options: dict[str, Any], layout: Layout) -> list[Node]:
-    """Return the nodes of a model in the order in which they run; the inputs come first."""
+    """Return the nodes of a model, the inputs first and the others in the order in which they run.
+
+    Raises UserError if the model does not accept the ``options``.
+    """
     built = build_model(model, layout, options).eval()
     trace = _Trace(built)
     inputs = example_inputs(built, layout)
@@ -60,7 +64,10 @@ def architecture(model: str, options: dict[str, Any], layout: Layout) -> list[No
 
 
 def _layers(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Yield what is drawn as one box: torch's own layers, and modules that hold no others."""
+    """Yield path and module of all that is drawn as one box.
+
+    These are the layers of torch itself, even if they contain others, and modules without children.
+    """
     for name, child in model.named_children():
         path = f"{prefix}{name}"
         own = type(child).__module__.startswith("torch.nn") and not isinstance(child, CONTAINERS)
@@ -71,13 +78,17 @@ def _layers(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module
 
 
 class _Trace(TorchFunctionMode):
-    """Collects nodes while the model runs. ``source``: the node that a tensor came from, by id."""
+    """Collects nodes while the model runs.
+
+    ``source`` has the node that each tensor came from, by the id of the tensor. ``depth`` is the
+    number of layers that are running now. ``loose`` has the parameters that belong to no layer.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.nodes: list[Node] = []
         self.source: dict[int, int] = {}
-        self.kept: list[Tensor] = []  # so that no id is used twice
+        self.kept: list[Tensor] = []  # Python reuses the id of an object that was freed
         self.seen: set[int] = set()
         self.depth = 0
         in_layers = {id(p) for _, layer in _layers(model) for p in layer.parameters()}
@@ -88,14 +99,14 @@ class _Trace(TorchFunctionMode):
     def add(
         self, kind: str, name: str, output: Any, parameters: int, parents: Sequence[int]
     ) -> None:
-        """Append a node and mark the tensors of ``output`` as its own."""
+        """Append a node, and record it as the source of the tensors in ``output``."""
         tensors = list(_tensors(output))
         shape = tuple(tensors[0].shape[1:])
         self.nodes.append(Node(kind, name, shape, parameters, tuple(parents)))
         self._mark(tensors, len(self.nodes) - 1)
 
     def enter(self, layer: nn.Module, inputs: Any) -> None:
-        """Stop watching operations: what happens inside a layer is the layer's."""
+        """Stop recording operations: those inside a layer are part of the layer."""
         self.depth += 1
 
     def leave(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
@@ -117,6 +128,10 @@ class _Trace(TorchFunctionMode):
         return output
 
     def _follow(self, function: Any, arguments: Any, output: Any) -> None:
+        """Add a node for an operation that joins tensors; otherwise keep the source of its input.
+
+        An operation on a single tensor, such as a reshape, is not drawn.
+        """
         outputs = list(_tensors(output))
         parents = self._sources(arguments)
         loose = [self.loose.pop(id(t)) for t in _tensors(arguments) if id(t) in self.loose]
@@ -139,7 +154,7 @@ class _Trace(TorchFunctionMode):
             self.kept.append(tensor)
 
     def _count(self, layer: nn.Module) -> int:
-        """Count the parameters of a layer that no earlier layer shares."""
+        """Return the number of parameters of a layer, without those that an earlier layer has."""
         new = {id(p): p.numel() for p in layer.parameters() if p.requires_grad}
         count = sum(size for key, size in new.items() if key not in self.seen)
         self.seen |= set(new)
@@ -147,7 +162,7 @@ class _Trace(TorchFunctionMode):
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in nested tuples, lists and dicts."""
+    """Yield all tensors in nested tuples, lists and dicts."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Colour scales for detector images: one for sizes, one for signed quantities."""
+"""Colour scales for detector images, for quantities without and with a sign."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calobatch.plotting import BLUE, VERMILLION
 from calobatch.report.embed import png
 
-DECADES = 3
+DECADES = 3  # powers of ten that a log scale shows
 SIZES = matplotlib.colormaps["inferno"]
 SIGNED = LinearSegmentedColormap.from_list(
     "signed", ("#d3efff", "#56b4e9", BLUE, SIZES(0), VERMILLION, "#f5a35c", "#ffecd6")
@@ -19,33 +19,34 @@ SIGNED = LinearSegmentedColormap.from_list(
 
 @dataclass(frozen=True)
 class ColourScale:
-    """Values to colours. ``kind``: "log" for sizes; "linear" and "symlog" for signed values.
+    """Maps values to colours, where ``top`` is the largest absolute value.
 
-    Zero is black in all three, so an image looks the same on a light and on a dark page. ``top``
-    is the largest size. "log" shows ``DECADES`` powers of ten below it; "symlog" shows one to
-    either side of zero, and is linear between.
+    ``kind`` is "log" for values without a sign, which shows ``DECADES`` powers of ten below
+    ``top``; or, for values with a sign, "linear" or "symlog", which is logarithmic from a tenth of
+    ``top`` on and linear below. Zero is black in all of them, so that an image looks the same on a
+    light and on a dark page.
     """
 
     kind: str
     top: float
 
     def paint(self, image_HW: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return colours (H, W, 3) from 0 to 1."""
+        """Return the colours (H, W, 3), from 0 to 1, of an image (H, W)."""
         colours = (SIZES if self.kind == "log" else SIGNED)(self._norm()(image_HW))
         return np.asarray(colours, dtype=np.float64)[..., :3]
 
     def ticks(self) -> tuple[str, str, str]:
-        """Return the values at the left end, the middle and the right end of the scale."""
+        """Return the values at the left end, in the middle and at the right end of the scale."""
         if self.kind == "log":
             return tuple(f"{self.top * 10**-d:.2g}" for d in (DECADES, DECADES / 2, 0))  # type: ignore[return-value]
         return f"\N{MINUS SIGN}{self.top:.2g}", "0", f"+{self.top:.2g}"
 
     def name(self) -> str:
-        """Return what kind of scale it is, in words."""
-        return {"log": "log", "linear": "linear", "symlog": "log to either side of zero"}[self.kind]
+        """Return the kind of the scale in words."""
+        return {"log": "log", "linear": "linear", "symlog": "log on both sides of zero"}[self.kind]
 
     def bar(self) -> str:
-        """Return the scale itself, from low to high, as a picture of one row."""
+        """Return a picture of the scale, one pixel high, as the address of a PNG."""
         steps = self._norm().inverse(np.linspace(0, 1, 128))
         return png(self.paint(np.asarray(steps)[None]))
 

@@ -1,4 +1,4 @@
-"""The figures of the page: ROC curves of all tasks of a dataset, and the history of each run."""
+"""Draw the figures of the page: the ROC curves of each dataset, and the history of each run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -26,12 +26,12 @@ from calobatch.run.history import best_epoch
 from calobatch.run.predictions import Predictions, read_predictions
 
 TASK_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
-POINTS = 400  # of a curve: finer than the page can show
-LOWEST_EFFICIENCY = 0.1  # below, the rejection is a matter of a few events
+POINTS = 400  # points per curve: more than a screen can show, and few enough for a small page
+LOWEST_EFFICIENCY = 0.1  # below this, only a few background events determine the rejection
 
 
 class Curve(NamedTuple):
-    """A ROC curve to draw: signal and background efficiency at each point."""
+    """A ROC curve to draw. ``points`` are the signal and the background efficiencies, (points)."""
 
     label: str
     colour: str
@@ -39,7 +39,10 @@ class Curve(NamedTuple):
 
 
 def task_colours(tasks: Mapping[str, str]) -> dict[str, str]:
-    """Return a colour for each task, given the dataset of each; tasks of a dataset differ."""
+    """Return a colour for each task, given the dataset of each task.
+
+    Tasks of one dataset are in one figure, so they get different colours (up to six tasks).
+    """
     seen: dict[str, int] = {}
     colours = {}
     for task, dataset in tasks.items():
@@ -52,7 +55,7 @@ def task_colours(tasks: Mapping[str, str]) -> dict[str, str]:
 def draw_roc(
     runs: Sequence[RunFolder], colours: Mapping[str, str], classes: tuple[str, str]
 ) -> Markup:
-    """Return the ROC curves of ``runs``, all of one dataset, on the test split."""
+    """Draw the ROC curves of ``runs``, all of one dataset, on the test split."""
     background, signal = classes
     figure = _roc_figure(runs)
     axes = figure.add_subplot()
@@ -69,7 +72,7 @@ def draw_roc(
 def draw_rejection(
     runs: Sequence[RunFolder], colours: Mapping[str, str], classes: tuple[str, str]
 ) -> Markup:
-    """Return the same curves as background rejection, on a log scale."""
+    """Draw the same curves as background rejection (1 / efficiency) on a log scale."""
     background, signal = classes
     figure = _roc_figure(runs)
     axes = figure.add_subplot()
@@ -87,7 +90,8 @@ def draw_rejection(
 
 
 def _roc_figure(runs: Sequence[RunFolder]) -> Figure:
-    # The page scales figures to their column; so small, their text stays readable on a telephone.
+    # The page scales a figure to the width of its column. A figure this small is not made much
+    # smaller even on a telephone, so its text stays readable.
     return new_figure(simulated=runs[0].record.simulated, width=5.4, height=4.4)
 
 
@@ -96,7 +100,7 @@ def _tasks(runs: Sequence[RunFolder]) -> str:
 
 
 def _curves(runs: Sequence[RunFolder], colours: Mapping[str, str]) -> Iterator[Curve]:
-    """Yield the curve of each run; only the first of a task has a label."""
+    """Yield the curve of each run. Only the first run of a task has a label, for the legend."""
     labelled: set[str] = set()
     for run in runs:
         task = run.record.task
@@ -106,7 +110,11 @@ def _curves(runs: Sequence[RunFolder], colours: Mapping[str, str]) -> Iterator[C
 
 
 def roc_points(test: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return signal and background efficiency along the curve, thinned to what can be seen."""
+    """Return signal and background efficiency at up to ``POINTS`` points of the ROC curve.
+
+    The points are equally far apart along the curve, because points at equal steps of one axis
+    would be too few where the curve is steep. Its first and last points are kept.
+    """
     left, efficiency, _ = roc_curve(test.label, test.score)
     length = np.cumsum(np.hypot(np.diff(left, prepend=0), np.diff(efficiency, prepend=0)))
     chosen = np.unique(np.searchsorted(length, np.linspace(0, length[-1], POINTS)))
@@ -115,10 +123,10 @@ def roc_points(test: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def history_picture(run: RunFolder) -> Markup:
-    """Return losses and validation AUC against the epoch, with the best epoch marked."""
+    """Draw losses and validation AUC of a run by epoch, and mark the best epoch."""
     record = run.record
-    figure = new_figure(simulated=record.simulated, width=4.4, height=3.9)
-    draw_history(figure, run.history, learning_rate=False)
+    figure = new_figure(simulated=record.simulated, width=4.4, height=4.2)
+    draw_history(figure, run.history, compact=True)
     return svg(figure, f"history-{record.task}-{record.seed}", _history_in_words(run))
 
 
@@ -126,5 +134,6 @@ def _history_in_words(run: RunFolder) -> str:
     best = best_epoch(run.history)
     return (
         f"Validation AUC and losses of {run.record.task}, seed {run.record.seed}, over "
-        f"{len(run.history)} epochs; the best, {best.validation_auc:.4f}, after epoch {best.epoch}"
+        f"{len(run.history)} epochs; the highest AUC is {best.validation_auc:.4f} in epoch "
+        f"{best.epoch}"
     )

@@ -1,4 +1,4 @@
-"""A model's graph as inline SVG: boxes from top to bottom, branches side by side."""
+"""Draw the graph of a model as inline SVG: boxes from top to bottom, branches side by side."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -10,9 +10,10 @@ from markupsafe import Markup
 from calobatch.report.architecture import Node
 from calobatch.report.formats import whole
 
+# All in pixels: the size of a box, the distance from one box to the next, and the margin.
 WIDTH, HEIGHT = 152, 40
 COLUMN, ROW, MARGIN = 162, 54, 2
-SKIP = 26  # how far an edge that skips boxes swings to the side
+SKIP = 26  # distance to the side by which an edge goes round the boxes that it skips
 
 TEMPLATE = Environment(autoescape=True).from_string(
     """<svg class="diagram" role="img" viewBox="0 0 {{ width }} {{ height }}" width="{{ width }}">
@@ -31,7 +32,7 @@ height="3"/>
 
 
 class Box(NamedTuple):
-    """A node as it is drawn; ``bar`` is as long as its share of the model's parameters."""
+    """A node as it is drawn. The length of ``bar`` shows its fraction of all parameters."""
 
     x: float
     y: float
@@ -44,14 +45,14 @@ class Box(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """The path of a line between two boxes, and how far to the right it may reach."""
+    """The path of a line between two boxes, and the x coordinate that it does not go beyond."""
 
     path: str
     right: float
 
 
 def diagram(nodes: Sequence[Node], alternative: str) -> Markup:
-    """Return the drawing of ``nodes``; ``alternative`` says in words what it shows."""
+    """Draw ``nodes``. ``alternative`` describes the drawing in words, for a screen reader."""
     nodes = fold_activations(nodes)
     depth, column = _depths(nodes), _columns(nodes)
     total = sum(node.parameters for node in nodes)
@@ -77,9 +78,10 @@ def diagram(nodes: Sequence[Node], alternative: str) -> Markup:
 
 
 def fold_activations(nodes: Sequence[Node]) -> list[Node]:
-    """Write a layer without parameters that keeps the shape into the box before it.
+    """Merge each activation, such as a ReLU, into the box of the layer before it.
 
-    Only where nothing else takes its input from that box: a ReLU after its convolution.
+    An activation is a layer that has no parameters, keeps the shape, and is the only one that takes
+    the output of the layer before it.
     """
     folded: list[Node] = []
     place: list[int] = []
@@ -113,7 +115,7 @@ def _children(nodes: Sequence[Node]) -> list[list[int]]:
 
 
 def _depths(nodes: Sequence[Node]) -> list[int]:
-    """Return the row of each node: one below the lowest of its parents."""
+    """Return the row of each node: the one below the lowest of its parents."""
     depths: list[int] = []
     for node in nodes:
         depths.append(1 + max((depths[parent] for parent in node.parents), default=-1))
@@ -121,7 +123,12 @@ def _depths(nodes: Sequence[Node]) -> list[int]:
 
 
 def _columns(nodes: Sequence[Node]) -> list[float]:
-    """Return the column of each node: a branch keeps its own, and a join is amid its branches."""
+    """Return the column of each node.
+
+    The first child of a node continues in the column of its parent, and every other child starts a
+    branch in a column of its own. A node that joins branches is in the middle of them, and so is an
+    input above its branches.
+    """
     columns: list[float] = []
     continued: set[int] = set()
     free = 0
@@ -164,7 +171,7 @@ def _box(node: Node, x: float, y: float, total: int) -> Box:
 def _edge(
     start: tuple[float, float], end: tuple[float, float], corners: Sequence[tuple[float, float]]
 ) -> Edge:
-    """Return the path from one box to the next, or round the boxes that stand between them."""
+    """Return the line from one box to another. It goes round boxes that are between the two."""
     (x0, y0), (x1, y1) = start, end
     if any(x == x0 == x1 and y0 < y < y1 for x, y in corners):
         side, out = f"{x0 + WIDTH:g}", f"{x0 + WIDTH + SKIP:g}"

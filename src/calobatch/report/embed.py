@@ -1,4 +1,4 @@
-"""Pictures inside the page: pixels as base64 PNG, figures as SVG that takes the page's colours."""
+"""Put pictures into the page: images as base64 PNG, figures as SVG in the colours of the page."""
 
 import base64
 import io
@@ -17,22 +17,26 @@ from calobatch.plotting import BLACK
 
 
 def png(pixels: NDArray[np.floating]) -> str:
-    """Return (H, W, 3) colours from 0 to 1 as a data address of a PNG, one pixel a value."""
+    """Return colours (H, W, 3), from 0 to 1, as a PNG of W x H pixels inside a data address."""
     file = io.BytesIO()
     Image.fromarray(np.round(255 * pixels).astype(np.uint8)).save(file, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def svg(figure: Figure, name: str, alternative: str) -> Markup:
-    """Return ``figure`` as inline SVG; black becomes the page's text colour.
+    """Return ``figure`` as inline SVG in which black is replaced by the text colour of the page.
 
-    ``name`` keeps the identifiers of several figures on one page apart.
+    ``name`` is put before all identifiers in the SVG, which must differ between the figures of a
+    page. ``alternative`` describes the figure in words, for a screen reader.
     """
     file = io.StringIO()
+    # Without a date and a version, and with identifiers from a fixed salt, the same figure gives
+    # the same text.
     nothing: dict[str, Any] = {"Creator": None, "Date": None, "Format": None, "Type": None}
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     text = file.getvalue()
+    # Inside a page the XML header has no place, and a <style> would apply to the whole page.
     text = re.sub(r"<style.*?</style>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.S)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = text.replace(BLACK, "currentColor")

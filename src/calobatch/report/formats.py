@@ -1,4 +1,4 @@
-"""Numbers, times and sizes as the page writes them."""
+"""Format numbers, times and sizes for the page."""
 
 from datetime import UTC, datetime
 
@@ -6,22 +6,22 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
 def whole(number: float) -> str:
-    """Write 8638146 as 8 638 146, with thin spaces."""
+    """Return 8638146 as "8 638 146", with narrow spaces that do not break."""
     return f"{number:,.0f}".replace(",", THIN)
 
 
 def fixed(number: float, places: int) -> str:
-    """Write a number with so many decimal places."""
+    """Return a number with ``places`` decimal places."""
     return f"{number:.{places}f}" if places else whole(number)
 
 
 def moment(seconds: float) -> str:
-    """Write seconds since 1970 as a date and time in UTC."""
+    """Return seconds since 1970 as a date and time in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def duration(seconds: float) -> str:
-    """Write 52.4 as 52 s, 400 as 6 min 40 s, and 4000 as 1 h 07 min."""
+    """Return 52.4 as "52 s", 400 as "6 min 40 s", and 4000 as "1 h 07 min"."""
     total = round(seconds)
     hours, minutes, rest = total // 3600, total // 60 % 60, total % 60
     if hours:
@@ -30,7 +30,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Write a number of bytes with a decimal unit."""
+    """Return a number of bytes with three digits and a decimal unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g}{THIN}{unit}"
@@ -39,17 +39,17 @@ def size(count: float) -> str:
 
 
 def short(checksum: str) -> str:
-    """Write the first twelve digits of a checksum."""
+    """Return the first twelve digits of a checksum."""
     return checksum[:12]
 
 
 def digits(number: float) -> str:
-    """Write a number with three digits that count."""
+    """Return a number with three significant digits."""
     return f"{number:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(share: float) -> str:
-    """Write a share as a percentage with three digits."""
+    """Return a fraction as a percentage with three significant digits."""
     return f"{digits(100 * share)}{THIN}%"
 
 

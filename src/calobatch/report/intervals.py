@@ -1,4 +1,4 @@
-"""The AUC chart of the leaderboard: a dot with its interval against the reference, row by row."""
+"""Draw the AUC chart of the leaderboard: per row, the AUC with its interval and the references."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from calobatch.report.rows import SeedRow, TaskRow
 
-WIDTH, HEIGHT, MARGIN = 170, 26, 14
-STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)  # between grid lines
+WIDTH, HEIGHT, MARGIN = 170, 26, 14  # pixels
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)  # possible distances between grid lines
 
 ENVIRONMENT = Environment(autoescape=True)
 CHART = ENVIRONMENT.from_string(
@@ -42,7 +42,7 @@ class Axis:
     step: float
 
     def place(self, auc: float) -> float:
-        """Return where an AUC stands, in pixels from the left."""
+        """Return the position of an AUC in pixels from the left."""
         share = (auc - self.low) / (self.high - self.low)
         return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
 
@@ -52,7 +52,7 @@ class Axis:
         return [round(self.low + number * self.step, 2) for number in range(count + 1)]
 
     def head(self) -> Markup:
-        """Return the labels of the axis, for the head of the column."""
+        """Return the labels of the axis as SVG, for the head of the column."""
         ticks = [(self.place(value), f"{value:g}") for value in self.ticks()]
         return Markup(  # noqa: S704
             HEAD.render(width=WIDTH, ticks=ticks, first=ticks[0][1], last=ticks[-1][1])
@@ -60,7 +60,7 @@ class Axis:
 
 
 def axis_for(rows: Sequence[TaskRow]) -> Axis:
-    """Return an axis that holds every AUC and reference, with four to seven grid lines."""
+    """Return an axis that contains every AUC and reference, with at most six grid lines."""
     values = [value for row in rows for value in _values(row)]
     low, high = min(values), max(values)
     step = next((step for step in STEPS if (high - low) / step <= 4), STEPS[-1])
@@ -77,18 +77,18 @@ def _values(row: TaskRow) -> Iterable[float]:
 
 
 def references(row: TaskRow) -> dict[str, float]:
-    """Return the published AUCs that a result can be held against: not those of training events."""
+    """Return the published AUC of each split that a result is compared with: all but train."""
     return {str(s): auc for s, auc in row.task.reference_auc.items() if s != "train"}
 
 
 def chart_of_seed(axis: Axis, row: TaskRow, seed: SeedRow) -> Markup:
-    """Return the chart of one run: test AUC with its interval, validation AUC, references."""
+    """Draw the chart of one run: test AUC with its interval, validation AUC, references."""
     ends = (seed.test.auc_low, seed.test.auc_high)
     return _chart(axis, row, f"seed {seed.seed}", seed.test.auc, ends, seed.validation.auc)
 
 
 def chart_of_mean(axis: Axis, row: TaskRow) -> Markup:
-    """Return the chart of the mean over seeds, with one standard deviation to either side."""
+    """Draw the chart of the mean over seeds, with one standard deviation on each side."""
     mean, deviation = row.test_auc
     ends = (mean - (deviation or 0), mean + (deviation or 0))
     return _chart(axis, row, "mean over seeds", mean, ends, row.validation_auc.mean)

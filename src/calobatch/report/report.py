@@ -1,4 +1,4 @@
-"""report: the runs of a scenario, its stores and its leaderboard as one self-contained page."""
+"""Write one self-contained page about the runs, the datasets and the leaderboard of a scenario."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +14,19 @@ from calobatch.errors import UserError
 from calobatch.progress import Progress
 from calobatch.report import formats
 from calobatch.report.architecture import Node, architecture
-from calobatch.report.curves import draw_rejection, draw_roc, history_picture, task_colours
+from calobatch.report.curves import (
+    LOWEST_EFFICIENCY,
+    draw_rejection,
+    draw_roc,
+    history_picture,
+    task_colours,
+)
 from calobatch.report.diagrams import diagram
 from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_seed, references
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.run.folder import RunFolder, read_run
+from calobatch.run.history import best_epoch
 from calobatch.run.leaderboard import read_leaderboard
 from calobatch.store import Manifest, Store, open_store
 
@@ -27,7 +34,7 @@ FOLDER = Path(__file__).parent
 
 
 class DatasetPart(NamedTuple):
-    """What the page shows of a dataset. ``roc`` is empty where no task uses it."""
+    """What the page shows of a dataset. ``roc`` is empty if the dataset has no runs."""
 
     manifest: Manifest
     pixel_size: str
@@ -38,14 +45,15 @@ class DatasetPart(NamedTuple):
 
 
 class HistoryPart(NamedTuple):
-    """The history of one run."""
+    """The history of one run. ``best_auc`` is the validation AUC of the best epoch."""
 
     run: RunFolder
+    best_auc: float
     picture: Markup
 
 
 class ModelPart(NamedTuple):
-    """The model of a task, drawn and as a list of its layers."""
+    """The model of a task, as a drawing and as a list of its layers."""
 
     row: TaskRow
     nodes: Sequence[Node]
@@ -59,10 +67,10 @@ def report(
     leaderboard: Path,
     output: Path,
 ) -> None:
-    """Write the page ``output`` on the evaluated ``runs`` and the packed ``stores``.
+    """Write the page ``output`` about the evaluated ``runs`` and the packed ``stores``.
 
-    The same inputs give the same page. Raises a UserError if a run is not of the scenario, is
-    missing from the leaderboard, or was trained on another version of its dataset.
+    The same inputs give the same page, byte for byte. Raises UserError if a run does not belong to
+    the scenario, is not in the leaderboard, or was trained on a different version of its dataset.
     """
     found = _ordered(scenario, [read_run(folder) for folder in runs])
     by_dataset = {store.manifest.dataset: store for store in map(open_store, stores)}
@@ -75,7 +83,7 @@ def report(
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
             ("datasets", (_dataset_part(s, found, colours) for s in by_dataset.values())),
-            ("histories", (HistoryPart(run, history_picture(run)) for run in found)),
+            ("histories", (_history_part(run) for run in found)),
             ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
         ):
             parts[name] = []
@@ -104,6 +112,7 @@ def _render(
         missing=[name for name in scenario.tasks if name not in shown],
         confidence=runs[0].metrics.confidence,
         axis=axis_for(rows),
+        lowest_efficiency=LOWEST_EFFICIENCY,
         chart_of_seed=chart_of_seed,
         chart_of_mean=chart_of_mean,
         references=references,
@@ -114,13 +123,13 @@ def _render(
 def _ordered(scenario: Scenario, runs: Sequence[RunFolder]) -> list[RunFolder]:
     """Return the runs in the order of the scenario's tasks, then by seed."""
     if not runs:
-        raise UserError("report needs at least one evaluated run")
+        raise UserError("the report has no runs; name the folder of at least one evaluated run")
     order = list(scenario.tasks)
     for run in runs:
         if run.record.task not in order:
             raise UserError(
-                f"{run.folder} is a run of {run.record.task}, which is no task of scenario "
-                f"{scenario.name}; leave it out"
+                f"{run.folder} is a run of task {run.record.task}, which is not in scenario "
+                f"{scenario.name}; leave this run out"
             )
     return sorted(runs, key=lambda run: (order.index(run.record.task), run.record.seed))
 
@@ -128,11 +137,13 @@ def _ordered(scenario: Scenario, runs: Sequence[RunFolder]) -> list[RunFolder]:
 def _check(run: RunFolder, stores: Mapping[str, Store]) -> None:
     dataset = run.record.dataset
     if dataset not in stores:
-        raise UserError(f"{run.folder} was trained on {dataset}, whose store is not among --stores")
+        raise UserError(
+            f"{run.folder} was trained on {dataset}, whose store is not among --stores; add it"
+        )
     if stores[dataset].manifest.events_sha256 != run.record.dataset_sha256:
         raise UserError(
-            f"{run.folder} was trained on another version of {dataset} than its store has now; "
-            "train again"
+            f"{run.folder} was trained on a different version of {dataset} than the one that is in "
+            "its store now; train again"
         )
 
 
@@ -153,15 +164,19 @@ def _dataset_part(
     )
 
 
+def _history_part(run: RunFolder) -> HistoryPart:
+    return HistoryPart(run, best_epoch(run.history).validation_auc, history_picture(run))
+
+
 def _model_part(row: TaskRow, store: Store) -> ModelPart:
     nodes = architecture(row.task.model, row.task.model_options, store.layout)
     count = sum(node.parameters > 0 for node in nodes)
-    words = f"The model of {row.name}: {count} layers with parameters, listed in the table below"
+    words = f"Model of {row.name}: {count} layers with parameters, which the table below lists"
     return ModelPart(row, nodes, diagram(nodes, words))
 
 
 def _packages(runs: Sequence[RunFolder]) -> dict[str, str]:
-    """Return the versions of Python and of each package; several where runs differ."""
+    """Return the version of Python and of each package, or all versions if the runs differ."""
     versions: dict[str, set[str]] = {}
     for run in runs:
         provenance = run.record.provenance

@@ -1,4 +1,4 @@
-"""The leaderboard as the page shows it: one row per task, and below it one row per seed."""
+"""The rows of the leaderboard on the page: one per task, and below it one per seed."""
 
 from collections.abc import Sequence
 from statistics import mean, stdev
@@ -11,14 +11,14 @@ from calobatch.run.leaderboard import Line
 
 
 class Spread(NamedTuple):
-    """The mean over seeds and their standard deviation; None where there is one seed."""
+    """The mean over seeds and their standard deviation, which is None if there is only one seed."""
 
     mean: float
     deviation: float | None
 
 
 class SeedRow(NamedTuple):
-    """One run: its test and validation lines and what only its folder says."""
+    """One run: its lines of the leaderboard, and values that are only in its folder."""
 
     seed: int
     test: Line
@@ -28,7 +28,10 @@ class SeedRow(NamedTuple):
 
 
 class TaskRow(NamedTuple):
-    """All runs of a task, and the mean over them; ``reference`` is None where none is published."""
+    """All runs of a task and the means over them.
+
+    ``rejection`` is None if it is None for any of the runs.
+    """
 
     name: str
     task: Task
@@ -49,7 +52,10 @@ def task_rows(
     leaderboard: Sequence[Line],
     colours: dict[str, str],
 ) -> list[TaskRow]:
-    """Return one row per task of the scenario that has runs, in the scenario's order."""
+    """Return one row for each task that has runs, in the order of the scenario.
+
+    Raises UserError if the leaderboard does not have a run.
+    """
     lines = {(line.task, line.seed, line.split): line for line in leaderboard}
     of_task: dict[str, list[RunFolder]] = {name: [] for name in scenario.tasks}
     for run in runs:
@@ -68,7 +74,7 @@ def _seed_row(run: RunFolder, lines: dict[tuple[str, int, str], Line]) -> SeedRo
     except KeyError:
         raise UserError(
             f"the leaderboard has no line for task {task}, seed {seed}; run `calobatch collect` "
-            "on the same runs first"
+            "with the same runs first"
         ) from None
     rejection = run.metrics.splits["test"].rejection_at_50
     return SeedRow(seed, test, validation, rejection, run.record.ranks)
@@ -93,5 +99,5 @@ def _task_row(name: str, task: Task, colour: str, found: Sequence[SeedRow]) -> T
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return mean and standard deviation (of a sample, n - 1)."""
+    """Return the mean and the standard deviation of a sample (divided by n - 1)."""
     return Spread(mean(values), stdev(values) if len(values) > 1 else None)

@@ -1,4 +1,4 @@
-"""Pictures of a dataset: a few events of each class, and the mean image of each class."""
+"""Make pictures of a dataset: a few events of each class, and the mean image of each class."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,20 +10,21 @@ from calobatch.report.colours import ColourScale
 from calobatch.report.embed import png
 from calobatch.store import ChannelStatistics, Store
 
-EVENTS_A_CLASS = 4
-MEAN_EVENTS = 10_000  # of each class: enough for a smooth mean, and bounded for large stores
-BLOCK = 256
+EVENTS_PER_CLASS = 4
+# Events per class for a mean image: enough for a smooth mean, and quick even for a large store.
+MEAN_EVENTS = 10_000
+BLOCK = 256  # events that are in memory as dense images at one time
 
 
 class Picture(NamedTuple):
-    """An image of one channel as the address of a PNG, and what it shows in words."""
+    """An image of one channel as the address of a PNG, and its description for a screen reader."""
 
     address: str
     alternative: str
 
 
 class Row(NamedTuple):
-    """The pictures of one event or one mean, one a channel."""
+    """The pictures of one event or of one mean image, one per channel."""
 
     caption: str
     note: str
@@ -31,7 +32,10 @@ class Row(NamedTuple):
 
 
 class Legend(NamedTuple):
-    """The colour scale of a channel: its name and unit, what scale, its picture and values."""
+    """The colour scale of a channel.
+
+    ``channel`` has name and unit, ``scale`` the kind of scale, ``bar`` the address of its picture.
+    """
 
     channel: str
     scale: str
@@ -40,23 +44,23 @@ class Legend(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """Rows of pictures; those of a column share a colour scale."""
+    """Rows of pictures. All pictures of a channel have the same colour scale."""
 
     legends: tuple[Legend, ...]
     rows: tuple[Row, ...]
 
 
 def sample_events(store: Store) -> NDArray[np.int64]:
-    """Return ``EVENTS_A_CLASS`` events of each class, spread evenly over the training split."""
+    """Return ``EVENTS_PER_CLASS`` events of each class, spread evenly over the training split."""
     chosen = [
-        of_class[np.linspace(0, len(of_class), EVENTS_A_CLASS, endpoint=False).astype(np.int64)]
+        of_class[np.linspace(0, len(of_class), EVENTS_PER_CLASS, endpoint=False).astype(np.int64)]
         for of_class in _training_events(store)
     ]
     return np.concatenate(chosen)
 
 
 def sample_gallery(store: Store) -> Gallery:
-    """Return the images of :func:`sample_events`: energies on a log scale, times on a linear."""
+    """Return the images of :func:`sample_events`, energies on a log scale and times on a linear."""
     events = sample_events(store)
     image_BCHW = store.dense(events)
     rows = [(_class_of(store, k), f"event {k}{_scalars(store, k)}") for k in events.tolist()]
@@ -64,7 +68,7 @@ def sample_gallery(store: Store) -> Gallery:
 
 
 def mean_galleries(store: Store) -> tuple[Gallery, Gallery]:
-    """Return the mean images of both classes, and the second minus the first."""
+    """Return the mean images of both classes, and the difference: second minus first class."""
     of_class = [events[:MEAN_EVENTS] for events in _training_events(store)]
     mean_KCHW = np.stack([_mean_image(store, events) for events in of_class])
     first, second = store.manifest.classes
@@ -94,7 +98,7 @@ def _mean_image(store: Store, events: NDArray[np.int64]) -> NDArray[np.float64]:
 def _scales(
     store: Store, image_BCHW: NDArray[np.floating], sizes: str = "log"
 ) -> list[ColourScale]:
-    """Return a scale for each channel; ``sizes`` is the kind of those that are never negative."""
+    """Return one scale per channel. ``sizes`` is its kind for channels without a sign."""
     return [
         ColourScale("linear" if _is_signed(channel) else sizes, _largest(image_BCHW[:, index]))
         for index, channel in enumerate(store.manifest.channels)
@@ -102,7 +106,10 @@ def _scales(
 
 
 def _is_signed(channel: ChannelStatistics) -> bool:
-    """Tell a time, as often early as late, from an energy, whose noise may dip below zero."""
+    """Return whether a channel has a sign, such as a time, which is negative if it is early.
+
+    The noise of an energy can be slightly negative too, so it is compared with the maximum.
+    """
     return -channel.minimum > 0.1 * channel.maximum
 
 

@@ -1,4 +1,5 @@
-"""The contract of a finished training: the files in its run folder, and how to read and write them.
+"""The contract of a finished training: the files in its run folder, and how to read and write it.
 
-Training writes them; evaluate, collect, report and plan read them. Nothing here imports torch.
+``train`` and ``evaluate`` write these files; ``collect``, ``report`` and ``plan`` read them.
+Nothing here imports torch.
 """

@@ -1,4 +1,4 @@
-"""The folder of a run: the names of its files, and how a whole run is written and read."""
+"""The folder of a run: the names of its files, and functions that write and read all of them."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -15,12 +15,12 @@ from calobatch.run.predictions import write_predictions
 from calobatch.run.training import RunRecord
 from calobatch.store import Store
 
-# Written by train. The record is last: where it is, the training has finished.
+# Written by train. The record is written last, so a folder with a record is a finished training.
 WEIGHTS_FILE = "model.safetensors"
 HISTORY_FILE = "history.jsonl"
 PREDICTIONS_FILE = "predictions.parquet"
 RECORD_FILE = "run.json"
-# Written by evaluate. The metrics are last: where they are, the plots are too.
+# Written by evaluate. The metrics are written last, so a folder with metrics has all plots.
 PLOTS_FOLDER = "plots"
 PLOTS = ("roc", "scores", "history", "calibration", "confusion")
 METRICS_FILE = "metrics.json"
@@ -28,7 +28,7 @@ METRICS_FILE = "metrics.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A finished and evaluated training."""
+    """A finished and evaluated training; ``fingerprint`` changes if the training is repeated."""
 
     folder: Path
     record: RunRecord
@@ -44,17 +44,25 @@ def write_run(
     scores: NDArray[np.float32],
     record: RunRecord,
 ) -> None:
-    """Write what a finished training leaves beside its weights; ``scores`` has one per event."""
+    """Write all files of a finished training except its weights.
+
+    ``scores`` (events) has the probability of class 1 of each event of the store. The weights must
+    be in the folder before, because the record, which is written last, says that the run is whole.
+    """
     write_history(history, folder / HISTORY_FILE)
     write_predictions(store, scores, folder / PREDICTIONS_FILE)
     record.write(folder / RECORD_FILE)
 
 
 def read_run(folder: Path) -> RunFolder:
-    """Read an evaluated run. Raises UserError if one of its files is missing or damaged."""
+    """Read an evaluated run.
+
+    Raises UserError if one of its files is missing, or if its record, metrics or history is
+    damaged. The predictions are not read (see ``read_predictions``).
+    """
     needed = (RECORD_FILE, METRICS_FILE, HISTORY_FILE, PREDICTIONS_FILE)
     if missing := missing_files(folder, needed):
-        raise UserError(f"{folder} has no {missing[0]}; train and evaluate it first")
+        raise UserError(f"{folder} has no {missing[0]}; train and evaluate this run first")
     return RunFolder(
         folder=folder,
         record=RunRecord.read(folder / RECORD_FILE),
@@ -65,17 +73,25 @@ def read_run(folder: Path) -> RunFolder:
 
 
 def missing_files(folder: Path, names: Iterable[str]) -> list[str]:
-    """Return those of ``names`` that are not files in ``folder``."""
+    """Return the ``names`` that are not files in ``folder``, in their order."""
     return [name for name in names if not (folder / name).is_file()]
 
 
 def plot_path(folder: Path, plot: str) -> Path:
-    """Return where a plot of :data:`PLOTS` is stored."""
+    """Return the path of a plot of :data:`PLOTS` in a run folder."""
     return folder / PLOTS_FOLDER / f"{plot}.png"
 
 
+def plots_in(folder: Path) -> list[Path]:
+    """Return the files of all plots that a run folder has, sorted by name."""
+    return sorted((folder / PLOTS_FOLDER).glob("*.png"))
+
+
 def _fingerprint(folder: Path) -> str:
-    """Hash the settings and the outcome of a run: a training that is repeated gets another."""
+    """Return a SHA-256 of the settings and the outcome of a run.
+
+    The record has the time of the training, so a repeated training has a different fingerprint.
+    """
     digest = hashlib.sha256()
     for name in (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE):
         digest.update((folder / name).read_bytes())

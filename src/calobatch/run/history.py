@@ -26,12 +26,12 @@ class Epoch(Record):
     events_per_second: float
 
 
-# The fields that are quantities to plot against the epoch, in the order in which MLflow gets them.
+# The fields that are measured in each epoch, in the order in which MLflow gets them.
 EPOCH_METRICS = tuple(name for name in Epoch.model_fields if name not in ("epoch", "time"))
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch with the highest validation AUC; of several equal ones, the earliest."""
+    """Return the epoch with the highest validation AUC, or the earliest of several such epochs."""
     return max(history, key=lambda epoch: (epoch.validation_auc, -epoch.epoch))
 
 
@@ -41,7 +41,7 @@ def write_history(history: Sequence[Epoch], path: Path) -> None:
 
 
 def read_history(path: Path) -> list[Epoch]:
-    """Read a history. Raises UserError if the file is missing, empty or damaged."""
+    """Return all epochs of a history. Raises UserError if the file is missing, empty or damaged."""
     with reading(path, "train again"):
         lines = path.read_text(encoding="utf-8").splitlines()
         if not lines:

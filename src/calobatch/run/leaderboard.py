@@ -13,7 +13,7 @@ from calobatch.errors import UserError
 from calobatch.record import Record
 from calobatch.run.folder import RunFolder
 
-# What is printed in a terminal: the columns that fit, of all splits but the training's.
+# The columns that are printed in a terminal: as many as fit into a line.
 SHOWN = ("task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
 
 
@@ -22,7 +22,7 @@ def _none_if_empty(cell: Any) -> Any:
 
 
 class Line(Record):
-    """One line. Its fields are the columns of the file, in this order."""
+    """One line of the leaderboard. Its fields are the columns of the file, in this order."""
 
     task: str
     dataset: str
@@ -37,9 +37,9 @@ class Line(Record):
     parameters: int
     ranks: int
     events_per_second: float
-    # None, an empty cell of the file: nothing was published for this split.
+    # None if nothing was published for this split; the cell of the file is empty then.
     reference_auc: Annotated[float | None, BeforeValidator(_none_if_empty)]
-    run_id: str  # of the run in MLflow
+    run_id: str  # the id of the run in MLflow
 
 
 COLUMNS = tuple(Line.model_fields)
@@ -48,7 +48,10 @@ COLUMNS = tuple(Line.model_fields)
 def write_leaderboard(
     scenario: Scenario, runs: Sequence[RunFolder], run_ids: Mapping[Path, str], path: Path
 ) -> None:
-    """Write the leaderboard; ``run_ids`` has the MLflow run of each run folder."""
+    """Write the leaderboard, either the whole file or nothing.
+
+    ``run_ids`` has the id of the MLflow run for each run folder.
+    """
     with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -80,7 +83,7 @@ def _line(scenario: Scenario, run: RunFolder, split: str, run_id: str) -> Line:
 
 
 def _cells(line: Line) -> dict[str, object]:
-    """Return the line as it is written: as many digits as are worth reading."""
+    """Return the cells of a line: floating-point numbers are rounded, None is an empty cell."""
     digits = dict.fromkeys(("auc", "auc_low", "auc_high", "accuracy"), 6) | {"events_per_second": 1}
     return {
         name: f"{value:.{digits[name]}f}" if name in digits else "" if value is None else value
@@ -89,7 +92,10 @@ def _cells(line: Line) -> dict[str, object]:
 
 
 def read_leaderboard(path: Path) -> list[Line]:
-    """Read a leaderboard. Raises UserError if it is missing, or a line of it is not valid."""
+    """Return all lines of a leaderboard.
+
+    Raises UserError if the file is missing, or if one of its lines is not valid.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return [Line.model_validate(line) for line in csv.DictReader(file)]
@@ -98,7 +104,7 @@ def read_leaderboard(path: Path) -> list[Line]:
     except ValidationError as error:
         columns = ", ".join(str(problem["loc"][0]) for problem in error.errors())
         raise UserError(
-            f"{path} has a line in which {columns} is missing or wrong; "
+            f"{path} has a line with a missing or invalid value of {columns}; "
             "run `calobatch collect` again"
         ) from None
 

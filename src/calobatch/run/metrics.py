@@ -1,4 +1,4 @@
-"""metrics.json: how well one training did on each split."""
+"""metrics.json: the metrics of one training on each split."""
 
 from typing import ClassVar
 
@@ -8,9 +8,9 @@ from calobatch.record import Record
 class SplitMetrics(Record):
     """The metrics of one split. Class 1 (electron, quark) is the signal, class 0 the background.
 
-    ``rejection_at_50`` is 1 / background efficiency at 50 % signal efficiency; it is None if no
-    background event passes. ``confusion`` has one row per true class and one column per predicted
-    class (see ``run/decision.py``).
+    ``log_loss`` is in nats. ``rejection_at_50`` is 1 / background efficiency at 50 % signal
+    efficiency; it is None if no background event passes. ``confusion`` has numbers of events, one
+    row per true class and one column per predicted class (see ``run/decision.py``).
     """
 
     events: int
@@ -27,7 +27,11 @@ class SplitMetrics(Record):
 
 
 class Metrics(Record):
-    """The metrics of one training. ``confidence`` is the coverage of the AUC's central interval."""
+    """The metrics of one training.
+
+    ``confidence`` is the coverage of the interval from ``auc_low`` to ``auc_high``, found with
+    ``bootstrap_samples`` replicas.
+    """
 
     fix: ClassVar[str] = "run `calobatch evaluate` again"
 

@@ -25,14 +25,14 @@ from calobatch.store import Store
 
 
 class Predictions(NamedTuple):
-    """True classes and scores of one split, both (events)."""
+    """The true classes and the scores of one split, both (events)."""
 
     label: NDArray[np.uint8]
     score: NDArray[np.float32]
 
 
 def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> None:
-    """Write ``scores``, one per event of the store, either the whole file or nothing."""
+    """Write the ``scores`` (events) of all events of a store, either the whole file or nothing."""
     split = pa.DictionaryArray.from_arrays(pa.array(store.split.astype(np.int8)), list(SPLITS))
     table = pa.table(
         {

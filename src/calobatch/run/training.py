@@ -1,4 +1,4 @@
-"""run.json: everything about a finished training except its history and its predictions."""
+"""run.json: settings, origin and speed of a finished training."""
 
 from typing import ClassVar
 
@@ -6,7 +6,8 @@ from calobatch.config.models import Training
 from calobatch.provenance import Provenance
 from calobatch.record import Record
 
-# What a rank's time is divided into.
+# The parts into which a rank divides its time in the training steps. Communication includes the
+# time in which it waits for the other ranks.
 PHASES = ("data", "compute", "communication")
 
 
@@ -15,8 +16,9 @@ class Throughput(Record):
 
     ``rank_events_per_second`` has one speed per rank, not counting the time in which the rank
     waited for the others. Seconds are means over the ranks. ``peak_memory_mb`` and
-    ``gpu_peak_memory_mb`` (tensors only) are those of the rank that used most. The energy is the
-    sum over all GPUs. A quantity that could not be measured is None.
+    ``gpu_peak_memory_mb`` (tensors only) are those of the rank that used the most.
+    ``gpu_utilisation`` (0 to 1) is the mean over all GPUs, the energy the sum. A quantity that
+    could not be measured is None.
     """
 
     rank_events_per_second: tuple[float, ...]
@@ -30,14 +32,18 @@ class Throughput(Record):
 
     @property
     def shares(self) -> dict[str, float]:
-        """Fraction of the ranks' time that each phase took; all zero if no step was made."""
+        """Fraction of the time in steps that each phase took; all zero if there were no steps."""
         seconds = {phase: float(getattr(self, f"{phase}_seconds")) for phase in PHASES}
         total = sum(seconds.values()) or 1.0
         return {phase: value / total for phase, value in seconds.items()}
 
 
 class RunRecord(Record):
-    """A finished training. Times are in seconds since 1970 (UTC)."""
+    """A finished training. Times are in seconds since 1970 (UTC).
+
+    ``events_per_second`` is the speed of all ranks together: the median over all epochs but the
+    first. ``identity`` is a hash of all that determines the result (see ``train/identity.py``).
+    """
 
     fix: ClassVar[str] = "train again"
 
@@ -49,7 +55,7 @@ class RunRecord(Record):
     training: Training
     identity: str
     dataset_sha256: str
-    source_sha256: dict[str, str]  # by the name of the raw file
+    source_sha256: dict[str, str]  # one checksum per raw file, by its name
     parameters: int
     ranks: int
     device: str
@@ -58,8 +64,8 @@ class RunRecord(Record):
     finished: float
     epochs_run: int
     best_epoch: int
-    resumed_after_epoch: int  # number of whole epochs that the checkpoint had; 0: not resumed
-    resumed_at_step: int  # number of steps of the following epoch that the checkpoint had
+    resumed_after_epoch: int  # number of finished epochs in the checkpoint
+    resumed_at_step: int  # number of finished steps of the next epoch in the checkpoint
     events_per_second: float
     throughput: Throughput
     provenance: Provenance

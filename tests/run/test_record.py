@@ -1,0 +1,95 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from calobatch.errors import UserError
+from calobatch.record import Record
+from calobatch.run.folder import METRICS_FILE, RECORD_FILE
+from calobatch.run.metrics import Metrics
+from calobatch.run.training import RunRecord
+from tests.run.examples import metrics, record
+
+# Each kind of record, and what its message tells the user to do.
+RECORDS = [
+    pytest.param((RECORD_FILE, record(), "train again"), id="record"),
+    pytest.param((METRICS_FILE, metrics(), "run `calobatch evaluate` again"), id="metrics"),
+]
+
+
+@pytest.fixture(params=RECORDS)
+def written(request, tmp_path):
+    name, content, fix = request.param
+    content.write(tmp_path / name)
+    return tmp_path / name, content, fix
+
+
+def test_a_record_is_read_back_as_it_was_written(written):
+    path, content, _ = written
+    assert type(content).read(path) == content
+
+
+def test_an_unknown_key_is_refused_with_what_to_do(written):
+    path, content, fix = written
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "red"}))
+    with pytest.raises(UserError) as raised:
+        type(content).read(path)
+    message = str(raised.value)
+    assert message.startswith(f"cannot read {path}: ")
+    assert "colour Extra inputs are not permitted" in message
+    assert message.endswith(f"; {fix}")
+    assert "\n" not in message
+
+
+def test_a_missing_key_is_refused_with_what_to_do(written):
+    path, content, fix = written
+    values = json.loads(path.read_text())
+    del values["seed"]
+    path.write_text(json.dumps(values))
+    with pytest.raises(UserError, match=rf"^cannot read .*: .*seed Field required.*; {fix}$"):
+        type(content).read(path)
+
+
+def test_a_missing_file_is_refused_with_what_to_do(written):
+    path, content, fix = written
+    path.unlink()
+    with pytest.raises(UserError, match=rf"^cannot read {path}: .*No such file.*; {fix}$"):
+        type(content).read(path)
+
+
+def test_a_record_without_an_instruction_of_its_own_says_to_restore_or_delete_the_file(tmp_path):
+    class Note(Record):
+        text: str
+
+    with pytest.raises(UserError, match=r"; restore the file from a backup, or delete it$"):
+        Note.read(tmp_path / "note.json")
+
+
+def test_a_record_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        record().seed = 6
+
+
+def test_a_failed_write_leaves_the_older_file(tmp_path, monkeypatch):
+    path = tmp_path / METRICS_FILE
+    metrics(seed=5).write(path)
+
+    def full(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", full)
+        with pytest.raises(OSError, match="no space left"):
+            metrics(seed=6).write(path)
+    assert Metrics.read(path) == metrics(seed=5)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_keys_of_run_json_are_those_of_version_0_1_0():
+    """A run of an older version can be read only if no key is renamed or added."""
+    assert list(RunRecord.model_fields) == [
+        *("task", "dataset", "layout", "simulated", "seed", "training", "identity"),
+        *("dataset_sha256", "source_sha256", "parameters", "ranks", "device", "hosts"),
+        *("started", "finished", "epochs_run", "best_epoch", "resumed_after_epoch"),
+        *("resumed_at_step", "events_per_second", "throughput", "provenance"),
+    ]
