@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from calobatch.checkout import CHECKOUT
+
 SOURCE = CHECKOUT / "src" / "calobatch"
 PICTURE = CHECKOUT / "docs" / "pictures" / "rooms.png"
 
@@ -54,11 +55,13 @@ BOXES = {
     "evaluate": Box(9.15, 10.25, 3.2, 3.9, "metrics", STAGE),
     "collect": Box(10.45, 11.55, 3.2, 3.9, "MLflow", STAGE),
     "report": Box(11.75, 13.4, 3.2, 3.9, "one page", STAGE),
-    "store": Box(3.3, 7.5, 1.3, 2.4, "contract 1: a packed dataset", CONTRACT),
+    "public": Box(2.5, 4.1, 1.7, 2.4, "table, checksums", SERVICE),
+    "store": Box(4.3, 7.5, 1.3, 2.4, "contract 1: a packed dataset", CONTRACT),
     "run": Box(7.8, 12.6, 1.7, 2.4, "contract 2: what a training leaves behind", CONTRACT),
 }
 # Arrows whose rooms are neither above each other nor side by side, as corners of a line.
 ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
+    ("workflow", "public"): ((3.15, 4.9), (3.15, 2.4)),
     ("slurm", "communicator"): ((4.6, 5.6), (4.6, 5.8), (7.5, 5.8), (7.5, 5.6)),
     ("plan", "train"): ((6.2, 4.9), (6.2, 3.55), (7.0, 3.55)),
     ("plan", "run"): ((5.7, 4.9), (5.7, 2.8), (7.95, 2.8), (7.95, 2.4)),
