@@ -6,7 +6,6 @@ the rooms that it imports, and helpers that import no room are listed at the bot
 """
 
 import ast
-from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
