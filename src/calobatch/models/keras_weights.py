@@ -2,7 +2,7 @@
 
 Keras draws kernels from a uniform distribution (Glorot & Bengio, AISTATS 2010, equation 16) and
 sets biases to zero. PyTorch draws the biases too. On crops, whose pixels are nearly all zero, a
-negative bias then switches a ReLU off for every event, and narrow layers do not learn.
+negative bias can switch a ReLU off for every event, and narrow layers do not learn.
 """
 
 import math
