@@ -79,7 +79,8 @@ def test_constant_scores_and_a_single_epoch_are_evaluated(write_run, tmp_path):
 def test_a_missing_file_is_named(run, name):
     (run / name).unlink()
     with pytest.raises(
-        UserError, match=rf"^no training has finished in .*run: {name} is missing; "
+        UserError,
+        match=rf"run has no {name}, so no training has finished there; name the folder of ",
     ):
         evaluate(run)
 

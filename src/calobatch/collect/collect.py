@@ -12,7 +12,7 @@ from calobatch.run.leaderboard import format_leaderboard, write_leaderboard
 def collect(
     scenario: Scenario, folders: Sequence[Path], tracking_uri: str, leaderboard: Path
 ) -> None:
-    """Write the runs in ``folders`` to MLflow and to the ``leaderboard``, and print the latter.
+    """Write the runs in ``folders`` to MLflow and the ``leaderboard``, and print the leaderboard.
 
     Collecting the same runs again changes nothing. Raises UserError if a run is incomplete, or if
     the MLflow store cannot be used.

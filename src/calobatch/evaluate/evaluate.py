@@ -29,7 +29,7 @@ def evaluate(folder: Path) -> Metrics:
     """
     if missing := missing_files(folder, (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE)):
         raise UserError(
-            f"no training has finished in {folder}: {', '.join(missing)} is missing; name the "
+            f"{folder} has no {', '.join(missing)}, so no training has finished there; name the "
             "folder of a finished training, or run `calobatch train` first"
         )
     record = RunRecord.read(folder / RECORD_FILE)

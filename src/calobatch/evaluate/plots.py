@@ -57,8 +57,7 @@ def draw_plots(
         "calibration": draw_calibration(figure(), predictions["test"], metrics, classes),
         "confusion": draw_confusion(figure(), metrics.splits["test"], classes),
     }
-    # The names come from the contract: a plot that is in only one of the two is a KeyError here,
-    # or a file that the workflow expects and does not find.
+    # PLOTS is also the list of files that the workflow expects from this training.
     for plot in PLOTS:
         save(drawn[plot], plot_path(folder, plot))
 
@@ -83,8 +82,8 @@ def draw_roc(
             1 - background_efficiency,
             color=SPLIT_COLOURS[split],
             linestyle=SPLIT_LINES[split],
-            # The test split comes last and lowest: under its solid curve the dashed ones of the
-            # other splits would not be seen.
+            # The solid curve of the test split is drawn first, because it would hide the dashed
+            # curves of the other splits.
             zorder=3 - 0.1 * depth,
             label=_auc_text(split, metrics.splits[split]),
         )

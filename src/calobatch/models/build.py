@@ -31,7 +31,7 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
         ) from None
     try:
         return cast(nn.Module, model(layout, **options))
-    # Models do not check their options. The kind of error that a wrong type or size causes depends
+    # Models check few of their options. The kind of error that a wrong type or size causes depends
     # on the line of the model, or of torch, that uses the option first.
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())

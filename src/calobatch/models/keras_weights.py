@@ -1,8 +1,8 @@
 """Set the initial weights of Keras, for models that were published in TensorFlow.
 
-Keras draws kernels from a uniform distribution (Glorot & Bengio, AISTATS 2010, equation 16) and
-sets biases to zero. PyTorch draws the biases too. On crops, whose pixels are nearly all zero, a
-negative bias then switches a ReLU off for every event, and narrow layers do not learn.
+Keras draws kernels from the Glorot-uniform distribution (Glorot & Bengio, AISTATS 2010, equation
+16) and sets biases to zero. PyTorch draws the biases too. On crops, whose pixels are nearly all
+zero, a negative bias can switch a ReLU off for every event, and narrow layers do not learn.
 """
 
 import math

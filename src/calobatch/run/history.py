@@ -17,9 +17,9 @@ class Epoch(Record):
     validation_loss: float
     validation_auc: float
     validation_accuracy: float
-    learning_rate: float
-    seconds: float
-    # The next three are means over the ranks, counted since the training last started.
+    learning_rate: float  # in the last step
+    seconds: float  # of the training steps, without the validation
+    # Means over the ranks. If the training was resumed within this epoch, only the time after that.
     data_seconds: float
     compute_seconds: float
     communication_seconds: float

@@ -42,7 +42,8 @@ class RunRecord(Record):
     """A finished training. Times are in seconds since 1970 (UTC).
 
     ``events_per_second`` is the speed of all ranks together: the median over all epochs but the
-    first. ``identity`` is a hash of all that determines the result (see ``train/identity.py``).
+    first, which warms up (unless it is the only one). ``identity`` is a hash of all that determines
+    the result (see ``train/identity.py``).
     """
 
     fix: ClassVar[str] = "train again"
@@ -64,8 +65,9 @@ class RunRecord(Record):
     finished: float
     epochs_run: int
     best_epoch: int
-    resumed_after_epoch: int  # number of finished epochs in the checkpoint
-    resumed_at_step: int  # number of finished steps of the next epoch in the checkpoint
+    # What the checkpoint had that the training was resumed from; both are 0 if it was not resumed.
+    resumed_after_epoch: int  # number of finished epochs
+    resumed_at_step: int  # number of finished steps of the next epoch
     events_per_second: float
     throughput: Throughput
     provenance: Provenance
