@@ -8,7 +8,15 @@ import re
 
 import pytest
 
+# These start whole workflows, which train, and would take most of the time.
+WHOLE_WORKFLOWS = ("workflow", "cluster")
 ABSENT = re.compile(r"No module named '(torch|horovod)[.']|Horovod cannot be imported")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out the folders of `WHOLE_WORKFLOWS`."""
+    parent, name = collection_path.parent, collection_path.name
+    return True if name in WHOLE_WORKFLOWS and parent == config.rootpath / "tests" else None
 
 
 @pytest.hookimpl(wrapper=True)
