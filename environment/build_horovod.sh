@@ -39,7 +39,7 @@ fi
 # From Turing to Blackwell. Without this, Horovod compiles for every architecture that nvcc knows.
 export HOROVOD_BUILD_CUDA_CC_LIST=${HOROVOD_BUILD_CUDA_CC_LIST:-75,80,86,89,90,100,120}
 
-echo "horovod: building Horovod $version for Python ${tag/cp3/3.} (2 to 4 minutes, once)"
+echo "horovod: building Horovod $version for Python ${tag/cp3/3.} (2 to 4 minutes, up to 10 with CUDA; once)"
 # Its CMake files import distutils, which left Python in 3.12: setuptools provides it, so the build
 # happens in PYTHON's own environment (--no-build-isolation) with setuptools installed.
 PATH=$(dirname "$(realpath -s "$python")"):$PATH \

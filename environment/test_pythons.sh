@@ -40,7 +40,7 @@ make_environment() {
     if [[ ! -e $venv/complete ]]; then
         echo "test-pythons: installing packages for Python $version, without torch (1 to 2 minutes)"
         "$python" -m venv --clear "$venv"
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+        "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-compile \
             --constraint environment/constraints.txt setuptools wheel $("$venv/bin/python" - <<'LIST'
 import tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]

@@ -1,31 +1,78 @@
-"""A pytest plugin for a Python that has no torch and no Horovod: `pytest -p tests.without_torch`.
+"""A pytest plugin for a Python without torch and Horovod: `pytest -p tests.without_torch`.
 
-A test is skipped if it fails because one of the two cannot be imported, in this process or in one
+A test is skipped if it fails and torch or Horovod was imported meanwhile, in this process or in one
 that it started. So every test that can run without them runs, and no list of tests has to be kept.
 """
 
+import os
 import re
+import sys
+import tempfile
+from pathlib import Path
 
+import hypothesis
 import pytest
 
-ABSENT = re.compile(r"No module named '(torch|horovod)[.']|Horovod cannot be imported")
+# These start whole workflows, which train, and would take most of the time.
+WHOLE_WORKFLOWS = ("workflow", "cluster")
+NAMES = ("torch", "horovod")
+# A module that fails as if it did not exist, and leaves a note: what a process prints may be lost.
+STAND_IN = """
+with open({notes!r}, "a") as notes:
+    print(__name__, file=notes)
+raise ModuleNotFoundError(f"No module named {{__name__!r}}", name=__name__)
+"""
+FOLDER = Path(tempfile.mkdtemp(prefix="without_torch_"))
+NOTES = FOLDER / "notes.txt"
+# A session's fixture fails once, with a note, and again with the same error for each of its tests.
+ABSENT = re.compile(rf"No module named '({'|'.join(NAMES)})'")
+
+
+def pytest_configure():
+    """Put the stand-ins first on the path, for this process and for all that tests start."""
+    NOTES.touch()
+    for name in NAMES:
+        (FOLDER / f"{name}.py").write_text(STAND_IN.format(notes=str(NOTES)))
+    sys.path.insert(0, str(FOLDER))
+    paths = [str(FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    # Where all tests run, these tests try 100 examples. Here several Pythons are
+    # tested at once, so an example may also wait longer for a core than the 200 ms of hypothesis.
+    hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
+    hypothesis.settings.load_profile("quick")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out the folders of `WHOLE_WORKFLOWS`."""
+    parent, name = collection_path.parent, collection_path.name
+    return True if name in WHOLE_WORKFLOWS and parent == config.rootpath / "tests" else None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
     """Skip a test file that imports torch, directly or through the code that it tests."""
     report = yield
-    if report.failed and ABSENT.search(str(report.longrepr)):
-        report.outcome = "skipped"
-        report.longrepr = (str(collector.path), 0, "Skipped: needs torch")
-    return report
+    return _skipped(report, collector.path, 0) if report.failed else report
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Skip a test whose failure names torch as what is missing."""
+def pytest_runtest_protocol(item):
+    """Note how many imports were tried before this test."""
+    item.notes_before = NOTES.stat().st_size
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Skip a test that fails after an import of torch was tried."""
     report = yield
-    if report.failed and ABSENT.search(f"{report.longrepr}{report.capstdout}{report.capstderr}"):
+    if report.failed and NOTES.stat().st_size > item.notes_before:
+        return _skipped(report, item.path, item.location[1], sure=True)
+    return _skipped(report, item.path, item.location[1]) if report.failed else report
+
+
+def _skipped(report, path, line, sure=False):
+    if sure or ABSENT.search(str(report.longrepr)):
         report.outcome = "skipped"
-        report.longrepr = (str(item.path), item.location[1], "Skipped: needs torch")
+        report.longrepr = (str(path), line, "Skipped: needs torch or Horovod")
     return report
