@@ -59,7 +59,7 @@ def test_help_imports_nothing_heavy():
     assert not modules_of("--help") & HEAVY
 
 
-def test_verbs_without_a_model_do_not_import_torch(crops, tmp_path):
+def test_verbs_that_need_no_model_do_not_import_torch(crops, tmp_path):
     crop_name = "SinglePhotonPt50_IMGCROPS_n10_RHv1.hdf5"
     for arguments in (
         ["check"],

@@ -81,7 +81,7 @@ def test_the_wrong_class_is_found_before_anything_is_packed(own_files):
 
 
 def test_a_fetched_file_altered_in_place_is_not_packed(own_files):
-    """Snakemake does not run fetch again while the file is there: pack holds it to its pin."""
+    """Snakemake does not run fetch again while the file exists: pack compares it with its pin."""
     own_files.snakemake(MANIFEST, *CHOSEN)
     packed = (own_files.folder / MANIFEST).read_bytes()
     write_crops(own_files.folder / "data/public/electron_photon/photons.hdf5", 0, seed=9)
@@ -92,7 +92,7 @@ def test_a_fetched_file_altered_in_place_is_not_packed(own_files):
     assert not manifest.exists() or manifest.read_bytes() == packed
 
 
-def test_a_pin_that_comes_or_goes_packs_nothing_again(own_files):
+def test_a_deleted_pin_does_not_pack_again(own_files):
     own_files.snakemake(MANIFEST, *CHOSEN)
     shutil.rmtree(own_files.folder / "config/pins")
     answer = own_files.snakemake(MANIFEST, "--dry-run", *CHOSEN)

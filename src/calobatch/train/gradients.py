@@ -23,7 +23,10 @@ class Gradients:
             parameter.grad = piece.view_as(parameter)
 
     def clear(self) -> None:
-        """Set all gradients to zero."""
+        """Set all gradients to zero.
+
+        The optimizer's zero_grad() would by default replace the views by None.
+        """
         self.flat.zero_()
 
     def add_up(self, communicator: Communicator, *, compress: bool) -> None:

@@ -150,12 +150,15 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             # ---- Steps ----
             stopwatch.start()
             for step, share in enumerate(shares[first_step:], first_step):
+                # The rate at the end of the step: at its start, a warm-up from 0 would waste the
+                # first step.
                 rate = schedule.set(optimizer, number - 1 + (step + 1) / len(shares))
                 gradients.clear()
                 for batch in itertools.islice(batches, len(parts[step - first_step])):
                     stopwatch.lap("data")
                     with autocast(settings.precision, device):
                         logits_B2 = model(*batch.inputs)
+                    # The loss is computed in float32, because bfloat16 has only 3 digits.
                     loss = functional.cross_entropy(
                         logits_B2.float(), batch.label_B, reduction="sum"
                     )

@@ -1,7 +1,7 @@
 """What each job requests from the cluster, and the command that starts it.
 
 In this module, "on the cluster" means that jobs are submitted to SLURM. Otherwise a job is a
-process on this machine, and all resources are None, which Snakemake leaves out.
+process on this machine, and all resources but `start` are None: nothing is requested.
 """
 
 from collections.abc import Callable, Mapping

@@ -42,7 +42,7 @@ def setup_of(config: Mapping[str, object]) -> Setup:
 def read_setup(name: str, overrides: str = "") -> Setup:
     """Read and check a scenario, the table of public files and the site file.
 
-    All commands read them with this function, so that they refuse the same mistakes with the same
+    Snakemake and all commands read them here, so that they refuse the same mistakes with the same
     words. Without a site file, the example is used. Raises UserError for every mistake.
     """
     scenario = read_scenario(name, overrides)
