@@ -32,7 +32,7 @@ from calobatch.config.load import load_scenario
 from calobatch.config.models import Scenario, Training
 from calobatch.errors import JobError, UserError, exiting
 from calobatch.plan.finished_run import speed_of_run
-from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed, read_measurements
+from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed
 from calobatch.slurm.geometry import TRAINING_MB, Geometry, job_options, memory
 from calobatch.slurm.site import read_site
 from calobatch.slurm.trial import run_trial
@@ -115,7 +115,7 @@ def take_sweep(ranks: int, nodes: int, backend: str, start: Start) -> Sweep:
     output = SCRATCH / f"sweep-{backend}-{ranks}-{nodes}.json"
     output.unlink(missing_ok=True)
     start(ranks, nodes, ["calobatch.plan.sweep", backend, "cpu", str(output)])
-    (sweep,) = read_measurements(output).sweeps
+    (sweep,) = Measurements.read(output).sweeps
     return sweep
 
 
@@ -173,7 +173,7 @@ def measure(options: argparse.Namespace) -> None:
 def begun(options: argparse.Namespace) -> Measurements:
     """Return the measurements taken so far, or an empty record of them."""
     if options.output.exists():
-        return read_measurements(options.output)
+        return Measurements.read(options.output)
     return Measurements(
         machine=options.machine,
         taken=time.strftime("%Y-%m-%d"),

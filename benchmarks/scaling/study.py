@@ -26,7 +26,7 @@ from benchmarks.scaling.plots import MOST_GPUS, draw_allreduce, draw_measured, d
 from calobatch.atomic import write_text
 from calobatch.errors import exiting
 from calobatch.plan.allreduce import Network, typical_error
-from calobatch.plan.measurements import Measurements, read_measurements
+from calobatch.plan.measurements import Measurements
 from calobatch.plan.plan import Work, most_efficient_up_to
 
 EFFICIENCY = 0.8
@@ -195,7 +195,7 @@ def main() -> None:
 
 def write(options: argparse.Namespace) -> None:
     """Write the pictures and the page from the measurements in ``options.measured``."""
-    measured = read_measurements(options.measured)
+    measured = Measurements.read(options.measured)
     draw_allreduce(measured, options.output / "allreduce.png")
     draw_measured(measured, options.output / "measured.png")
     draw_predicted(measured, options.output / "predicted.png")

@@ -6,9 +6,8 @@ import socket
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
-from pydantic import BaseModel, ConfigDict
-
 from calobatch.checkout import CHECKOUT
+from calobatch.record import Record
 
 # The packages whose versions can change a result.
 PACKAGES = (
@@ -25,14 +24,12 @@ PACKAGES = (
 COMMIT, DIRTY = "CALOBATCH_GIT_COMMIT", "CALOBATCH_GIT_DIRTY"
 
 
-class Provenance(BaseModel):
+class Provenance(Record):
     """The code, package versions and machine of a run.
 
     ``git_commit`` is empty if the code is not in a git repository, ``git_dirty`` is true if there
     were uncommitted changes. ``packages`` has an empty version for each package that is missing.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     git_commit: str
     git_dirty: bool

@@ -25,12 +25,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from calobatch.arrow_view import view
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.layouts import Layout, layout_named
+from calobatch.record import Record
 
 # Increased whenever a store written before can no longer be read.
 FORMAT = 1
@@ -44,13 +45,7 @@ HIT = pa.struct(
 )
 
 
-class Part(BaseModel):
-    """A part of the manifest. An unknown key is refused: it means another version of the format."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(Part):
+class Source(Record):
     """A raw file that was packed into the store."""
 
     file: str
@@ -59,7 +54,7 @@ class Source(Part):
     events: int
 
 
-class ChannelStatistics(Part):
+class ChannelStatistics(Record):
     """One channel over all pixels of the training split, in ``unit``.
 
     ``fill`` is the share of pixels that are not zero. Zeros count in all other numbers too.
@@ -74,7 +69,7 @@ class ChannelStatistics(Part):
     maximum: float
 
 
-class ScalarStatistics(Part):
+class ScalarStatistics(Record):
     """One scalar over the events of the training split, in ``unit``."""
 
     name: str
@@ -83,7 +78,7 @@ class ScalarStatistics(Part):
     std: float
 
 
-class Manifest(Part):
+class Manifest(Record):
     """What the store holds and where it came from.
 
     ``simulated`` is true if one of the raw files says that it is simulated by calobatch, ``shape``

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from calobatch.plan.measurements import read_measurements
+from calobatch.plan.measurements import Measurements
 
 # The same as `python -m calobatch.plan.sweep`, with fewer sizes.
 SHORT = """
@@ -23,7 +23,7 @@ def test_two_ranks_measure_and_one_writes(tmp_path):
         timeout=120,
         check=True,
     )
-    (sweep,) = read_measurements(output).sweeps
+    (sweep,) = Measurements.read(output).sweeps
     assert (sweep.ranks, sweep.nodes, sweep.backend, sweep.device) == (2, 1, "torch", "cpu")
     assert {message.bytes for message in sweep.messages} <= {8, 2**20}
 

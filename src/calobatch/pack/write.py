@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from calobatch.atomic import write_text
 from calobatch.checksum import sha256_of
 from calobatch.layouts import Layout
 from calobatch.pack.sparsify import Hits
@@ -93,7 +92,7 @@ class StoreWriter:
         """
         (self.folder / MANIFEST_FILE).unlink(missing_ok=True)
         (self.scratch / EVENTS_FILE).replace(self.folder / EVENTS_FILE)
-        write_text(self.folder / MANIFEST_FILE, manifest.model_dump_json(indent=2) + "\n")
+        manifest.write(self.folder / MANIFEST_FILE)
 
 
 def _mapped(path: Path, kind: pa.DataType, length: int) -> pa.Array:

@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from calobatch.atomic import write_text
-from calobatch.errors import reading
-
-WHAT_TO_DO = (
-    "name another file, or measure again with "
-    "`calobatch launch -n 2 python -m calobatch.plan.sweep horovod auto FILE`"
-)
+from calobatch.record import Record
 
 
-class Measured(BaseModel):
-    """A part of the file. Unknown keys are errors, and values cannot be changed once read."""
+class Measured(Record):
+    """A part of the file, in which every number is finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
+    fix: ClassVar[str] = (
+        "name another file, or measure again with "
+        "`calobatch launch -n 2 python -m calobatch.plan.sweep horovod auto FILE`"
+    )
 
 
 class Message(Measured):
@@ -91,20 +90,10 @@ class Measurements(Measured):
         """Return the number of ranks per core, at least 1."""
         return max(1.0, ranks / self.shared_cores) if self.shared_cores else 1.0
 
-    def write(self, path: Path) -> None:
-        """Write the file, complete or not at all."""
-        write_text(path, self.model_dump_json(indent=1) + "\n")
-
-
-def read_measurements(path: Path) -> Measurements:
-    """Read a file that :meth:`Measurements.write` wrote; raises UserError if it is not one."""
-    with reading(path, WHAT_TO_DO):
-        return Measurements.model_validate_json(path.read_text(encoding="utf-8"))
-
 
 def read_all(paths: Sequence[Path]) -> Measurements:
     """Return the sweeps and trainings of all files, joined."""
-    files = [read_measurements(path) for path in paths]
+    files = [Measurements.read(path) for path in paths]
     return Measurements(
         sweeps=tuple(sweep for file in files for sweep in file.sweeps),
         trainings=tuple(training for file in files for training in file.trainings),
