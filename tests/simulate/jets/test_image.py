@@ -76,6 +76,14 @@ def test_a_jet_without_hcal_energy_has_no_centre():
     assert not image(Hits(one_hit(9.0, 0.0, 0.0), NOTHING, NOTHING, NOTHING))[1]
 
 
+def test_no_jet_gives_no_image():
+    """All collisions of a small batch may fail the selection."""
+    nothing, rng = np.zeros(0), np.random.default_rng(0)
+    image_BCHW, centred = jet_images(Hits(*[NOTHING] * 4), nothing, nothing, rng)
+    assert image_BCHW.shape == (0, 3, 125, 125)
+    assert centred.shape == (0,)
+
+
 def test_channel_1_has_the_ecal_energy_of_both_kinds_of_shower():
     hits = Hits(NOTHING, one_hit(30.0, 0.1, 0.1), one_hit(20.0, -0.1, 0.1), NOTHING)
     image_CHW, _ = image(hits)

@@ -116,7 +116,8 @@ def hottest_tower(tower_BTT: Floats) -> tuple[Ints, Ints, Floats]:
     The border is half an image, so that the whole image round any of them is inside the square.
     """
     border = TOWERS // 2
-    inner = tower_BTT[:, border:-border, border:-border].reshape(len(tower_BTT), -1)
+    # The number of towers is written out, because with no jet numpy could not infer it.
+    inner = tower_BTT[:, border:-border, border:-border].reshape(-1, (2 * SEARCH + 1) ** 2)
     best = np.argmax(inner, axis=1)
     row, column = np.divmod(best, 2 * SEARCH + 1)
     return row + border, column + border, inner[np.arange(len(inner)), best]
