@@ -11,7 +11,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [[ $# -gt 0 ]] || set -- 3.12 3.13
 log=$(mktemp -d)
-trap 'rm -rf "$log"' EXIT
+# The tests are started in the background, so an interrupt of this script does not end them by itself.
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$log"' EXIT
 
 # pyenv's own folder comes last: its commands on the path only run where a version is switched on.
 find_python() {
@@ -36,7 +37,8 @@ environment_of() {
 make_environment() {
     local version=$1 python=$2 venv
     venv=$(environment_of "$version")
-    find .cache/pythons -mindepth 1 -maxdepth 1 -name "$version-*" -mtime +14 -exec rm -rf {} + 2>/dev/null || true
+    find .cache/pythons -mindepth 1 -maxdepth 1 -name "$version-*" -mtime +14 ! -path "$venv" \
+        -exec rm -rf {} + 2>/dev/null || true
     if [[ ! -e $venv/complete ]]; then
         echo "test-pythons: installing packages for Python $version, without torch (1 to 2 minutes)"
         "$python" -m venv --clear "$venv"
