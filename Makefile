@@ -4,7 +4,7 @@
 #   make run SCENARIO=cms                   another scenario of config/
 #   make run SET=tasks.electron_photon_cnn.epochs=5
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
-#   make bench                              measured beside peers and physical limits; 15 minutes
+#   make bench                              measured beside peers and physical limits; 20 minutes
 #   make bench ONLY="pack batches"          some of it
 #   make test-pythons                       tests that need no torch, on the other Python versions
 #   make setup | lint | format | schema | constraints | clean

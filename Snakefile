@@ -11,8 +11,8 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# Where the images lie. Snakemake does not use it: its own way would put srun inside an image, so
-# jobs are started in theirs by `calobatch contain` (workflow/rules/cluster.smk).
+# Where the images are stored. Snakemake itself does not use this line: it would put srun inside an
+# image. Jobs are started in their images by `calobatch contain` (workflow/rules/cluster.smk).
 container: "containers/images"
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.comparison import say
 from benchmarks.packing import pack_store
 from calobatch.atomic import atomic_path
-from calobatch.layouts import ELECTRON_PHOTON, Layout
+from calobatch.layouts import Layout, simulator_of
 from calobatch.store import FORMAT
 
 SIMULATED_JETS, SIMULATED_CROPS, PILE_UP = 300, 400, 20
@@ -35,7 +35,7 @@ class Inputs:
 
     def raw(self, layout: Layout, events: int) -> list[Path]:
         """Return the raw files of a dataset with ``events`` events, half of them in each class."""
-        if layout is not ELECTRON_PHOTON:
+        if simulator_of(layout) == "jets":
             return [self._jets(events)]
         return [self._crops("electron", events // 2, 1), self._crops("photon", events // 2, 0)]
 
