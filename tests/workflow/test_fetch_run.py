@@ -76,7 +76,7 @@ def test_the_wrong_class_is_found_before_anything_is_packed(own_files):
     write_crops(own_files.folder / "mine/photons.hdf5", 1)
     answer = own_files.snakemake(MANIFEST, *CHOSEN, check=False)
     assert answer.returncode == 1
-    assert "declares 0 for all of it" in answer.stdout + answer.stderr
+    assert "declares label 0 for the whole file" in answer.stdout + answer.stderr
     assert not (own_files.folder / MANIFEST).exists()
 
 
