@@ -11,8 +11,8 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# Where the images lie. Snakemake does not use it: its own way would put srun inside an image, so
-# jobs are started in theirs by `calobatch contain` (workflow/rules/cluster.smk).
+# The folder of the images. Snakemake does not use it, because it would run srun inside an image.
+# Instead, `calobatch contain` starts jobs in their images (workflow/rules/cluster.smk).
 container: "containers/images"
 
 

@@ -32,7 +32,7 @@ from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.layouts import Layout, layout_named
 
-# Increased whenever a store written before can no longer be read.
+# Increase this number whenever older stores can no longer be read.
 FORMAT = 1
 EVENTS_FILE = "events.arrow"
 MANIFEST_FILE = "manifest.json"
@@ -45,7 +45,7 @@ HIT = pa.struct(
 
 
 class Part(BaseModel):
-    """A part of the manifest. An unknown key is refused: it means another version of the format."""
+    """A part of the manifest. An unknown key is an error: it comes from a different format."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -148,8 +148,8 @@ def events_schema(layout: Layout) -> pa.Schema:
 def open_store(folder: Path) -> Store:
     """Open a packed store, memory-mapped.
 
-    Raises a UserError if a file is missing or damaged, has another format, or if the number of
-    events is not that of the manifest.
+    Raises a UserError if a file is missing, damaged or in a different format, or if the number of
+    events differs from the manifest.
     """
     manifest = read_manifest(folder)
     layout = layout_named(manifest.layout)
@@ -165,7 +165,7 @@ def open_store(folder: Path) -> Store:
             "again"
         )
     hits = batch.column("hits")
-    # Finds files that do not belong together, for instance after an incomplete copy.
+    # This finds two files that do not belong together, for instance after an incomplete copy.
     expected = sum(sum(of_split.values()) for of_split in manifest.counts.values())
     if batch.num_rows != expected:
         raise UserError(
