@@ -11,8 +11,8 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# Where the images are stored. Snakemake itself does not use this line: it would put srun inside an
-# image. Jobs are started in their images by `calobatch contain` (workflow/rules/cluster.smk).
+# The folder of the images. Snakemake does not use it, because it would run srun inside an image.
+# Instead, `calobatch contain` starts jobs in their images (workflow/rules/cluster.smk).
 container: "containers/images"
 
 

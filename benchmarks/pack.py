@@ -23,8 +23,8 @@ JETS_PER_READ = 16
 
 def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
     """Yield the rows of jets in parquet, then those of crops in HDF5."""
-    # Spawned like the workers of pack. They live for all rounds, so that their start does not
-    # count: what they do is the limit that pack is compared with.
+    # These processes are spawned like the workers of pack, but live for all rounds, so that their
+    # start does not count: their rate is the limit that pack is compared with.
     with ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
         yield from _jets(workload, inputs, pool)
         yield from _crops(workload, inputs, pool)

@@ -2,7 +2,7 @@
 
 
 def __getattr__(name: str) -> str:
-    """Find ``__version__`` when it is asked for: to import its module takes 60 ms."""
+    """Look up ``__version__`` only when it is used, because importing its module takes 60 ms."""
     if name == "__version__":
         from importlib.metadata import version
 

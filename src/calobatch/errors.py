@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user can fix: one message that names the problem and the fix. Exit code 2."""
+    """A problem that the user can fix; the message names the problem and the fix. Exit code 2."""
 
     exit_code = 2
 

@@ -11,7 +11,7 @@ from calobatch.run.history import Epoch, best_epoch
 
 # With more epochs than this, the markers of neighbouring epochs would touch each other.
 MOST_MARKERS = 60
-# The fraction of the height of a small panel that its curves have; its legend is above them.
+# In a small panel, the curves take this fraction of the height; the legend is above them.
 CURVES_BELOW_LEGEND = 0.75
 
 

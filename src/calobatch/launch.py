@@ -29,10 +29,11 @@ PR_SET_PDEATHSIG = 1
 def launch(command: Sequence[str], ranks: int) -> None:
     """Run ``command`` as ``ranks`` processes that know their placement, and wait for all of them.
 
-    Raises a JobError that names the first rank that failed; the others are stopped. A rank with
-    exit code 2 has already printed what the user can fix, one with exit code 75 that it left a
-    checkpoint; the launcher then exits with the same code and prints nothing. SIGTERM and SIGUSR1
-    are forwarded to the ranks. If the launcher itself is killed, the kernel kills the ranks.
+    Raises a JobError that names the first rank that failed, and stops the others. A rank that exits
+    with code 2 has printed what the user can fix, and a rank that exits with 75 that it left a
+    checkpoint; the launcher then exits with the same code and prints nothing. It forwards SIGTERM
+    and SIGUSR1 to the ranks. If the launcher itself is killed, the kernel kills the ranks. Raises a
+    UserError if the program of ``command`` does not exist.
     """
     if shutil.which(command[0]) is None:
         raise UserError(f"program {command[0]!r} was not found; correct its name, or install it")
@@ -116,8 +117,8 @@ def _wait(children: list[subprocess.Popen[bytes]], deadline: Deadline) -> None:
     while None in codes:
         time.sleep(0.05)
         codes = [child.poll() for child in children]
-        # Before any other failure: the rank has printed its reason, and the other ranks fail only
-        # because it has left.
+        # These codes come before any other failure: such a rank has printed its reason, and the
+        # other ranks fail only because it has left.
         for reported in (UserError.exit_code, StoppedError.exit_code):
             if reported in codes:
                 sys.exit(reported)

@@ -1,4 +1,4 @@
-"""What the images of each kind of dataset are: shape, channels, units, classes, file keys."""
+"""Describe each kind of dataset: shape, channels and units of its images, classes, file keys."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

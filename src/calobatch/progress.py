@@ -15,8 +15,8 @@ LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}{unit} {rate_fmt} [{elapsed}]"
 class Progress:
     """Counts ``unit`` up to ``total`` and shows this on stderr: a bar (terminal) or lines (log).
 
-    ``total`` is None if it is not known. ``done`` is what an earlier try had already counted; it
-    does not count in the rate. With ``quiet`` nothing is shown.
+    ``total`` is None if it is not known. ``done`` is the count that an earlier attempt had reached;
+    it is left out of the rate. With ``quiet`` nothing is shown.
     """
 
     def __init__(

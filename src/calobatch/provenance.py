@@ -52,7 +52,7 @@ def provenance() -> Provenance:
 def hand_down_commit() -> None:
     """Pass the commit to the jobs that this process starts, in environment variables.
 
-    The jobs run in images without git and could not ask for it themselves.
+    The jobs run in images without git, so they cannot find it themselves.
     """
     os.environ[COMMIT] = _git("rev-parse", "HEAD")
     os.environ[DIRTY] = "yes" if _git("status", "--porcelain") else ""

@@ -10,7 +10,7 @@ from calobatch.errors import reading
 
 
 class Record(BaseModel):
-    """Values that do not change once they are written; a key that is not known is an error.
+    """Values that do not change once they are written. Unknown keys are errors.
 
     ``fix`` tells the user what to do about a file that cannot be read.
     """

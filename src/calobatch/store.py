@@ -33,7 +33,7 @@ from calobatch.errors import UserError
 from calobatch.layouts import Layout, layout_named
 from calobatch.record import Record
 
-# Increased whenever a store written before can no longer be read.
+# Increase this number whenever older stores can no longer be read.
 FORMAT = 1
 EVENTS_FILE = "events.arrow"
 MANIFEST_FILE = "manifest.json"
@@ -143,8 +143,8 @@ def events_schema(layout: Layout) -> pa.Schema:
 def open_store(folder: Path) -> Store:
     """Open a packed store, memory-mapped.
 
-    Raises a UserError if a file is missing or damaged, has another format, or if the number of
-    events is not that of the manifest.
+    Raises a UserError if a file is missing, damaged or in a different format, or if the number of
+    events differs from the manifest.
     """
     manifest = read_manifest(folder)
     layout = layout_named(manifest.layout)
@@ -160,7 +160,7 @@ def open_store(folder: Path) -> Store:
             "again"
         )
     hits = batch.column("hits")
-    # Finds files that do not belong together, for instance after an incomplete copy.
+    # This finds two files that do not belong together, for instance after an incomplete copy.
     expected = sum(sum(of_split.values()) for of_split in manifest.counts.values())
     if batch.num_rows != expected:
         raise UserError(

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 class Workers:
     """``count`` worker processes that start immediately and import ``modules``.
 
-    With ``count`` 1 there is no further process: this one does the work. The processes are spawned,
+    With ``count`` 1 no process is started, and this one does the work. The processes are spawned,
     not forked, because HDF5 and Arrow do not work after a fork. Raises a UserError if ``count`` is
     less than 1.
     """
@@ -35,7 +35,7 @@ class Workers:
             context = get_context("spawn")
             self.pool = ProcessPoolExecutor(self.count, context, _begin, (self.modules,))
             for _ in range(self.count):
-                # The pool starts a process only when there is work for it. This is some.
+                # The pool starts a process only when there is work for it, so it gets a little.
                 self.pool.submit(os.getpid)
         return self
 

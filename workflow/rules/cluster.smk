@@ -7,8 +7,8 @@ from calobatch.workflow import head
 JOBS = jobs.Jobs(SETUP, on_cluster=lambda: on_cluster())
 
 if workflow.remote_exec:
-    # This is Snakemake inside a job. SLURM signals all processes of a job step, and only the
-    # training is to act on the signal: it writes a checkpoint.
+    # This is Snakemake inside a job. SLURM signals all processes of a job step, but only the
+    # training should act on the signal, by writing a checkpoint.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if prefix := jobs.shell_prefix(SETUP.site.modules):
@@ -18,7 +18,7 @@ if workflow.remote_exec:
 def on_cluster():
     """Return whether SLURM runs the jobs: this process submits them, or is one of them."""
     if workflow.dryrun:
-        # A dry run does not know its executor, but only a profile of a cluster limits `jobs`.
+        # A dry run does not know its executor, but only the profile of a cluster limits `jobs`.
         return workflow.resource_settings.nodes is not None
     return workflow.remote_exec or workflow.non_local_exec
 

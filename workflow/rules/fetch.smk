@@ -10,8 +10,8 @@ rule fetch:
         update("data/public/{dataset}/{file}"),
     log:
         "logs/fetch/{dataset}/{file}.log",
-    # A resource, because changed parameters run a rule again, and the same files from a different
-    # location must not.
+    # A resource and not a parameter: a changed parameter makes Snakemake run the rule again, but a
+    # different location of the same files must not.
     resources:
         location=lambda wildcards: datasets.location_option(SCENARIO, wildcards.dataset),
     shell:

@@ -11,16 +11,19 @@ from calobatch.errors import UserError
 
 
 def choose_device(place: Placement, wanted: str, threads: int = 1) -> torch.device:
-    """Return the rank's device, made deterministic.
+    """Return the rank's device, and make torch deterministic on it.
 
-    ``wanted``: "auto" is the rank's GPU, or the CPU on a machine without; "cpu" is the CPU.
+    ``wanted``: "auto" is the rank's GPU, or the CPU on a machine without GPUs; "cpu" is the CPU.
+    Raises a UserError if the job should have a GPU but has none, or if it has too few.
     """
-    # cuBLAS is deterministic only with a fixed workspace; read when CUDA starts.
+    # cuBLAS is deterministic only with a workspace of fixed size. It reads this when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
-    # Filling new tensors would show who reads them unwritten, and costs a CPU 6 % of its time.
+    # In deterministic mode torch would also fill every new tensor, to expose code that reads it
+    # before writing to it. That takes 6 % of the time on a CPU.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    # Not what torch finds: other threads are another order of sums.
+    # Not torch's default, which depends on the machine: a different number of threads adds in a
+    # different order and changes the last bits.
     torch.set_num_threads(threads)
     if wanted == "cpu":
         return torch.device("cpu")
@@ -37,9 +40,10 @@ def choose_device(place: Placement, wanted: str, threads: int = 1) -> torch.devi
 
 
 def gpu_index(place: Placement, visible: int) -> int:
-    """Return which of the ``visible`` GPUs is this rank's; UserError if they are too few.
+    """Return the index of this rank's GPU among the ``visible`` ones.
 
-    A scheduler that binds GPUs to ranks shows each rank only its own.
+    A scheduler that binds GPUs to ranks shows each rank only its own GPU, which has index 0.
+    Raises a UserError if there are fewer GPUs than ranks on this machine.
     """
     if visible >= place.local_size:
         return place.local_rank
@@ -52,7 +56,11 @@ def gpu_index(place: Placement, visible: int) -> int:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context of the forward pass: bfloat16 where asked for or, with "auto", on GPUs."""
+    """Return the context of the forward pass.
+
+    It computes in bfloat16 if ``precision`` is "bfloat16", or if it is "auto" and ``device`` is a
+    GPU that supports bfloat16.
+    """
     use_bfloat16 = precision == "bfloat16" or (
         precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
     )

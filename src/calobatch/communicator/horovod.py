@@ -61,7 +61,7 @@ class HorovodCommunicator:
     def broadcast(self, value: Value) -> Value:
         """Return rank 0's ``value`` on every rank."""
         # Horovod matches the calls of the ranks by name. Its default name is the type of the value,
-        # so that it would wait forever if the types differed between ranks.
+        # so it would wait forever if the types differed between ranks.
         received: Value = hvd.broadcast_object(value, root_rank=0, name="broadcast")
         return received
 
@@ -92,7 +92,7 @@ class HorovodCommunicator:
 def _shares_cores(place: Placement) -> bool:
     """Return whether the ranks of this node seem to share cores.
 
-    They do if this rank's cores, taken once per rank, are more than the node has.
+    They do if the node has fewer cores than its ranks would need, each as many as this rank.
     """
     return len(os.sched_getaffinity(0)) * place.local_size > (os.cpu_count() or 1)
 

@@ -25,8 +25,8 @@ from calobatch.errors import JobError, exiting
 LARGE_BYTES = 32 * 2**20
 SMALL_ROUNDS, LARGE_ROUNDS = 200, 5
 # Horovod's default. Trainings whose ranks share cores use a longer cycle (horovod.py). A shorter
-# one measures slower: ranks that look for messages without a pause take the cores from those that
-# send them.
+# cycle gives lower speeds: ranks that look for messages without a pause take the cores from the
+# ranks that send them.
 CYCLE_MILLISECONDS = "1"
 
 
@@ -83,8 +83,8 @@ def message(size: int, communicator: Communicator, device: torch.device) -> Call
 def median_seconds(work: Callable[[], object], rounds: int) -> float:
     """Return the median duration of ``work`` in seconds.
 
-    A fifth more rounds than ``rounds`` are run, and the first ones are ignored: they set up buffers
-    and connections.
+    ``work`` runs a fifth more often than ``rounds``, and the first runs are ignored, because they
+    set up buffers and connections.
     """
     seconds = []
     for _ in range(rounds + rounds // 5):

@@ -30,8 +30,8 @@ class TorchCommunicator:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", place.interface)
         # Objects and scores are on the CPU and are sent with Gloo; gradients on GPUs with NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        # Rank 0 serves the store at which the ranks meet. Without a launcher the port is 0 and the
-        # store takes a free one; the only rank then needs no port known to others.
+        # Rank 0 serves the store at which the ranks meet. Without a launcher there is only one
+        # rank: its port is 0, and the store takes a free one, which nobody else needs to know.
         try:
             store = TCPStore(
                 place.address, place.port, place.size, place.rank == 0, timeout=TIMEOUT

@@ -44,7 +44,8 @@ def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) ->
             f"{problem['ctx']['expected_tags']}"
         )
     if problem["type"] == "extra_forbidden":
-        # pydantic does not say which section an unknown key is in: compare with those of all.
+        # pydantic does not say which kind of section an unknown key is in, so the key is compared
+        # with the keys of all sections.
         known = model.model_fields if len(problem["loc"]) == 1 else _all_fields(model)
         return f"{where}: unknown key{closest_to(str(problem['loc'][-1]), known)}"
     if problem["type"] == "missing":

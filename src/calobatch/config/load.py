@@ -18,7 +18,8 @@ from calobatch.errors import UserError
 
 CONFIG = Path("config")
 
-# The keys that say of which kind a section is: a schedule, a dataset. Each kind has its own keys.
+# The keys that give the kind of a section, such as a schedule or a dataset. Each kind has its own
+# keys.
 KINDS = ("kind", "source")
 TASK_KEY = re.compile(r"tasks\.[^.=]+\.")
 
@@ -32,8 +33,9 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     path = _scenario_path(name, folder)
     content = read_yaml(path)
     known = read_yaml(folder / "tasks.yaml")
-    # Changes of a task are made after its keys from all files have been merged. Made before, a
-    # change of `schedule.patience` would replace the whole section `schedule` of tasks.yaml.
+    # Changes of a task are made after its keys from all files have been merged. If they were made
+    # before, a change of `schedule.patience` would replace the whole section `schedule` of
+    # tasks.yaml.
     of_tasks = [override for override in overrides.split() if TASK_KEY.match(override)]
     for override in overrides.split():
         if override not in of_tasks:

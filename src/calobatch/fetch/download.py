@@ -1,7 +1,7 @@
 """Download one file over HTTP: resume where it stopped, never join bytes of two versions.
 
-The server's answer decides: 206 continues the partial file, 200 begins again, and 416 means that
-nothing is left to send.
+The status of the server's answer decides: 206 continues the partial file, 200 sends the file from
+its beginning, and 416 means that nothing is left to send.
 """
 
 import re
@@ -26,8 +26,8 @@ from calobatch.public.pins import Expected
 PIECE_BYTES = 1 << 20
 OTHERWISE = "set `location` to take the file from another address"
 
-# Request timeout, too early, too many requests: the same request may work later. So may every
-# status from 500 on.
+# Request timeout, too early, too many requests: the same request may work later. The same holds for
+# every status from 500 up.
 TRANSIENT_STATUS = {408, 425, 429}
 TRANSIENT = (
     requests.ConnectionError,
@@ -87,7 +87,11 @@ def _answer(url: str, partial: Partial, policy: RetryPolicy) -> requests.Respons
 
 
 def _take(response: requests.Response, url: str, partial: Partial, expected: Expected) -> None:
-    """Do what the server's answer calls for, until ``partial`` is complete or a fault is raised."""
+    """Act on the server's answer; return when ``partial`` is complete.
+
+    Raises Interrupted if another attempt may help, an AddressError if this address cannot give the
+    file, and a UserError as :func:`download` does.
+    """
     asked_for_part = "Range" in response.request.headers
     if response.status_code == 416 and asked_for_part:
         _settle_unsatisfiable(response, partial)
@@ -143,12 +147,13 @@ def _refuse_web_page(response: requests.Response) -> None:
 def _read_head(response: requests.Response, file: str) -> bytes:
     """Return the first bytes of the body.
 
-    They are checked before an older partial file is dropped: a web page must not cost its bytes.
+    They are checked before an older partial file is dropped. Otherwise an answer that is only a web
+    page would cost the bytes that have arrived.
     """
     head: bytes = response.raw.read(HEAD_BYTES, decode_content=False)
     if not head:
         raise Interrupted("the connection ended before the first byte")
-    # A shorter head may be the beginning of a connection that broke; then the length is checked.
+    # A shorter head may mean that the connection broke. The check of the length finds that later.
     if len(head) == HEAD_BYTES and (fault := head_fault(head, file)):
         raise AddressError(fault)
     return head
@@ -177,7 +182,10 @@ def _next_piece(response: requests.Response) -> bytes:
 
 
 def _origin(response: requests.Response, url: str, total: int | None) -> Origin:
-    """Describe the answer. Only a strong ETag or the date guards a range (RFC 9110, 13.1.5)."""
+    """Return the origin of the bytes that the answer brings.
+
+    Only a strong ETag or the date can guard a range request (RFC 9110, 13.1.5).
+    """
     etag = response.headers.get("ETag", "")
     validator = etag if etag.startswith('"') else response.headers.get("Last-Modified")
     return Origin(without_credentials(url), validator, total)
@@ -198,7 +206,7 @@ def _content_range(response: requests.Response) -> tuple[int | None, int | None]
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Return the seconds that the server asks to wait; it states them as a number or as a date."""
+    """Return the seconds that the server asks to wait (a number or a date in the answer), or 0."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)

@@ -129,7 +129,7 @@ def _transfer(address: str, partial: Partial, expected: Expected, policy: RetryP
     else:
         copy(source, partial, expected)
     if fault := file_fault(partial.path, expected.file):
-        # Resuming a damaged file would keep the damage: the next try begins with the first byte.
+        # Resuming a damaged file would keep the damage, so the next try starts at the first byte.
         partial.empty()
         raise AddressError(fault)
 

@@ -1,4 +1,7 @@
-"""Copy one file from a folder of this machine. A link would change when its target changes."""
+"""Copy one file from a folder of this machine.
+
+The file is not linked, because a link would change when its target changes.
+"""
 
 from pathlib import Path
 

@@ -17,7 +17,8 @@ class Origin(NamedTuple):
     """The server's answer that a partial file began with.
 
     ``validator`` (the strong ETag, or else Last-Modified) tells whether the file on the server is
-    still the same; ``total`` is the file's size in bytes. None: the server did not state it.
+    still the same; ``total`` is the file's size in bytes. Both are None if the server did not state
+    them.
     """
 
     url: str
@@ -58,7 +59,7 @@ class Partial:
 
     def check_room(self, total: int | None) -> None:
         """Raise a UserError if a file of ``total`` bytes does not fit on the disk."""
-        # The bytes that have arrived already have their room.
+        # The bytes that have arrived are counted as free: they are part of the file, or dropped.
         free = shutil.disk_usage(self.path.parent).free + self.size
         if total is not None and total > free:
             raise UserError(
@@ -90,13 +91,13 @@ class Partial:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
             try:
-                # Some network file systems have no locks. There, users must take care themselves
-                # that they do not fetch one file twice at the same time.
+                # Some network file systems have no locks. There, it is up to the users not to fetch
+                # the same file twice at the same time.
                 with contextlib.suppress(OSError):
                     _lock(file.fileno(), self.destination)
                 yield
             finally:
-                # The lock made the file. Without bytes there is nothing to resume.
+                # Locking created the file. If it has no bytes, there is nothing to resume.
                 if self.size == 0:
                     self.discard()
 

@@ -14,7 +14,7 @@ from calobatch.public.address import AddressError
 class RetryPolicy:
     """Waiting times for a server and between attempts, in seconds.
 
-    An address is given up after ``patience`` seconds without a new byte.
+    fetch gives up on an address after ``patience`` seconds without a new byte.
     """
 
     connect_timeout: float = 15.0
@@ -45,8 +45,8 @@ class Retries:
         """Return the seconds to wait before the next attempt, now that ``size`` bytes are there.
 
         Only bytes beyond the farthest so far count as progress. Otherwise a server that always
-        begins again and always breaks off at the same place would be tried for ever. Raises an
-        AddressError if the wait would exceed the patience.
+        starts from the first byte and always breaks off at the same byte would be tried for ever.
+        Raises an AddressError if the wait would exceed the patience.
         """
         now = time.monotonic()
         if size > self.farthest:

@@ -4,8 +4,8 @@ pyarrow decodes a footer only as a whole, into 3.7 kB per row group. A public fi
 groups (one per jet), which makes 1.1 GB in every process that opens the file. pyarrow has no way to
 decode part of a footer (https://github.com/apache/arrow/issues/38149 and 35393 are about this), and
 no other Python library cuts footers without decoding them. This module therefore steps through the
-bytes of the footer once (thrift.py) and remembers only where each row group begins in it. Some row
-groups then make a small footer of their own, which pyarrow decodes as usual.
+bytes of the footer once (thrift.py) and remembers only where each row group begins in it. It can
+then make a small footer for any consecutive row groups, which pyarrow decodes as usual.
 """
 
 import os
@@ -46,14 +46,14 @@ class Footer:
         self._walk(content)
 
     def _walk(self, content: bytes) -> None:
-        """Find the parts of the footer that every cut repeats, and the place of each row group."""
+        """Find the parts of the footer that every cut repeats, and where each row group begins."""
         begin, end = {}, {}
         field = thrift.next_field(content, 0, 0)
         while field.kind != thrift.STOP:
             walk = self._walk_groups if field.number == ROW_GROUPS else thrift.end_of
             begin[field.number], end[field.number] = field.start, walk(content, field)
             field = thrift.next_field(content, end[field.number], field.number)
-        # Between these parts stand the number of rows and the list of row groups.
+        # Every cut repeats these parts. Between them are the number of rows and the row groups.
         self.before_rows = content[: begin[NUM_ROWS]]
         self.before_groups = content[end[NUM_ROWS] : begin[ROW_GROUPS]]
         self.after_groups = content[end[ROW_GROUPS] :]
@@ -61,7 +61,8 @@ class Footer:
     def _walk_groups(self, content: bytes, field: thrift.Field) -> int:
         """Find where each row group begins in the footer, and its first row in the file."""
         count, _, at = thrift.read_list(content, field.start)
-        # Each row group takes at least one byte. Checked before memory is reserved for ``count``.
+        # Each row group takes at least one byte. This is checked before memory is reserved for
+        # ``count`` row groups, because a damaged footer may contain any number.
         if count > len(content):
             raise ValueError(f"its footer lists {count} row groups in {len(content)} bytes")
         self.place = np.zeros(count + 1, dtype=np.int64)
@@ -93,13 +94,13 @@ class Footer:
 
 def decoded(footer: bytes) -> pq.FileMetaData:
     """Return a footer as pyarrow's metadata."""
-    # pyarrow reads metadata from files only: this is the smallest file that has this footer.
+    # pyarrow reads metadata only from a whole file: this is the smallest one with this footer.
     alone = MAGIC + footer + struct.pack("<I", len(footer)) + MAGIC
     return pq.read_metadata(pa.BufferReader(alone))
 
 
 def _read_footer(path: Path) -> tuple[bytes, int]:
-    """Return the footer and its offset in the file."""
+    """Return the footer and its offset in the file. Raises a ValueError if there is none."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 8, 0))
@@ -114,7 +115,7 @@ class GroupWalk:
     """Steps from one row group of a footer to the next.
 
     The row groups of a file nearly always have the same structure. A structure that was met before
-    is a regular expression, which steps over a row group 30 times as fast as Python code does.
+    is kept as a regular expression, which steps over a row group 30 times as fast as Python code.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -99,7 +99,10 @@ class Hdf5File:
             return everything.numbers(file, self.layout.label_key, 0, self.events)
 
     def pieces(self, events: int) -> Iterator["Hdf5Piece"]:
-        """Yield all events in order: per piece the chunks that fit in ``events``, at least one."""
+        """Yield all events in order, in pieces of whole chunks.
+
+        A piece has as many chunks as fit in ``events``, but at least one.
+        """
         step = max(events // self.events_per_chunk, 1) * self.events_per_chunk
         for start in range(0, self.events, step):
             yield Hdf5Piece(self.path, self.layout, start, min(start + step, self.events))
@@ -131,7 +134,7 @@ class Hdf5Piece:
         )
 
     def opened(self) -> h5py.File:
-        """Open the file again. It opened when its structure was checked, but may have changed."""
+        """Open the file again. Raises a UserError if that is no longer possible."""
         try:
             return h5py.File(self.path, "r")
         except OSError as error:
@@ -164,8 +167,8 @@ def _with_room_for_a_chunk(file: h5py.File, key: str) -> h5py.Dataset:
     array = file[key]
     if not array.chunks:
         return array
-    # Chunks may divide an image too, and all chunks of one image are read together: the cache needs
-    # room for as many whole chunks as cover an image.
+    # Chunks may divide an image too, and all chunks of one image are read together, so the cache
+    # needs room for all the chunks that cover an image.
     whole = [-(-size // part) * part for size, part in zip(array.shape, array.chunks, strict=True)]
     room = array.chunks[0] * prod(whole[1:]) * array.dtype.itemsize
     # The first open handle of an array decides its cache, so this one must be closed first.

@@ -62,12 +62,12 @@ def pack(
     size and SHA-256; files may be missing from both. Raises a UserError that names the file if a
     check fails; an older store in ``folder`` then stays as it was.
 
-    Memory does not grow with the number of images: this process and each worker hold one block,
-    and what the file itself does not divide (a page of parquet, a chunk of HDF5). Measured over all
-    processes (Pss) with 1, 2 and 8 workers: 0.14, 0.31 and 0.89 GB for full jets; 0.19, 0.27 and
-    0.73 GB for 297,980 row groups of small images; 0.17, 0.44 and 1.4 GB for crops in chunks of
-    9,960. At the end the hits are mapped from disk; these pages count as memory too, but the
-    kernel takes them back when memory is short.
+    Memory does not grow with the number of images: this process and each worker hold one block, and
+    the smallest part of the file that can be decoded (a page of parquet, a chunk of HDF5). Measured
+    over all processes (Pss) with 1, 2 and 8 workers: 0.14, 0.31 and 0.89 GB for full jets; 0.19,
+    0.27 and 0.73 GB for 297,980 row groups of small images; 0.17, 0.44 and 1.4 GB for crops in
+    chunks of 9,960. At the end the hits are mapped from disk; these pages count as memory too, but
+    the kernel takes them back when memory is short.
     """
     _check_files_differ(files)
     raws = [open_raw(file, layout) for file in files]
@@ -83,7 +83,8 @@ def pack(
             blocks = _packed(raws, assigned == TRAIN, layout, zero_below, pool)
             progress = Progress(f"pack {dataset}", len(assigned), "events")
             sums = _write_blocks(blocks, writer, progress, Sums.of_none(len(layout.channels)))
-            # The next step maps all hits, which counts as memory; the workers free theirs first.
+            # The next step maps all hits, which counts as memory. The workers end first, so that
+            # their memory is free by then.
             pool.close()
             events_sha256 = writer.finish_events(layout, known.label.astype(np.uint8), assigned)
             manifest = Manifest(
@@ -112,7 +113,7 @@ def pack(
 def _check_files_differ(files: Sequence[Path]) -> None:
     """Raise a UserError if two files have the same name.
 
-    If a file were packed twice, an event could be in the training and in the test split.
+    If a file were packed twice, the same event could be in the training and in the test split.
     """
     names = [file.name for file in files]
     for name in names:
@@ -145,8 +146,8 @@ def _packed(
 ) -> Iterator[Packed]:
     """Yield all blocks in order.
 
-    The blocks do not depend on the number of workers, so that the sums over them, and with these
-    the last bits of the statistics, do not either.
+    The blocks do not depend on the number of workers. The sums are therefore added in the same
+    order, and the statistics are the same to the last bit.
     """
     events = max(PIXELS_PER_BLOCK // layout.pixels, 1)
     pack_one = partial(pack_piece, layout=layout, events=events, zero_below=zero_below)

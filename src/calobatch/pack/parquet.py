@@ -23,7 +23,7 @@ BYTES_PER_READ = 256 * 1024
 # Maximum number of row groups per piece. pyarrow decodes 3.7 kB of footer per row group, so this
 # keeps the footer of a piece below 4 MB.
 GROUPS_PER_READ = 1024
-# What is raised here and in pyarrow when the structure of a file is damaged.
+# What this module and pyarrow raise when the structure of a file is damaged.
 DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, RecursionError)
 
 
@@ -101,7 +101,7 @@ class ParquetFile:
 class ParquetPiece:
     """Consecutive row groups, with a footer that lists only these.
 
-    The footer travels with the piece, so that a worker need not decode that of the whole file.
+    The footer travels with the piece, so that a worker need not decode the one of the whole file.
     """
 
     path: Path
@@ -142,12 +142,12 @@ class ParquetPiece:
     def _images(self, lists: pa.Array) -> NDArray[np.floating]:
         """Return nested lists as an array (B, C, H, W) without copying a pixel.
 
-        Raises a UserError if a list has another length than the layout, or a value is null.
+        Raises a UserError if a list does not have the layout's length, or if a value is null.
         """
         events = len(lists)
         for length in self.layout.shape:
-            # Each level has its own check: an image of the right size may still have a row with a
-            # pixel too many beside one with a pixel too few.
+            # Each level is checked: an image with the right number of pixels may still have one row
+            # with a pixel too many and one with a pixel too few.
             self._refuse_nulls(lists, self.layout.image_key)
             counts = np.diff(view(lists.offsets))
             if np.any(counts != length):
@@ -177,7 +177,7 @@ class ParquetPiece:
 
 
 def _opened(path: Path, footer: bytes) -> pq.ParquetFile:
-    """Open a file with another footer than its own."""
+    """Open the file ``path``, with ``footer`` instead of its own footer."""
     # pre_buffer would read all columns of a row group into memory at once.
     return pq.ParquetFile(
         path, metadata=decoded(footer), pre_buffer=False, buffer_size=BYTES_PER_READ

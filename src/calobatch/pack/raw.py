@@ -1,4 +1,4 @@
-"""What pack asks of a raw file of any format: its labels, and dense images block by block."""
+"""What pack needs from a raw file of any format: its labels, and dense images block by block."""
 
 from collections.abc import Iterator
 from pathlib import Path

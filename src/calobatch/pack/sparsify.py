@@ -29,8 +29,8 @@ def sparsify(image_BCHW: NDArray[np.floating], zero_below: float) -> Hits:
     flat_BP = np.ascontiguousarray(image_BCHW).reshape(events, -1)
     if flat_BP.itemsize > WIDEST:
         flat_BP = flat_BP.astype(np.float64)
-    # Integers of the same size are compared, because -0.0 == 0.0 as floating point numbers. After
-    # this line only the hits are touched: 95 to 99 % of the pixels are zero.
+    # The bits are compared as integers, because -0.0 == 0.0 as floating point numbers. After this
+    # line only the hits are touched, which saves time: 95 to 99 % of the pixels are zero.
     where = np.flatnonzero(flat_BP.view(f"u{flat_BP.itemsize}").ravel() != 0)
     with np.errstate(over="ignore"):
         value = flat_BP.ravel()[where].astype(np.float32)

@@ -14,7 +14,7 @@ def channel_statistics(layout: Layout, sums: Sums) -> tuple[ChannelStatistics, .
     mean = sums.sum / pixels
     # Rounding can make the variance of a nearly constant channel slightly negative.
     std = np.sqrt(np.maximum(sums.square / pixels - mean**2, 0.0))
-    # The sums know only hits: if there are other pixels, zero takes part in the range.
+    # The sums cover only hits. If there are other pixels, they are zero and belong to the range.
     has_zeros = sums.hits < pixels
     minimum = np.where(has_zeros, np.minimum(sums.minimum, 0.0), sums.minimum)
     maximum = np.where(has_zeros, np.maximum(sums.maximum, 0.0), sums.maximum)
@@ -35,7 +35,7 @@ def channel_statistics(layout: Layout, sums: Sums) -> tuple[ChannelStatistics, .
 def scalar_statistics(
     layout: Layout, scalars_BS: NDArray[np.float64]
 ) -> tuple[ScalarStatistics, ...]:
-    """Return mean and standard deviation of each scalar; ``scalars_BS``: of training events."""
+    """Return mean and standard deviation of each scalar over ``scalars_BS``, training events."""
     return tuple(
         ScalarStatistics(
             name=scalar.name,

@@ -1,7 +1,7 @@
 """Find where the fields of data in Thrift's compact protocol begin and end, without decoding them.
 
-footer.py uses this to cut the footers of parquet files. The Thrift library cannot do it: it decodes
-whole structures into objects, which is the cost in memory that has to be avoided.
+footer.py uses this to cut the footers of parquet files. The Thrift library is of no use here: it
+decodes whole structures into objects, which takes the memory that is to be saved.
 
 A value can also be turned into a regular expression that matches all values with the same structure
 (:func:`pattern_of`). It steps over such a value 30 times as fast as the functions here do.
@@ -35,7 +35,10 @@ class Field(NamedTuple):
 
 
 def next_field(data: bytes, at: int, number: int) -> Field:
-    """Return the field whose header is at ``at``; ``number`` is that of the previous field."""
+    """Return the field whose header is at ``at``.
+
+    ``number`` is the number of the previous field of the struct, or 0 for the first field.
+    """
     header = data[at]
     at += 1
     # The upper four bits are the difference to the previous number. If they are 0, the number
@@ -165,7 +168,10 @@ def _skip_list(data: bytes, at: int) -> int:
 
 
 def _elements(data: bytes, at: int) -> tuple[int, int, int]:
-    """Read the header of a list; refuse one that claims more elements than there are bytes."""
+    """Return what :func:`read_list` returns.
+
+    Raises a ValueError if the list claims more elements than there are bytes.
+    """
     length, kind, at = read_list(data, at)
     # Each element takes at least one byte. Damaged data could otherwise loop for a very long time.
     if length > len(data) - at:

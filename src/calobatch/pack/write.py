@@ -87,8 +87,8 @@ class StoreWriter:
     def publish(self, manifest: Manifest) -> None:
         """Give the events their final name, then write the manifest with their SHA-256.
 
-        The older manifest goes first: a process killed in between leaves events without a manifest,
-        which open_store refuses, and never a manifest that describes other events.
+        The older manifest is deleted first. A process that is killed in between then leaves events
+        without a manifest, which open_store refuses, and never a manifest of different events.
         """
         (self.folder / MANIFEST_FILE).unlink(missing_ok=True)
         (self.scratch / EVENTS_FILE).replace(self.folder / EVENTS_FILE)
@@ -96,7 +96,7 @@ class StoreWriter:
 
 
 def _mapped(path: Path, kind: pa.DataType, length: int) -> pa.Array:
-    """Return a file's content as an Arrow array that is memory-mapped, not read."""
+    """Return a file's content as an Arrow array of ``length``, memory-mapped instead of read."""
     # An empty file cannot be mapped.
     if length == 0:
         return pa.array([], kind)

@@ -60,16 +60,16 @@ def messages_in_turn(ranks: int, algorithm: Algorithm) -> float:
 
 
 def bytes_sent(size: float, ranks: int) -> float:
-    """Return the bytes that each rank sends, which no algorithm can reduce further."""
+    """Return the number of bytes that each rank sends; no algorithm can send fewer."""
     return 2 * (ranks - 1) / ranks * size
 
 
 def fit_network(sweeps: Sequence[Sweep]) -> Network:
     """Return the network, with a ring, that fits ``sweeps`` with the least relative errors.
 
-    All sweeps must be of one back end on one number of nodes. If they all have the same number of
-    ranks, the cost of a call cannot be separated from that of its messages. It is then all counted
-    as latency, which exaggerates the cost for more ranks.
+    All sweeps must use one back end on one number of nodes. If they all have the same number of
+    ranks, the cost of a call cannot be separated from the cost of its messages. Both are then
+    counted as latency, which exaggerates the cost for more ranks.
     """
     points = [
         (sweep.ranks, message.bytes, message.seconds)

@@ -12,7 +12,8 @@ from calobatch.train.order import epoch_steps
 def speed_of_run(folder: Path) -> TrainingSpeed:
     """Return the speed of the run in ``folder``. Raises UserError if the run is incomplete."""
     record = RunRecord.read(folder / RECORD_FILE)
-    # No file has the number of training events; all epochs have the same, so take the first.
+    # No file has the number of training events, so it is worked out from an epoch: all epochs have
+    # the same number, and the first one always exists.
     epoch = read_history(folder / HISTORY_FILE)[0]
     events = round(epoch.seconds * epoch.events_per_second)
     batch_size = record.training.global_batch(record.ranks)

@@ -15,9 +15,9 @@ def fit_relative(terms: Values, measured: Values) -> Values:
     errors are relative because the measured times span five orders of magnitude: with absolute
     errors only the longest times would count.
 
-    In the minimum, each unknown is either 0 or has its value in a fit without the bound. So this
-    fits every choice of the unknowns that are not 0, and keeps the best. The number of choices is
-    exponential in the number of unknowns, of which there are at most three here.
+    At the minimum, some unknowns are 0, and the others have the values of an unbounded fit of these
+    others alone. So this function fits every subset of the unknowns without bounds, and keeps the
+    best fit that has no negative value. There are at most three unknowns, so the subsets are few.
     """
     scaled = terms / measured[:, None]
     unknowns = terms.shape[1]

@@ -115,7 +115,7 @@ def bound(work: Work, at: Forecast) -> str:
             else f"each GPU then has {at.local_batch:.3g} of the {work.batch(at.gpus)} events of a "
             "batch"
         )
-    # The parts of a step that do not shrink with more GPUs. Only the computing per event does.
+    # These parts of a step do not shrink with more GPUs; only the computing per event does.
     parts = {
         "the computing per step that does not depend on the batch size": compute.per_step,
         "the fixed cost of averaging gradients": network.call,

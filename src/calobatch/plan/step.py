@@ -24,7 +24,7 @@ def gradient_bytes(parameters: int, settings: Training) -> int:
 
 
 class Compute(NamedTuple):
-    """The computing of a rank: seconds per step, at any batch size, and seconds per event."""
+    """The computing of a rank: seconds per step, for any batch size, plus seconds per event."""
 
     per_step: float
     per_event: float
@@ -60,7 +60,8 @@ class Step(NamedTuple):
     def efficiency(self, batch: float, ranks: int, batch_of_one: float) -> float:
         """Return the speed divided by ``ranks`` times the speed of one rank with ``batch_of_one``.
 
-        In strong scaling, ``batch`` is ``batch_of_one``; in weak scaling, ``ranks`` times that.
+        In strong scaling ``batch`` equals ``batch_of_one``; in weak scaling it is ``ranks`` times
+        as large.
         """
         alone = self.events_per_second(batch_of_one, 1)
         return self.events_per_second(batch, ranks) / (ranks * alone)
@@ -71,7 +72,7 @@ def fit_compute(speeds: Sequence[TrainingSpeed]) -> Compute:
 
     Only the trainings with the fewest ranks are used; if that is more than one rank, their
     communication counts as computing. If all have the same batch size, the cost per step cannot be
-    separated from that per event, and is taken as 0.
+    separated from the cost per event, and is taken as 0.
     """
     chosen = fewest_ranks(speeds)
     batches = np.array([speed.local_batch for speed in chosen])

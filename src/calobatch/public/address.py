@@ -5,7 +5,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 
 class AddressError(Exception):
-    """An address that cannot give the file, and why. The next address is tried."""
+    """An address does not give the file; the message says why. The caller tries the next one."""
 
 
 def fault_of(address: str) -> str | None:
@@ -35,7 +35,7 @@ def local_path(address: str) -> Path | None:
 
 
 def inside(location: str, file: str) -> str:
-    """Return the address of ``file`` in ``location``: a folder, or a file or http(s) URL of one."""
+    """Return the address of ``file`` in ``location``: a folder's path, file URL or http(s) URL."""
     if _is_plain_path(location):
         return str(Path(location) / file)
     return f"{location.rstrip('/')}/{quote(file)}"

@@ -1,6 +1,7 @@
-"""Whether bytes can be a raw file: its first bytes, and its end.
+"""Check whether bytes can be a raw file, by its first bytes and its end.
 
-The checks find a web page, a file of a different kind and a truncated file, without reading events.
+The checks recognise a web page, a different kind of file and a truncated file without reading any
+events.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ def head_fault(head: bytes, file: str) -> str | None:
 
 
 def file_fault(path: Path, file: str) -> str | None:
-    """Return why ``path`` does not hold a complete ``file``, or None if it seems to."""
+    """Return why ``path`` is not a complete copy of ``file``, or None if no fault is found."""
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if fault := head_fault(head, file):

@@ -1,4 +1,4 @@
-"""Checksums that the first fetch records, because none were ever published for these files."""
+"""Checksums that the first fetch of a file records, because none were ever published."""
 
 import json
 import re
@@ -26,9 +26,9 @@ class Pin(NamedTuple):
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file must be: size and sha256, each None if unknown.
+    """The size and sha256 that a file must have, each None if unknown.
 
-    ``kept_in`` says where they are recorded, ``to_accept`` how to accept a file that differs.
+    ``kept_in`` says where they are recorded, ``to_accept`` how to accept a different file.
     """
 
     file: str
@@ -38,7 +38,10 @@ class Expected:
     to_accept: str
 
     def check(self, found: Pin, otherwise: str) -> None:
-        """Raise a WrongFileError if ``found`` differs; ``otherwise``: how to get the right file."""
+        """Raise a WrongFileError if ``found`` differs.
+
+        ``otherwise`` completes "if not, ...": what to do if ``found`` is not the right file.
+        """
         if self.bytes in (None, found.bytes) and self.sha256 in (None, found.sha256):
             return
         self._refuse(f"{found.bytes} bytes, sha256 {found.sha256}", found.url, otherwise)
@@ -46,7 +49,7 @@ class Expected:
     def check_size(self, size: int, url: str, otherwise: str) -> None:
         """Raise a WrongFileError if an address announces a different ``size``.
 
-        A wrong file is found before the transfer, which may take an hour.
+        This finds a wrong file before the transfer, which may take an hour.
         """
         if self.bytes not in (None, size):
             self._refuse(f"{size} bytes", url, otherwise)
@@ -62,9 +65,10 @@ class Expected:
 
 
 def expected_of(remote: RemoteFile, pin: Pin | None, path: Path) -> Expected:
-    """Return what ``remote`` must be: what the table states, and otherwise what ``pin`` states.
+    """Return what the table states about ``remote``, completed by what ``pin`` states.
 
-    A checksum in the table replaces the whole pin, because the table may list a newer version.
+    A checksum in the table replaces the whole pin, because the table may list a newer version of
+    the file. ``path`` is the file of the pin.
     """
     sources = []
     if remote.bytes or remote.sha256:

@@ -20,7 +20,8 @@ Value = TypeVar("Value")
 class RemoteFile:
     """A file of a dataset: its addresses, the primary one first, and what is known about it.
 
-    ``label`` is the class of all events of the file, or None if the file itself has labels.
+    ``bytes`` and ``sha256`` are None if unknown. ``label`` is the class of all events of the file,
+    or None if the file has a label for each event.
     """
 
     dataset: str

@@ -47,7 +47,8 @@ def write_run(
     """Write all files of a finished training except its weights.
 
     ``scores`` (events) has the probability of class 1 of each event of the store. The weights must
-    be in the folder before, because the record, which is written last, says that the run is whole.
+    be in the folder already, because a folder with a record, which is written last, counts as a
+    finished training.
     """
     write_history(history, folder / HISTORY_FILE)
     write_predictions(store, scores, folder / PREDICTIONS_FILE)

@@ -1,6 +1,6 @@
-"""Which raw files a simulated dataset has. They are named as the public files are.
+"""Which raw files a simulated dataset has. They are named like the public files.
 
-The workflow asks for these names whenever it starts, so this file imports no simulation.
+The workflow needs these names whenever it starts, so this module imports no simulation.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ class PlannedFile(NamedTuple):
 
 
 def planned_files(layout: Layout, settings: Simulated) -> list[PlannedFile]:
-    """Return the files of a simulated dataset, which have half of their events from each class.
+    """Return the files of a simulated dataset; half of its events are from each class.
 
     A file without events is left out. Raises a UserError if the layout cannot be simulated.
     """
@@ -36,7 +36,7 @@ def planned_files(layout: Layout, settings: Simulated) -> list[PlannedFile]:
 
 
 def _crop_files(settings: Simulated) -> list[PlannedFile]:
-    """Plan one file per class, as the public crops have it."""
+    """Plan one file per class, like the public crops."""
     class_1 = settings.events // 2
     class_0 = settings.events - class_1
     electrons = f"SingleElectronPt50_IMGCROPS_n{_thousands(class_1)}_RHv1.hdf5"
@@ -45,7 +45,7 @@ def _crop_files(settings: Simulated) -> list[PlannedFile]:
 
 
 def _jet_files(settings: Simulated) -> list[PlannedFile]:
-    """Plan a training file and a test file, each with both classes, as the public jets have it."""
+    """Plan a training file and a test file, each with both classes, like the public jets."""
     test = round(settings.test_share * settings.events)
     return [
         PlannedFile(

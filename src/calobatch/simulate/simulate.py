@@ -27,8 +27,7 @@ from calobatch.workers import Workers
 
 # All crops of a block are in memory at once, about 40 kB per crop (20 MB). A block of jets starts
 # two generators of its own, which takes 0.3 s, so it must have many more jets than the 15 that are
-# simulated in that time. These numbers are part of what a seed means: another number of events per
-# block gives other events.
+# simulated in that time. Changing these numbers changes the events that a seed gives.
 CROPS_PER_BLOCK = 500
 JETS_PER_BLOCK = 250
 
@@ -45,7 +44,7 @@ def simulate(layout: Layout, settings: Simulated, output: Path, *, workers: int 
     """Write the raw file ``output``, one of those that :func:`planned_files` names.
 
     Raises a UserError if the layout cannot be simulated, if the settings do not lead to a file of
-    that name, or if there is less than one worker.
+    that name, or if ``workers`` is less than 1.
     """
     planned = {file.name: file for file in planned_files(layout, settings)}
     if output.name not in planned:
@@ -85,7 +84,7 @@ def _blocks(file: PlannedFile, seed: int, events_per_block: int) -> list[Block]:
 
 
 def _block_seed(seed: int, file: str, block: int) -> int:
-    """Return a seed below 2^63; two blocks share one with a probability of about 2^-63."""
+    """Return a seed below 2^63; two blocks have the same one with a probability of about 2^-63."""
     digest = hashlib.sha256(f"{seed}/{file}/{block}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 

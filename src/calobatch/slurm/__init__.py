@@ -1,1 +1,1 @@
-"""On a SLURM cluster: the images that jobs run in, and what runs outside of them."""
+"""What a SLURM cluster needs: the images that jobs run in, and the code that runs outside them."""

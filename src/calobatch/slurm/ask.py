@@ -1,4 +1,4 @@
-"""Ask another program, which may be missing or never answer."""
+"""Run another program that may be missing or never end, and return what it printed."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def ask(
     timeout: float = TIMEOUT_SECONDS,
     environment: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Run a command without input and return its answer; no failure of it raises an exception.
+    """Run a command without input and return its answer, even if the command fails.
 
     ``timeout`` is in seconds.
     """

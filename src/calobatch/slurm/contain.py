@@ -33,8 +33,8 @@ def contain(image: str, command: Sequence[str]) -> None:
         )
     path = require_image(site.images, image, site.variant)
     environment = environment_of_apptainer(site)
-    # The Snakemake process that started this one ignores these signals, and a child inherits
-    # that. The training must receive them: they ask it for a checkpoint.
+    # Snakemake ignores these signals, and processes that it starts inherit that. The training must
+    # receive them, because they ask it to write a checkpoint.
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
     # exec would discard output that Python still buffers.
@@ -47,9 +47,9 @@ def contain(image: str, command: Sequence[str]) -> None:
 def environment_of_apptainer(site: Site) -> dict[str, str]:
     """Return this process's environment plus what Apptainer needs.
 
-    Added are the variables to pass in, and containers/mount in front of PATH. Apptainer mounts
-    images with the programs there, which survive the signals that end a job: without its image a
-    training could not write its checkpoint.
+    That is the variables to pass in, and containers/mount in front of PATH. Apptainer mounts images
+    with the programs in that folder, which survive the signals that end a job. Otherwise a training
+    would lose its image before it has written its checkpoint.
     """
     path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
     return {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}

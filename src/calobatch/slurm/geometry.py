@@ -10,7 +10,7 @@ from calobatch.slurm.site import Site
 # SLURM signals a job this number of seconds before its walltime, time enough to finish a step,
 # write a checkpoint and leave.
 NOTICE_SECONDS = 120
-# Memory in MB per core that a training asks for at its first attempt.
+# Memory in MB per core that a training requests at its first attempt.
 TRAINING_MB = 4000
 
 
@@ -51,8 +51,8 @@ def geometry(ranks: int, device: str, site: Site, threads: int = 1) -> Geometry:
             f"a rank needs {cpus} cores, but a node has only {site.cpus_per_node}; correct "
             "cpus_per_rank or cpus_per_node in the site file, or lower the task's threads"
         )
-    # SLURM's --ntasks-per-node and --gres hold for every node alike, so each node gets the same
-    # number of ranks. One rank per node always divides evenly: the search cannot come up empty.
+    # SLURM's --ntasks-per-node and --gres apply to every node, so each node gets the same number of
+    # ranks. The search always finds a number of nodes: one rank per node divides evenly.
     fewest = -(-ranks // most_per_node)
     nodes = next(n for n in range(fewest, ranks + 1) if ranks % n == 0)
     per_node = ranks // nodes
@@ -142,9 +142,9 @@ def launcher(shape: Geometry) -> str:
     if shape.ranks == 1:
         return ""
     # srun could read the job's shape from SLURM's variables, but the plugin removes these from
-    # the environment of the batch script, so every number is given again. --cpus-per-task is
-    # never inherited from sbatch (since SLURM 22.05). --kill-on-bad-exit: when one rank fails,
-    # the others would wait for it in an allreduce until the walltime.
+    # the environment of the batch script, so every number is given again. --cpus-per-task is never
+    # inherited from sbatch (since SLURM 22.05). Without --kill-on-bad-exit, the other ranks would
+    # wait for a failed one in an allreduce until the walltime.
     return (
         f"srun --nodes={shape.nodes} --ntasks={shape.ranks} "
         f"--ntasks-per-node={shape.ranks_per_node} --cpus-per-task={shape.cpus_per_rank} "

@@ -9,8 +9,7 @@ import psutil
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError
 
-# Below 32768, from where Linux chooses ports for outgoing connections: none of those can be in the
-# way.
+# Linux takes ports from 32768 up for outgoing connections, so none of those can occupy these ports.
 FIRST_PORT, PORTS = 20_000, 10_000
 
 

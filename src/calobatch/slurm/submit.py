@@ -17,10 +17,10 @@ from calobatch.slurm.site import Site
 JOB_NAME = "calobatch-submit"
 HEAD_MINUTES = 24 * 60
 HEAD_MB = 4000
-# SLURM sends USR1 shortly before the walltime, and the job requeues itself. After a restart, for
-# this reason or because its node failed, the folder is still locked by the dead process, hence
-# --unlock. Snakemake runs in the background because bash runs a trap only while it waits with
-# `wait`, not while a command runs in the foreground.
+# SLURM sends USR1 shortly before the walltime, and the job requeues itself. When the job starts
+# again, after that or after its node failed, the dead process's lock is still on the folder, so
+# --unlock removes it. Snakemake runs in the background, because bash runs a trap only while it
+# waits with `wait`, not while a command runs in the foreground.
 SCRIPT = """#!/usr/bin/env bash
 export PATH={path}
 trap 'scontrol requeue "$SLURM_JOB_ID"' USR1

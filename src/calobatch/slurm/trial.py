@@ -56,8 +56,8 @@ def run_trial(
     name = f"calobatch-doctor-{os.uname().nodename}-{os.getpid()}-{time.monotonic_ns()}"
     process = subprocess.Popen(
         [
-            # --quiet: no lines such as "job is queued" among the errors of the trial.
-            # --kill-on-bad-exit: when one task fails, others would wait for it until the walltime.
+            # --quiet keeps lines such as "job is queued" out of the errors of the trial. Without
+            # --kill-on-bad-exit, other tasks would wait for a failed one until the walltime.
             *("srun", "--quiet", "--kill-on-bad-exit=1", f"--job-name={name}", *options),
             *("bash", "-c", _loading(site.modules) + START, "bash", str(Path.cwd())),
             *(sys.executable, *python),
@@ -82,9 +82,9 @@ def _loading(modules: Sequence[str]) -> str:
 
 
 def outside_of_jobs(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without SLURM's variables of a job that this process may run in.
+    """Return the environment without the variables of the SLURM job that this process may run in.
 
-    With them, `srun` would start a step of that job instead of a job of its own.
+    With them, `srun` would start a step of that job instead of a new job.
     """
     kept = ("SLURM_CONF",)  # where the configuration of the cluster is, not a job's variable
     return {

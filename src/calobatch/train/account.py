@@ -1,4 +1,4 @@
-"""Where the time, memory and energy of all ranks of a training went."""
+"""Account for the time, memory and energy that the ranks of a training use."""
 
 import resource
 
@@ -73,7 +73,7 @@ class Account:
 
 def _speed(rank: RankThroughput) -> float:
     """Return the events per second of a rank, not counting the time that it waited for others."""
-    # Communication is left out: a fast rank spends it waiting for a slow one, so with it all ranks
-    # would look equally fast, and the slow one could not be found.
+    # Communication is left out: a fast rank spends it waiting for a slow one. If it counted, all
+    # ranks would look equally fast, and the slow one could not be found.
     own = rank.seconds["data"] + rank.seconds["compute"]
     return rank.events / own if own else 0.0

@@ -15,5 +15,8 @@ def keep_freed_memory() -> None:
     """Stop this process from returning freed memory to the kernel. Without glibc, do nothing."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
+        # Blocks below the first threshold come from the heap and not from a mapping of their own,
+        # which would be given back when it is freed. The heap shrinks only if more than the second
+        # threshold is free.
         mallopt(M_MMAP_THRESHOLD, 2**30)
         mallopt(M_TRIM_THRESHOLD, LARGEST)

@@ -30,7 +30,7 @@ class BatchMaker:
     """Makes batches that have the inputs which a model names: "image", "scalars", or both.
 
     Images are written alternately into two buffers, so that one batch can be made while the model
-    uses the other. A batch is therefore overwritten by the next but one.
+    uses the other. A batch is therefore valid until the second batch after it is made.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class BatchMaker:
 def standardised_scalars(store: Store) -> NDArray[np.float32]:
     """Return the scalars of all events, shape (events, S), with mean 0 and standard deviation 1.
 
-    Mean and standard deviation are those of the training split, for the events of all splits.
+    The events of all splits are scaled with the mean and standard deviation of the training split,
+    so only training events have exactly mean 0 and standard deviation 1.
     """
     mean = np.array([scalar.mean for scalar in store.manifest.scalars])
     # A scalar that is the same in all training events has a standard deviation of 0. Dividing by
@@ -87,7 +88,10 @@ def standardised_scalars(store: Store) -> NDArray[np.float32]:
 
 
 def one_ahead(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-    """Yield ``make(item)`` for each item; a thread makes the next one while the caller uses one."""
+    """Yield ``make(item)`` for each item.
+
+    While the caller uses one result, a thread makes the next.
+    """
     with ThreadPoolExecutor(1, "batches") as thread:
         waiting: Future[Made] | None = None
         for item in items:

@@ -1,8 +1,8 @@
 """The checkpoint: what a killed training needs to continue as if it had not been killed.
 
-It is stored beside the run's outputs and is not one of them, because Snakemake deletes outputs
-before it starts a job again. It contains only tensors and plain values, so that reading it never
-runs code from the file.
+It is stored beside the run's outputs but is not declared as one of them, because Snakemake deletes
+outputs before it starts a job again. It contains only tensors and plain values, so that reading it
+never runs code from the file.
 """
 
 import pickle
@@ -67,9 +67,10 @@ class CheckpointKeeper:
         self.optimizer = optimizer
 
     def load(self) -> Checkpoint | None:
-        """Restore model and optimizer from the checkpoint, and return it; None if there is none.
+        """Restore model and optimizer from the checkpoint, and return the checkpoint.
 
-        All ranks get what rank 0 read, so that all of them start at the same step.
+        Returns None if there is none for this training. All ranks get what rank 0 read, so that all
+        of them start at the same step.
         """
         found = None
         if self.communicator.rank == 0:
@@ -90,7 +91,7 @@ class CheckpointKeeper:
         seconds: float = 0.0,
         ranks: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """Replace the checkpoint by one of the current model and optimizer.
+        """Write a checkpoint of the current model and optimizer in place of the previous one.
 
         In the middle of an epoch, ``ranks`` has what :func:`rank_state` returned on each rank.
         """
@@ -112,7 +113,7 @@ class CheckpointKeeper:
         write_history(history, self.folder / HISTORY_FILE)
 
     def wait(self) -> None:
-        """Wait until rank 0 has finished writing: it sends this broadcast after that."""
+        """Wait until rank 0 has written the checkpoint, which it does before this broadcast."""
         self.communicator.broadcast(None)
 
     def remove(self) -> None:

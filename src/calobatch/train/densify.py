@@ -45,7 +45,7 @@ def densify_moved(
     move: NDArray[np.int64],
     target: NDArray[np.uint16],
 ) -> None:
-    """Do the same, but write pixel ``p`` of image ``k`` at index ``target[move[k], p]``.
+    """Do what ``densify`` does, but write pixel ``p`` of image ``k`` at ``target[move[k], p]``.
 
     A pixel whose target is GONE is left out.
     """

@@ -1,8 +1,8 @@
 """The gradients of a model in one tensor: one sum over ranks per step, and no copies.
 
 One tensor also fixes the order of the sum. If each parameter had its own tensor, Horovod would join
-those that happen to be ready at the same time. With three or more ranks, the order in which it adds
-them, and with it the last bits of the sum, would then change from run to run.
+the tensors that happen to be ready at the same time. With three or more ranks, the order in which
+it adds the ranks' values, and so the last bits of the sum, would then change from run to run.
 """
 
 import torch
@@ -34,7 +34,8 @@ class Gradients:
 
         With ``compress`` they are sent in half precision: half the bytes, and 11 bits of precision.
         """
-        if communicator.size == 1:  # even with one rank, Horovod would wait for its cycle
+        # Even with one rank, Horovod would wait for the end of its cycle.
+        if communicator.size == 1:
             return
         if not compress:
             communicator.sum_tensor(self.flat)

@@ -18,8 +18,8 @@ COMPUTATION = "0.1.0"
 def training_identity(settings: Training, seed: int, store: Store, device: torch.device) -> str:
     """Return 64 hexadecimal digits that two trainings share only if their results are the same.
 
-    They include torch's version, because its kernels change, and the bytes of the model's file, so
-    that even a changed comment in that file changes the identity.
+    The hash includes torch's version, because its kernels change, and the bytes of the model's
+    file, so even a changed comment in that file changes the identity.
     """
     parts = (
         settings.model_dump_json(),

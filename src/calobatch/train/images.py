@@ -1,6 +1,7 @@
 """Make images from sparse events, which a rank keeps on its GPU or memory-mapped on disk.
 
-They are kept on the GPU if there is one and they fit. Both ways give the same images bit for bit.
+The events are kept on the GPU if there is one and they fit into its memory. Both ways give the same
+images bit for bit.
 """
 
 from typing import Protocol
@@ -30,7 +31,7 @@ class Images(Protocol):
 
 
 def images_for(store: Store, targets: NDArray[np.uint16] | None, device: torch.device) -> Images:
-    """Return what makes the images of ``store`` on a device.
+    """Return the object that makes the images of ``store`` on a device.
 
     ``targets`` is what :func:`calobatch.train.augment.move_targets` returned.
     """
@@ -61,7 +62,8 @@ class MappedImages:
             self._write_on_the_cpu(events, move_B, image_BP)
             return
         if self.pinned_BP.numel() < image_BP.numel():
-            with torch.cuda.device(image_BP.device):  # a new thread would use GPU 0
+            # The thread that makes batches would otherwise allocate the buffer through GPU 0.
+            with torch.cuda.device(image_BP.device):
                 self.pinned_BP = torch.empty(image_BP.shape, pin_memory=True)
         pinned_BP = self.pinned_BP[: len(events)]
         self._write_on_the_cpu(events, move_B, pinned_BP)
@@ -95,8 +97,8 @@ class ResidentImages:
     ) -> None:
         """Overwrite ``image_BP`` with the images of ``events``, each moved by ``move_B``."""
         device = image_BP.device
-        # Computed on the host, because repeat_interleave would otherwise wait for the device to
-        # know the size of its result.
+        # The number of hits is computed on the host. Without it, repeat_interleave would wait for
+        # the device to know the size of its result.
         hits = int((self.start_on_host[events + 1] - self.start_on_host[events]).sum())
         event_B = torch.from_numpy(events).to(device)
         first_B = self.start[event_B]

@@ -1,4 +1,4 @@
-"""The learning rate at each step: scaled with the batch, warmed up, then on its schedule.
+"""The learning rate at each step: scaled with the batch size, warmed up, then on its schedule.
 
 Scaling and warm-up follow Goyal et al., arXiv:1706.02677, sections 2.1 and 2.2.
 """
@@ -33,7 +33,7 @@ class LearningRate:
         self.epochs_without_progress = 0
 
     def set(self, optimizer: torch.optim.Optimizer, progress: float) -> float:
-        """Set the learning rate of ``optimizer`` to that after ``progress`` epochs; return it."""
+        """Set the learning rate of ``optimizer`` for ``progress`` (epochs), and return it."""
         rate = self.at(progress)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -50,7 +50,7 @@ class LearningRate:
         return self.peak * self.reduction
 
     def epoch_ended(self, validation_auc: float) -> None:
-        """Lower the rate of a plateau schedule if AUCs have stopped improving; follows Keras."""
+        """Lower the rate of a plateau schedule if the AUC has stopped improving, as Keras does."""
         schedule = self.settings.schedule
         if not isinstance(schedule, Plateau):
             return

@@ -1,7 +1,7 @@
-"""Which events a rank trains on at each step.
+"""Decide which events a rank trains on at each step.
 
-This depends on the seed, the epoch, the rank and the number of ranks only, so that a resumed
-training continues with the same events.
+The decision depends only on the seed, the epoch, the batch size, the rank and the number of ranks,
+so a resumed training continues with the same events.
 """
 
 import itertools
@@ -57,6 +57,6 @@ def epoch_batches(
 def rank_share(events: NDArray[np.int64], rank: int, ranks: int) -> NDArray[np.int64]:
     """Return the consecutive events that a rank scores.
 
-    The shares of all ranks, in the order of ranks, are ``events`` again.
+    The shares of all ranks, joined in the order of ranks, are ``events``.
     """
     return np.array_split(events, ranks)[rank]

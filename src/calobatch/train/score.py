@@ -1,4 +1,4 @@
-"""Score events with the current weights: each rank scores a part, and every rank gets all."""
+"""Score events with the current weights: each rank scores a part and gets the scores of all."""
 
 from typing import NamedTuple
 

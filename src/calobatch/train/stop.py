@@ -20,9 +20,9 @@ SECONDS_BETWEEN_VOTES = 1.0
 
 
 class StopRequest:
-    """Records signals that ask to stop, during its `with` block.
+    """Records the signals that ask this rank to stop, during its ``with`` block.
 
-    ``received`` is the name of the last one that reached this rank.
+    ``received`` is the name of the last signal that reached this rank, or empty.
     """
 
     def __init__(self, communicator: Communicator) -> None:

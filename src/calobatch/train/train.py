@@ -1,8 +1,8 @@
 """One training, to be read from top to bottom. Every rank runs it, and only rank 0 writes files.
 
-All ranks must make the same calls of the communicator in the same order: a rank that left one out
-would leave the others waiting. Conditions around such calls therefore depend only on what is the
-same on all ranks.
+All ranks must make the same calls of the communicator in the same order: if one rank left out a
+call, the others would wait for it. Conditions around such calls therefore depend only on values
+that are the same on all ranks.
 
 Tensor names end in their shape: B events of the batch, C channels, H rows, W columns, 2 classes.
 """
@@ -39,7 +39,7 @@ from calobatch.train.gradients import Gradients
 from calobatch.train.identity import training_identity
 from calobatch.train.learning_rate import LearningRate
 from calobatch.train.order import epoch_batches
-from calobatch.train.score import score_events, validate
+from calobatch.train.score import Validation, score_events, validate
 from calobatch.train.stop import StopRequest
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -56,23 +56,16 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     # ---- This rank: its place among the others, its device, its events ----
     started = time.time()
     place = placement()
-    if place.size != settings.ranks:
-        raise UserError(
-            f"{task} needs {settings.ranks} ranks, but {place.size} were started; start it with "
-            f"`calobatch launch -n {settings.ranks} calobatch train ...`"
-        )
+    _check_ranks(task, settings.ranks, place.size)
     keep_freed_memory()
     device = choose_device(place, settings.device, settings.threads)
     store = open_store(store_folder)
     training_events = store.events_of("train")
     validation_events = store.events_of("validation")
-    if len(training_events) < settings.ranks:
-        raise UserError(
-            f"{task}: {settings.ranks} ranks need at least one training event each, but there are "
-            f"only {len(training_events)}; lower ranks, or use more events"
-        )
+    _check_events(task, settings.ranks, len(training_events))
 
     # ---- Model and optimizer ----
+    # The initial weights are drawn from torch's generator.
     torch.manual_seed(seed)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model = build_model(settings.model, store.layout, settings.model_options).to(device)
@@ -85,7 +78,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     schedule = LearningRate(settings, place.size)
     batch_size = settings.global_batch(place.size)
     identity = training_identity(settings, seed, store, device)
-    # Asked now, because the checkout may have changed by the time the training ends.
+    # Recorded now, because the checkout may have changed by the time the training ends.
     origin = provenance()
 
     # ---- All ranks start from rank 0's weights ----
@@ -96,14 +89,14 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     model.to(memory_format=memory_format)  # type: ignore[call-overload]
     gradients = Gradients(model)
 
-    # ---- Where an earlier try stopped ----
+    # ---- The checkpoint of an earlier attempt ----
     keeper = CheckpointKeeper(output, identity, communicator, model, optimizer)
     history: list[Epoch] = []
     best_model = _copy_of_weights(model)
     checkpoint = keeper.load()
     if checkpoint:
         started, history, best_model = checkpoint.started, checkpoint.history, checkpoint.best_model
-        # The schedule has no state of its own in the checkpoint: it sees past epochs again.
+        # The schedule's state is not in the checkpoint. Going through the past epochs restores it.
         for epoch in history:
             schedule.epoch_ended(epoch.validation_auc)
     resumed_after, resumed_at = len(history), checkpoint.step if checkpoint else 0
@@ -138,11 +131,12 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             # digits.
             loss_sum = torch.zeros((), dtype=torch.float64, device=device)
             clock, first_step = time.monotonic(), 0
-            # The first epoch after a restart may begin in the middle.
+            # After a restart, the first epoch may continue from its middle.
             if checkpoint and checkpoint.step and number == resumed_after + 1:
                 first_step, clock = checkpoint.step, clock - checkpoint.seconds
                 restore_rank(checkpoint.ranks[communicator.rank], model, loss_sum, device)
-            # `parts`: for each step, the events of each of its passes. A thread makes the batches.
+            # `parts` has, for each step, the events of each of its forward and backward passes. A
+            # thread makes their batches in advance.
             parts = [share.parts(settings.passes_per_step) for share in shares[first_step:]]
             make = partial(maker.batch, moves=moves)
             batches = one_ahead(make, itertools.chain.from_iterable(parts))
@@ -150,8 +144,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             # ---- Steps ----
             stopwatch.start()
             for step, share in enumerate(shares[first_step:], first_step):
-                # The rate at the end of the step: at its start, a warm-up from 0 would waste the
-                # first step.
+                # The rate at the end of the step: at its beginning, a warm-up may start from a rate
+                # of 0, and the first step would change nothing.
                 rate = schedule.set(optimizer, number - 1 + (step + 1) / len(shares))
                 gradients.clear()
                 for batch in itertools.islice(batches, len(parts[step - first_step])):
@@ -162,9 +156,9 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                     loss = functional.cross_entropy(
                         logits_B2.float(), batch.label_B, reduction="sum"
                     )
-                    # The sum of losses is divided by the number of events over all ranks. Added up
+                    # The sum of losses is divided by the number of events over all ranks. Summed
                     # over passes and ranks, the gradients are then those of the mean loss of the
-                    # batch, whatever the number of passes and ranks.
+                    # batch, for any number of passes and ranks.
                     (loss / share.batch_events).backward()  # type: ignore[no-untyped-call]
                     loss_sum += loss.detach()
                     stopwatch.lap("compute")
@@ -175,8 +169,8 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 progress.advance(share.batch_events)
                 stopping = stop.agreed()
                 stopwatch.lap("communication")
-                # After the last step, complete the epoch first: a checkpoint between epochs is
-                # smaller, because it needs nothing from the other ranks.
+                # At the last step of an epoch, the epoch is completed first: a checkpoint between
+                # epochs is smaller, because it needs nothing from the other ranks.
                 if stopping and step + 1 < len(shares):
                     keeper.save(
                         started=started,
@@ -192,18 +186,14 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             seconds = account.epoch_ended(sum(len(share.events) for share in shares[first_step:]))
 
             # ---- Validation ----
-            # Batch normalisation has different means on each rank. All ranks validate with those
-            # of rank 0, and continue with them.
+            # The running means of batch normalisation differ between ranks. All ranks take over
+            # those of rank 0, for the validation and for the next epoch.
             communicator.broadcast_tensors(model.buffers())
             sums = communicator.allreduce(np.array([loss_sum.item(), *seconds.values()]))
             train_loss = sums[0] / len(training_events)
             data, compute, communication = sums[1:] / communicator.size
             validation = validate(model, maker, validation_events, communicator)
-            if not (np.isfinite(train_loss) and validation.finite):
-                raise JobError(
-                    f"{task} seed {seed}: the loss is not finite in epoch {number}; lower "
-                    "learning_rate or set warmup_epochs, and run the same command again"
-                )
+            _check_loss(task, seed, number, train_loss, validation)
             epoch = Epoch(
                 epoch=number,
                 time=time.time(),
@@ -227,12 +217,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             keeper.save(started=started, history=history, best_model=best_model)
             _say(communicator, _epoch_line(task, seed, history[-1], settings.epochs))
             if validation.constant:
-                _say(
-                    communicator,
-                    f"train {task} seed {seed}: every event has the same score, so the model has "
-                    "stopped learning (its units may be dead); lower learning_rate, set "
-                    "warmup_epochs, or use a different seed",
-                )
+                _say(communicator, _constant_line(task, seed))
             if stopping and number < settings.epochs:
                 keeper.wait()
                 raise _stopped(task, seed, number, len(shares), stop)
@@ -243,34 +228,49 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     hosts = communicator.allgather(origin.host)
     throughput = account.throughput(communicator)
     if communicator.rank == 0:
+        manifest = store.manifest
         record = RunRecord(
-            task=task,
-            dataset=store.manifest.dataset,
-            layout=store.manifest.layout,
-            simulated=store.manifest.simulated,
-            seed=seed,
-            training=settings,
-            identity=identity,
-            dataset_sha256=store.manifest.events_sha256,
-            source_sha256={source.file: source.sha256 for source in store.manifest.sources},
-            parameters=parameter_count(model),
-            ranks=communicator.size,
-            device=_device_name(device),
-            hosts=tuple(sorted(set(hosts))),
-            started=started,
-            finished=time.time(),
-            epochs_run=len(history),
-            best_epoch=best_epoch(history).epoch,
-            resumed_after_epoch=resumed_after,
-            resumed_at_step=resumed_at,
-            events_per_second=_typical_speed(history),
-            throughput=throughput,
-            provenance=origin,
-        )
+            task=task, seed=seed, training=settings, identity=identity,
+            dataset=manifest.dataset, layout=manifest.layout, simulated=manifest.simulated,
+            dataset_sha256=manifest.events_sha256,
+            source_sha256={source.file: source.sha256 for source in manifest.sources},
+            parameters=parameter_count(model), ranks=communicator.size,
+            device=_device_name(device), hosts=tuple(sorted(set(hosts))),
+            started=started, finished=time.time(),
+            epochs_run=len(history), best_epoch=best_epoch(history).epoch,
+            resumed_after_epoch=resumed_after, resumed_at_step=resumed_at,
+            events_per_second=_typical_speed(history), throughput=throughput, provenance=origin,
+        )  # fmt: skip
         save_weights(best_model, output / WEIGHTS_FILE)
         write_run(output, store, history, scores, record)
     keeper.remove()
     communicator.close()
+
+
+def _check_ranks(task: str, wanted: int, started: int) -> None:
+    if started != wanted:
+        raise UserError(
+            f"{task} needs {wanted} ranks, but {started} were started; start it with "
+            f"`calobatch launch -n {wanted} calobatch train ...`"
+        )
+
+
+def _check_events(task: str, ranks: int, events: int) -> None:
+    if events < ranks:
+        raise UserError(
+            f"{task}: {ranks} ranks need at least one training event each, but there are only "
+            f"{events}; lower ranks, or use more events"
+        )
+
+
+def _check_loss(
+    task: str, seed: int, epoch: int, train_loss: float, validation: Validation
+) -> None:
+    if not (np.isfinite(train_loss) and validation.finite):
+        raise JobError(
+            f"{task} seed {seed}: the loss is not finite in epoch {epoch}; lower learning_rate or "
+            "set warmup_epochs, and run the same command again"
+        )
 
 
 def _copy_of_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -285,21 +285,21 @@ def _stopped(task: str, seed: int, epoch: int, step: int, stop: StopRequest) -> 
 
 
 def _should_stop(history: list[Epoch], patience: int | None) -> bool:
-    """Return whether ``patience`` epochs have passed since the best one; never if it is None."""
+    """Return whether ``patience`` epochs have passed since the best one; False if it is None."""
     return bool(patience and history and len(history) - best_epoch(history).epoch >= patience)
 
 
 def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
     """Return the seed of torch's random generator for an epoch, below 2^63 as torch requires.
 
-    It differs between ranks, so that each rank drops other units in dropout. It is set at the start
-    of every epoch, so that a resumed training draws the same numbers.
+    It differs between ranks, so that dropout drops different units on each rank. It is set at the
+    start of every epoch, so that a resumed training draws the same numbers.
     """
     return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _typical_speed(history: list[Epoch]) -> float:
-    """Return the median of events per second, leaving out the first epoch, which is slower."""
+    """Return the median of the epochs' events per second, without the first, slower epoch."""
     return statistics.median(epoch.events_per_second for epoch in history[1:] or history)
 
 
@@ -329,6 +329,14 @@ def _epoch_line(task: str, seed: int, epoch: Epoch, epochs: int) -> str:
         f"loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
         f"AUC {epoch.validation_auc:.4f} rate {epoch.learning_rate:.2e} "
         f"{epoch.events_per_second:,.0f} events/s"
+    )
+
+
+def _constant_line(task: str, seed: int) -> str:
+    return (
+        f"train {task} seed {seed}: every event has the same score, so the model has stopped "
+        "learning (its units may be dead); lower learning_rate, set warmup_epochs, or use a "
+        "different seed"
     )
 
 

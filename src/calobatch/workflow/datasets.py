@@ -35,8 +35,8 @@ def raw_files(setup: Setup, dataset: str) -> list[str]:
 def simulate_settings(scenario: Scenario, dataset: str) -> str:
     """Return the settings of simulate as JSON.
 
-    They leave out the keys that only pack uses. If they had them, a changed split would simulate
-    the files again.
+    The keys that only pack uses are left out. Otherwise a changed split would make Snakemake
+    simulate the files again.
     """
     return scenario.datasets[dataset].model_dump_json(exclude={"split", "zero_below"})
 
@@ -54,5 +54,8 @@ def location_option(scenario: Scenario, dataset: str) -> str:
 
 
 def pins_option(scenario: Scenario, dataset: str) -> str:
-    """Return the option that makes pack compare files with their pins; empty if simulated."""
+    """Return the option that makes pack compare the files with their pins.
+
+    It is empty for a simulated dataset, which has no pins.
+    """
     return f"--pins {PINS}" if scenario.datasets[dataset].source == "fetch" else ""

@@ -76,7 +76,7 @@ class Jobs:
     def cores(self, wildcards: object = None) -> int:
         """Return the number of cores of a data job.
 
-        On this machine Snakemake itself lowers it to the number that is available.
+        If jobs run on this machine, Snakemake lowers it to the number of cores that are available.
         """
         room = self.setup.site.cpus_per_node if self.on_cluster() else MOST_CORES
         return min(MOST_CORES, room)
@@ -85,7 +85,7 @@ class Jobs:
         return memory(mb, attempt, cores, self.setup.site) if self.on_cluster() else None
 
     def _site(self, key: str) -> str | None:
-        """Return a value of the site file; None, if it is empty, leaves the choice to SLURM."""
+        """Return a value of the site file, or None, which leaves the choice to SLURM, if empty."""
         return (getattr(self.setup.site, key) or None) if self.on_cluster() else None
 
     def _of_shape(self, name: str) -> Resource:

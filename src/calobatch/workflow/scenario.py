@@ -1,4 +1,4 @@
-"""Read the scenario of one run of the workflow, and refuse what can be refused before it starts."""
+"""Read the scenario of one run of the workflow, and find its mistakes before any job starts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +43,7 @@ def read_setup(name: str, overrides: str = "") -> Setup:
     """Read and check a scenario, the table of public files and the site file.
 
     Snakemake and all commands read them here, so that they refuse the same mistakes with the same
-    words. Without a site file, the example is used. Raises UserError for every mistake.
+    words. Without a site file, the example is used. Raises UserError if any of them has a mistake.
     """
     scenario = read_scenario(name, overrides)
     site = read_site(SITE_FILE if SITE_FILE.exists() else EXAMPLE)

@@ -24,14 +24,14 @@ TIME_SCALE = 50.0
 # The angle between a crystal's axis and the line to the interaction point, in eta and in phi (CMS,
 # JINST 3 (2008) S08004, section 4.2). It keeps particles from escaping through the gaps.
 CRYSTAL_TILT = np.radians(3)
-# Standard deviation, in metres, of the collision's place along the beam: the LHC's usual value.
+# Standard deviation, in metres, of the collision's position along the beam: usual for the LHC.
 VERTEX_SPREAD = 0.05
 
 
 def simulate_crops(
     particle: Literal["electron", "photon"], events: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return crops of particles of pT 50 GeV with |eta| flat below 1.2: (events, 32, 32, 2).
+    """Return crops of particles with pT 50 GeV and eta uniform in +-1.2: (events, 32, 32, 2).
 
     [..., 0] is energy / 50 GeV and [..., 1] is time / 50 ns; axis 1 is eta and axis 2 is phi. The
     crystal with the most energy is at [16, 16]. No image is empty. Needs about 40 kB of memory per
@@ -57,8 +57,8 @@ def simulate_crops(
 def angles_to_crystals(eta: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Return the angles (radians) between particles at ``eta`` (N,) and the crystals' axes: (N, 2).
 
-    [:, 0] is the angle in eta and [:, 1] the angle in phi. Both have the crystals' tilt. The angle
-    in eta also depends on where along the beam the particle starts.
+    [:, 0] is the angle in eta and [:, 1] the angle in phi. Both include the crystals' tilt. The
+    angle in eta also depends on where along the beam the particle starts.
     """
     vertex = rng.normal(0, VERTEX_SPREAD, len(eta))
     # A shift z of the vertex turns the line to the crystal by about z sin(theta)^2 / R, and

@@ -17,10 +17,10 @@ from calobatch.simulate.crops.tracker import Particles, pair_share
 # cm; the front face of a barrel crystal (CMS, JINST 3 (2008) S08004, section 4.2), which widens to
 # 2.6 cm at the rear face.
 CRYSTAL_WIDTH = 2.2
-# Crystals along eta and along phi. An image has 32 x 32; in eta only the shower's width and the
-# impact point move its centre, but in phi the field takes soft particles far away.
+# Crystals along eta and along phi. An image has 32 x 32. In eta its centre moves only with the
+# shower's width and the impact point, but in phi the field carries soft particles far away.
 ROWS, COLUMNS = 36, 64
-# The arrays of about this many spots stay in the processor's cache.
+# Arrays of about this many spots fit into the processor's cache.
 SPOTS_AT_A_TIME = 200_000
 
 Floats = NDArray[np.float64]
@@ -29,13 +29,13 @@ Floats = NDArray[np.float64]
 class Showers(NamedTuple):
     """Showers of electrons, one element per shower.
 
-    Places are in crystal widths from the corner of the grid; drifts are the crystals that a shower
-    moves sideways for each X0 of depth.
+    ``row`` and ``column`` are in crystal widths from the corner of the grid. The drifts are how far
+    the shower's axis moves sideways, in crystal widths per X0 of depth.
     """
 
     event: NDArray[np.intp]
-    energy: Floats
-    start: Floats  # X0 behind the front face
+    energy: Floats  # GeV
+    start: Floats  # radiation lengths (X0) behind the front face
     row: Floats
     column: Floats
     row_drift: Floats
@@ -69,15 +69,15 @@ def deposits(
 def start_showers(
     particles: Particles, impact: Floats, incidence: Floats, rng: np.random.Generator
 ) -> Showers:
-    """Return the showers of ``particles``, ordered by event; for the rest see :func:`deposits`.
+    """Return the showers of ``particles``, ordered by event; arguments as in :func:`deposits`.
 
     An electron showers at once. A photon converts 9/7 X0 behind the front face on average, and both
     legs of the pair shower from there.
     """
     event, photon = particles.event, particles.charge == 0
     share = np.where(photon, pair_share(len(photon), rng), 1)
-    # A track that bent arrives at an angle to the straight line: its slope, less the turn of the
-    # front face at the place where it arrives.
+    # A bent track arrives at an angle to the straight line: its slope, minus the angle between the
+    # front faces of the crystals at the two points of arrival.
     bend = particles.slope - particles.offset / CALORIMETER_RADIUS_M
     drift_per_angle = RADIATION_LENGTH / CRYSTAL_WIDTH
     one_leg = Showers(
@@ -95,7 +95,7 @@ def start_showers(
 
 
 def _blocks(showers: Showers) -> Iterator[Showers]:
-    """Cut ``showers`` so that no block has many more than SPOTS_AT_A_TIME spots."""
+    """Yield ``showers`` in blocks of about SPOTS_AT_A_TIME spots each."""
     block = np.cumsum(spot_number(showers.energy)) // SPOTS_AT_A_TIME
     for chosen in np.split(np.arange(len(block)), np.flatnonzero(np.diff(block)) + 1):
         yield showers.take(chosen)
@@ -104,7 +104,10 @@ def _blocks(showers: Showers) -> Iterator[Showers]:
 def _hit_crystals(
     showers: Showers, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return crystal (its index in the grid of all events) and energy of each spot in the grid."""
+    """Return the crystal and the energy of each spot that is inside the grid.
+
+    A crystal is given as its index in the flattened grids of all events together.
+    """
     spots = sample_spots(showers.energy, showers.start, rng)
     row, column, row_drift, column_drift = (
         values.astype(np.float32)[spots.shower]

@@ -1,4 +1,4 @@
-"""What the barrel's electronics make of the deposits: noise, selective readout, times.
+"""The barrel's electronics turn deposits into hits: noise, selective readout, times.
 
 Selective readout and energy resolution: CMS, JINST 3 (2008) S08004, section 4; time resolution:
 CMS, JINST 5 (2010) T03011. Energies are in GeV, times in ns.
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# CMS states about 40 MeV. With 45 MeV the number of isolated hits above 95 MeV in the 100 real
-# crops, and how steeply it falls, are met.
+# CMS states about 40 MeV. 45 MeV reproduces the number of isolated hits above 95 MeV in the 100
+# real crops, and how steeply that number falls with energy.
 NOISE = 0.045
 STOCHASTIC_TERM, CONSTANT_TERM = 0.028, 0.003
 TOWER = 5  # crystals along a trigger tower's side
 # Thresholds on the transverse energy of a trigger tower.
 HIGH_INTEREST, LOW_INTEREST = 2.0, 1.0
-# Tuned: outside the towers of interest as few crystals are hit as in the real crops.
+# Tuned so that as few crystals are hit outside the towers of interest as in the real crops.
 ZERO_SUPPRESSION = 0.16
-# The spread of a time is TIME_NOISE_TERM times noise over energy, and a constant, in quadrature.
+# The spread of a time is TIME_NOISE_TERM * noise / energy and a constant, added in quadrature.
 TIME_NOISE_TERM, TIME_CONSTANT_TERM = 33.0, 0.3
 # The fit of a pulse that is only noise still returns some time. This is the spread of those times,
 # tuned on the standard deviation of the time channel of the public files.
@@ -29,8 +29,8 @@ LARGEST_TIME_SPREAD = 24.0
 def add_noise(deposited: Floats, rng: np.random.Generator) -> Floats:
     """Return measured energies, which may be negative.
 
-    The variance adds the noise of the electronics, the statistics of the light (it grows with the
-    energy) and the calibration (it grows with the energy squared).
+    The variance is the sum of three terms: noise of the electronics, statistics of the light (grows
+    with the energy), and calibration (grows with the energy squared).
     """
     variance = NOISE**2 + STOCHASTIC_TERM**2 * deposited + (CONSTANT_TERM * deposited) ** 2
     measured: Floats = np.sqrt(variance) * rng.standard_normal(deposited.shape, dtype=np.float32)
@@ -73,7 +73,7 @@ def with_neighbours(mask: Mask) -> Mask:
 
 
 def times(energy: Floats, rng: np.random.Generator) -> Floats:
-    """Draw the time of each hit of ``energy`` > 0; the spread falls as 1/energy to a constant."""
+    """Draw a time for each hit of ``energy`` > 0; its spread falls as 1/energy to a constant."""
     from_noise = np.minimum(TIME_NOISE_TERM * NOISE / energy, LARGEST_TIME_SPREAD)
     time: Floats = np.hypot(from_noise, np.float32(TIME_CONSTANT_TERM))
     time *= rng.standard_normal(energy.shape, dtype=np.float32)

@@ -27,10 +27,10 @@ CRITICAL_ENERGY = 0.00876
 ATOMIC_NUMBER = 68.4
 CRYSTAL_DEPTH = 23.0 / RADIATION_LENGTH
 # The fits were made for higher energies, and below 20 MeV ln(ln y - 0.812) has no value at all. A
-# softer shower takes the shape of one of this energy.
+# softer shower has the shape of a shower of this energy.
 LOWEST_SHAPE_ENERGY = 0.2
-# The profile is followed to this depth, in slices of 1 X0. It exceeds the crystal's 26 X0, because
-# the share that leaks out behind must be known to be left out.
+# The profile is followed to this depth, in slices of 1 X0. That is more than the crystal's 26 X0:
+# the energy that leaks out behind must be worked out before it can be left out.
 LONGEST_SHOWER = 40
 
 
@@ -42,7 +42,7 @@ class Longitudinal(NamedTuple):
 
 
 class Spots(NamedTuple):
-    """Spots of energy, one element per spot; places are relative to the shower's axis."""
+    """Spots of energy, one element per spot; x and y are relative to the shower's axis."""
 
     shower: Integers  # index of the spot's shower
     energy: Floats
@@ -52,7 +52,7 @@ class Spots(NamedTuple):
 
 
 def sample_longitudinal(energy: Floats64, rng: np.random.Generator) -> Longitudinal:
-    """Draw the shapes of showers of ``energy`` (S,) in depth (appendix A.1.2).
+    """Draw the longitudinal shapes of showers of ``energy`` (S,) (appendix A.1.2).
 
     ln(maximum) and ln(alpha) have normal distributions and are correlated.
     """
@@ -85,8 +85,8 @@ def slice_fractions(shape: Longitudinal) -> Floats64:
 def radial_widths(energy: Floats64, relative_depth: Floats64) -> tuple[Floats, Floats, Floats]:
     """Return core radius (cm), tail radius (cm) and the core's share of the energy.
 
-    ``relative_depth`` is the depth over the depth of the maximum; the formulas are those of
-    appendix A.1.3, whose radii are in Moliere radii.
+    ``relative_depth`` is the depth divided by the depth of the maximum. The formulas are those of
+    appendix A.1.3, which gives radii in Moliere radii.
     """
     log_energy = np.log(np.maximum(energy, LOWEST_SHAPE_ENERGY))
     Z = ATOMIC_NUMBER
@@ -112,17 +112,17 @@ def spot_number(energy: Floats64) -> Floats64:
 
 
 def sample_spots(energy: Floats64, start: Floats64, rng: np.random.Generator) -> Spots:
-    """Draw spots of showers of ``energy`` (S,) that start ``start`` (S,) X0 behind the front face.
+    """Draw the spots of showers of ``energy`` (S,).
 
-    All spots of a shower have the same energy. Spots deeper than the crystal are left out: that is
-    the leakage behind.
+    ``start`` (S,) is how far behind the front face each shower begins, in X0. All spots of a shower
+    have the same energy. Spots deeper than the crystal, its rear leakage, are left out.
     """
     shape = sample_longitudinal(energy, rng)
     fraction = slice_fractions(shape)
-    # Adding a uniform number before rounding down rounds at random and keeps the mean number of
-    # spots in every slice, also where it is less than 1.
+    # Adding a uniform number before rounding down rounds at random. This keeps the mean number of
+    # spots in every slice, even where that is less than 1.
     count = (fraction * spot_number(energy)[:, None] + rng.random(fraction.shape)).astype(np.intp)
-    # Divided by the number of spots that were drawn, not by its mean: the energy is kept exactly.
+    # Dividing by the number of spots drawn, not by its mean, keeps the shower's energy exactly.
     spot_energy = (energy / np.maximum(count.sum(axis=1), 1)).astype(np.float32)
     depth = start[:, None] + np.arange(LONGEST_SHOWER) + 0.5
     count[depth > CRYSTAL_DEPTH] = 0
@@ -145,10 +145,10 @@ def sample_spots(energy: Floats64, start: Floats64, rng: np.random.Generator) ->
 def _sample_places(
     core: Floats, tail: Floats, share: Floats, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Draw places (cm) whose radius has the density 2 r R^2 / (r^2 + R^2)^2, round the axis.
+    """Draw positions x, y (cm) round the axis, with density 2 r R^2 / (r^2 + R^2)^2 in radius r.
 
-    The share of the energy within r is r^2 / (r^2 + R^2); solved for r it gives the sampling
-    formula. R is that of the core or that of the tail. Single precision halves the time.
+    The share of the energy within r is r^2 / (r^2 + R^2); solved for r, this gives the sampling
+    formula. R is the radius of the core or of the tail. Single precision halves the time.
     """
     scale = np.where(rng.random(len(core), dtype=np.float32) < share, core, tail)
     quantile = rng.random(len(core), dtype=np.float32)

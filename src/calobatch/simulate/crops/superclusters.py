@@ -4,7 +4,7 @@ CMS's hybrid algorithm for the barrel (E. Meschi et al., CMS NOTE-2001/034) coll
 along phi, the direction in which the field separates an electron from its photons. From a seed
 crystal it adds dominoes, strips of five crystals in eta, for as long as they go downhill from a
 local maximum. The public files hold the crystals of such clusters, 5 x 5 crystals round the hottest
-crystal of each cluster, neighbours that particle flow clusters add above 80 MeV, and every other
+crystal of each cluster, neighbours above 80 MeV that particle flow clusters add, and every other
 crystal above 95 MeV. Both thresholds show as sharp edges in the 100 real crops.
 
 Energies are in GeV.
@@ -25,7 +25,7 @@ DOMINO_THRESHOLD, PEAK_THRESHOLD = 0.1, 0.35
 WING = 2  # a domino reaches this many crystals to either side of the seed's row
 KEPT_ANYWHERE = 0.095
 KEPT_BESIDE_CLUSTERS = 0.080
-# Bounds the loop. A further seed needs 1 GeV outside the rows that the seeds before it took.
+# Limits the search. A further seed needs 1 GeV outside the clusters of the seeds before it.
 MOST_SEEDS = 4
 STEPS_BESIDE_CLUSTERS = 3
 
@@ -33,7 +33,7 @@ STEPS_BESIDE_CLUSTERS = 3
 def kept(energy: Floats, eta: NDArray[np.float64]) -> Mask:
     """Return which crystals of (N, H, W) images are kept.
 
-    ``energy`` is 0 where nothing is measured; ``eta`` (N,) is that of each event's particle.
+    ``energy`` is 0 where nothing is measured; ``eta`` (N,) is the eta of each event's particle.
     """
     clustered = np.zeros(energy.shape, dtype=bool)
     around = np.zeros(energy.shape, dtype=bool)
@@ -54,10 +54,10 @@ def kept(energy: Floats, eta: NDArray[np.float64]) -> Mask:
 def _cluster_along_phi(
     event: Integers, free: Floats, row: Integers, clustered: Mask, around: Mask
 ) -> None:
-    """Add to the masks the crystals of the clusters along the seeds' rows.
+    """Add the crystals of the clusters along the seeds' rows to ``clustered`` and ``around``.
 
-    ``event`` (K,) are the images with a seed, ``free`` (K, H, W) the energies not yet clustered,
-    and ``row`` (K,) the rows of the seeds.
+    ``event`` (K,) has the indices of the images with a seed, ``free`` (K, H, W) the energies not
+    yet clustered, and ``row`` (K,) the rows of the seeds.
     """
     strip_row = row[:, None] + np.arange(-WING, WING + 1)
     # Rows beyond the image count as empty; clipping only keeps their indices valid.
@@ -73,13 +73,13 @@ def _cluster_along_phi(
 
 
 def downhill_from_peaks(domino: Floats) -> tuple[Mask, Mask]:
-    """Return which dominoes (N, W) clusters take, and which of them are the clusters' peaks."""
+    """Return which of the dominoes (N, W) belong to clusters, and which are clusters' peaks."""
     padded = np.pad(domino, ((0, 0), (1, 1)))
     peak = (domino > padded[:, :-2]) & (domino > padded[:, 2:]) & (domino > PEAK_THRESHOLD)
     rising, falling = peak.copy(), peak.copy()
     strong = domino > DOMINO_THRESHOLD
-    # One sweep to the right follows the slopes that fall from a peak, one to the left the slopes
-    # that rise to it.
+    # A sweep to the right follows the slopes that fall from a peak; a sweep to the left follows
+    # the slopes that rise to it. Both share one loop.
     for here in range(1, domino.shape[1]):
         lower = domino[:, here] < domino[:, here - 1]
         falling[:, here] |= falling[:, here - 1] & lower & strong[:, here]
@@ -90,7 +90,7 @@ def downhill_from_peaks(domino: Floats) -> tuple[Mask, Mask]:
 
 
 def _mark_squares(mask: Mask, event: Integers, row: Integers, column: Integers) -> None:
-    """Set 5 x 5 crystals of ``mask`` (N, H, W) round each place, as far as the image reaches."""
+    """Set the 5 x 5 crystals of ``mask`` (N, H, W) round each position, cut at the image's edge."""
     reach = np.arange(-WING, WING + 1)
     rows = np.clip(row[:, None] + reach, 0, mask.shape[1] - 1)
     columns = np.clip(column[:, None] + reach, 0, mask.shape[2] - 1)

@@ -1,9 +1,9 @@
 """Electrons and photons on their way through the tracker: material, radiation, conversion, bending.
 
-A track is followed only in the plane across the field: its distance from the beam line, and its
-distance in phi from the straight line of the original particle, both in metres. Radiated photons
-and the two legs of a conversion keep their parent's direction. The real angles are about
-m_e / E, 0.01 mrad at 50 GeV, much less than a crystal (17 mrad). Energies are in GeV.
+A particle is followed only in the plane perpendicular to the field, by its distance from the beam
+line and its distance in phi from the straight line of the original particle, both in metres.
+Radiated photons and the two legs of a conversion keep their parent's direction. The real angles are
+about m_e / E, 0.01 mrad at 50 GeV, much less than a crystal (17 mrad). Energies are in GeV.
 """
 
 from typing import NamedTuple
@@ -20,9 +20,9 @@ FIRST_LAYER, LAST_LAYER = 0.04, 1.15
 # The real material is in fewer, thicker layers. With 20 equal steps, bending between the layers
 # and radiation in them alternate finely enough.
 LAYERS = 20
-# A softer photon stays with the electron that radiates it: even a crystal's noise is 45 MeV.
+# A softer photon is not separated from its electron: a crystal's noise, 45 MeV, would hide it.
 SOFTEST_PHOTON = 0.01
-# X0 at eta 0, X0 at |eta| = EDGE, and that |eta|.
+# The tracker's material in X0 at eta 0 and at |eta| = EDGE.
 MATERIAL_AT_CENTRE, MATERIAL_AT_EDGE, EDGE = 0.4, 2.0, 1.4
 
 
@@ -56,10 +56,10 @@ def one_per_event(energy: Floats, charge: Floats) -> Particles:
 
 
 def material(eta: Floats) -> Floats:
-    """Return the radiation lengths of tracker that a straight line at ``eta`` crosses.
+    """Return how many radiation lengths of tracker a straight line at ``eta`` crosses.
 
     Rough values for CMS, whose real profile is in JINST 3 (2008) S08004, figure 3.3. The power 3
-    was tuned: with it the energies of whole files have the standard deviation of the public files.
+    was tuned so that energies have the same standard deviation as in the whole public files.
     """
     growth = MATERIAL_AT_EDGE - MATERIAL_AT_CENTRE
     return MATERIAL_AT_CENTRE + growth * np.abs(eta / EDGE) ** 3
@@ -70,7 +70,7 @@ def advance(particles: Particles, distance: float, eta: Floats) -> Particles:
 
     The radius of curvature is pT / (0.2998 B) for pT in GeV, B in tesla and radii in metres. The
     circle is replaced by a parabola, which is right to a hundredth of a crystal within the image
-    (a sixth of a radian to each side); what bends more leaves the image.
+    (a sixth of a radian to each side); particles that bend more leave the image.
     """
     transverse = particles.energy / np.cosh(eta[particles.event])
     curvature = 0.2998 * FIELD_T * particles.charge / transverse
@@ -81,7 +81,7 @@ def advance(particles: Particles, distance: float, eta: Floats) -> Particles:
 
 
 def radiate(particles: Particles, thickness: Floats, rng: np.random.Generator) -> Particles:
-    """Let charged particles cross ``thickness`` (N,) X0 per event, and add the radiated photons.
+    """Return ``particles`` after ``thickness`` (N,) X0 per event, with the photons they radiated.
 
     An electron keeps exp(-g) of its energy, where g has the gamma distribution of shape
     thickness / ln 2, so that it keeps exp(-thickness) on average: Bethe and Heitler, Proc. R. Soc.
@@ -102,10 +102,11 @@ def radiate(particles: Particles, thickness: Floats, rng: np.random.Generator) -
 
 
 def convert(particles: Particles, thickness: Floats, rng: np.random.Generator) -> Particles:
-    """Let photons cross ``thickness`` (N,) X0 per event; a share of 1 - exp(-7x/9) become pairs.
+    """Return ``particles`` after ``thickness`` x (N,) X0 per event, some photons as pairs.
 
-    A photon's mean free path for making a pair is 9/7 of a radiation length (Particle Data Group,
-    review "Passage of particles through matter").
+    A photon becomes a pair with probability 1 - exp(-7x/9), because its mean free path for making a
+    pair is 9/7 of a radiation length (Particle Data Group, review "Passage of particles through
+    matter").
     """
     probability = -np.expm1(-7 / 9 * thickness[particles.event])
     converts = (particles.charge == 0) & (rng.random(len(probability)) < probability)
@@ -128,7 +129,7 @@ def pair_share(number: int, rng: np.random.Generator) -> Floats:
 
 
 def cross_tracker(particles: Particles, eta: Floats, rng: np.random.Generator) -> Particles:
-    """Follow ``particles`` from the beam line to the crystals; ``eta`` (N,) is that of each event.
+    """Follow ``particles`` from the beam line to the crystals; ``eta`` (N,) is per event.
 
     The material is in LAYERS thin layers at equal steps of radius. Particles may radiate and
     convert in every layer, so a cascade can begin in the tracker.

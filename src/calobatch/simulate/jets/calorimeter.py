@@ -31,8 +31,8 @@ class Profile(NamedTuple):
     """How the energy of a shower spreads round its axis.
 
     It is the sum of a core and a tail, each with the density 2 r R^2 / (r^2 + R^2)^2 in radius:
-    Grindhammer and Peters (hep-ex/0001020). A shower is drawn as spots of about ``spot_gev``; fewer
-    spots are faster, and make the cells of the same shower differ more.
+    Grindhammer and Peters (hep-ex/0001020). A shower is drawn as spots of about ``spot_gev``.
+    Fewer, larger spots are faster to draw, but the energy in each cell fluctuates more.
     """
 
     core: float  # R of the core, radians
@@ -41,9 +41,9 @@ class Profile(NamedTuple):
     spot_gev: float
 
 
-# Radii in metres over the distance from the beam are angles. These radii put 0.64, 0.937 and 0.972
-# of the energy into 1 x 1, 3 x 3 and 5 x 5 crystals, averaged over where in its crystal a shower
-# begins.
+# A radius in metres divided by the distance from the beam is an angle. These radii put 0.64, 0.937
+# and 0.972 of the energy into 1 x 1, 3 x 3 and 5 x 5 crystals, averaged over where in its crystal a
+# shower begins.
 ELECTROMAGNETIC = Profile(
     core=0.00351 / CALORIMETER_RADIUS_M,
     tail=0.0228 / CALORIMETER_RADIUS_M,

@@ -1,4 +1,4 @@
-"""Reconstructed jets: the anti-kT algorithm (arXiv:0802.1189) as FastJet has it (1111.6097)."""
+"""Reconstructed jets: the anti-kT algorithm (arXiv:0802.1189), from FastJet (arXiv:1111.6097)."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from calobatch.simulate.jets.generator import Particles
 Floats = NDArray[np.float64]
 
 JET_RADIUS = 0.5  # as for the public jets (arXiv:1902.08276)
-# FastJet would print its references with the first jet; they are given above.
+# Keeps FastJet from printing its references before the first jet; they are given above.
 fastjet.ClusterSequenceArea.set_fastjet_banner_stream(None)
 
 
@@ -55,8 +55,8 @@ def leading_jets(
 
 
 def _leading(jets: ak.Array) -> LeadingJets:
-    # inclusive_jets does not sort by pt.
-    # An event without a jet has no best one; firsts makes that a None, and fill_none a zero.
+    # inclusive_jets does not sort by pt, so the best jet is looked for. An event without a jet has
+    # none: firsts gives None there, and fill_none turns that into zero.
     best = ak.argmax(np.hypot(jets.px, jets.py), axis=1, keepdims=True)
     leading = ak.firsts(jets[best])
     px, py, pz, energy = (

@@ -22,7 +22,7 @@ TRACKER_PT_MIN_GEV = 0.1
 # The crystals are 1.1 nuclear interaction lengths deep, so exp(-1.1), a third of the hadrons, pass
 # through without a shower (CMS, JINST 3 (2008) S08004, section 5).
 ECAL_INTERACTION_LENGTHS = 1.1
-# What a charged particle leaves that only ionises.
+# Energy that a charged particle leaves if it only ionises.
 MINIMUM_IONISING_ECAL_GEV = 0.25
 MINIMUM_IONISING_HCAL_GEV = 2.0
 
@@ -102,7 +102,7 @@ def calorimeter_entry(particles: Particles) -> tuple[NDArray[np.bool_], Floats, 
     half_chord = (
         0.299792458 * FIELD_T * CALORIMETER_RADIUS_M * particles.charge / (2 * particles.pt)
     )
-    # A circle of less than half of R in radius never gets as far as R.
+    # A circle through the beam line with a radius below R/2 never gets as far out as R.
     reaches = np.abs(half_chord) < 1
     shift = np.arcsin(np.clip(half_chord, -1, 1))
     # Neutral particles go straight: their arc is their chord.
@@ -133,8 +133,8 @@ def _deposits(
     """Share each particle's momentum (GeV) between ECAL and HCAL, before the resolution.
 
     Photons and electrons give all of it to the ECAL. A hadron that showers in the ECAL leaves a
-    random share there and the rest in the HCAL; a hadron that does not only ionises in the ECAL.
-    Muons only ionise, in both.
+    random share there and the rest in the HCAL. Any other hadron only ionises in the ECAL and
+    leaves the rest in the HCAL. Muons only ionise, in both.
     """
     momentum = particles.pt * np.cosh(particles.eta)
     showers_early = rng.random(momentum.size) < 1 - np.exp(-ECAL_INTERACTION_LENGTHS)
@@ -142,7 +142,7 @@ def _deposits(
     ionisation = np.where(particles.charge != 0, MINIMUM_IONISING_ECAL_GEV, 0.0)
     passing = np.minimum(ionisation, momentum)
     ecal = np.where(electromagnetic, momentum, np.where(showers_early, early_share, passing))
-    # Every particle is drawn as a hadron first; what is not one is overwritten.
+    # So far every particle but photons and electrons counts as a hadron; muons are set here.
     ecal = np.where(muon, passing, ecal)
     hcal = np.where(muon, np.minimum(momentum - ecal, MINIMUM_IONISING_HCAL_GEV), momentum - ecal)
     return ecal, hcal

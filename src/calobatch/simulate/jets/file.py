@@ -28,7 +28,8 @@ def write_jets(path: Path, blocks: Iterable[Jets]) -> None:
     with pq.ParquetWriter(path, SCHEMA, compression="snappy") as writer:
         for jets in blocks:
             columns = [nested_lists(jets.image_BCHW), jets.pt, jets.m0, jets.label]
-            # Slow to write and to read, but the public files have it, and pack must cope with it.
+            # One row group per jet is slow to write and to read, but the public files have it, and
+            # pack must cope with it.
             writer.write_table(pa.table(columns, schema=SCHEMA), row_group_size=1)
 
 

@@ -20,7 +20,7 @@ PARTON_ETA_MAX = 1.8
 HARD_PARTONS = (5, 6)
 BOTTOM_AND_CHARM = (4, 5)  # PDG codes of the quarks c and b; the public jets are of u, d, s and g
 INVISIBLE = (12, 14, 16)  # PDG codes of the neutrinos
-# Pythia gives an event up now and then; the next try nearly always works.
+# Pythia occasionally gives up on an event; the next try nearly always works.
 ATTEMPTS = 10
 
 Flavour = Literal["quark", "gluon"]
@@ -67,7 +67,7 @@ class Dijets(NamedTuple):
 class CentralLightPartons(UserHooks):  # type: ignore[misc]
     """Vetoes hard processes that cannot give a selected jet, before Pythia showers them.
 
-    Most of Pythia's time goes into what follows the hard process.
+    This saves time: Pythia spends most of it on what follows the hard process.
     """
 
     def canVetoProcessLevel(self) -> bool:  # noqa: D102
@@ -83,7 +83,8 @@ class DijetGenerator:
     """Collisions that scatter into two light quarks (u, d, s) or into two gluons."""
 
     def __init__(self, flavour: Flavour, seed: int) -> None:
-        self.hook = CentralLightPartons()  # Pythia holds no reference that keeps it alive
+        # Kept as an attribute because Pythia holds no reference that keeps the hook alive.
+        self.hook = CentralLightPartons()
         self.pythia = _pythia((*PROCESSES[flavour], *PT_HAT_GEV), seed, self.hook)
 
     def collisions(self, count: int) -> Dijets:
@@ -100,7 +101,7 @@ class DijetGenerator:
 def minimum_bias(count: int, seed: int) -> Particles:
     """Return ``count`` non-diffractive inelastic collisions.
 
-    Diffractive collisions would cost five seconds of start-up and leave next to nothing at
+    Diffractive collisions would add five seconds to the start-up and leave next to nothing at
     |eta| < 3.
     """
     pythia = _pythia(("SoftQCD:nonDiffractive = on",), seed)
@@ -108,7 +109,10 @@ def minimum_bias(count: int, seed: int) -> Particles:
 
 
 def _pythia(settings: Sequence[str], seed: int, hook: UserHooks | None = None) -> Pythia:
-    """Start a generator that reads the table of multiparton interactions instead of making it."""
+    """Start a generator that reads the table of multiparton interactions instead of computing it.
+
+    Raises a JobError if Pythia does not start.
+    """
     with tempfile.NamedTemporaryFile(prefix="calobatch-pythia-") as table:
         table.write(_interaction_table())
         table.flush()
@@ -160,13 +164,16 @@ def _reuse(mode: Literal[1, 2], path: str) -> tuple[str, str]:
 
 
 def _next_record(pythia: Pythia) -> NDArray[np.float64]:
-    """Return PDG code, charge, px, py and pz (GeV) of the next collision's final particles."""
+    """Return PDG code, charge, px, py and pz (GeV) of the next collision's final particles.
+
+    Raises a JobError if Pythia fails ATTEMPTS times in a row.
+    """
     if not any(pythia.next() for _ in range(ATTEMPTS)):
         raise JobError(
             f"Pythia failed to generate a collision {ATTEMPTS} times in a row; set a different "
             "seed for the dataset"
         )
-    # A positive status marks what neither decayed nor was absorbed.
+    # A positive status marks particles that neither decayed nor were absorbed.
     final = [particle for particle in pythia.event.particles() if particle.status() > 0]
     return np.array(
         [

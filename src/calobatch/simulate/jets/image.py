@@ -1,7 +1,7 @@
 """Images of jets: 125 x 125 pixels of track momentum, ECAL energy and HCAL energy.
 
-In names of arrays B: jets, C: channels, H: pixels along eta, W: pixels along phi, T: towers along
-eta or phi, round the jet's axis.
+Letters at the end of an array's name are its axes. B: jets, C: channels, H: pixels along eta,
+W: pixels along phi, T: towers along eta or phi, round the jet's axis.
 """
 
 from typing import NamedTuple
@@ -34,15 +34,15 @@ Ints = NDArray[np.int64]
 CHANNELS = 3
 TOWERS = 25  # along a side of the image
 PIXELS = TOWERS * CRYSTALS_PER_TOWER
-SEARCH = 3  # the hottest tower is sought up to this many towers to either side of the jet's axis
-# Towers along a side of the square that holds the image of every possible centre.
+SEARCH = 3  # the hottest tower is at most this many towers to either side of the jet's axis
+# Towers along a side of a square that holds the whole image for every possible centre.
 GRID = TOWERS + 2 * SEARCH
 # Showers further from the axis than this, two towers beyond the square, leave almost nothing there.
 REACH = (GRID + 4) / 2 * TOWER
 
 
 class Window(NamedTuple):
-    """Squares of towers, one per collision: the number of the lowest tower in eta and in phi."""
+    """Squares of towers, one per collision: the numbers of the lowest tower in eta and in phi."""
 
     eta: Ints
     phi: Ints
@@ -66,8 +66,8 @@ def hits_near(
 ) -> Hits:
     """Return the hits that may fall into the images of the jets of the ``kept`` collisions.
 
-    Collisions that are not kept lose their number: the first that is kept becomes number 0. Only
-    what is near a jet is passed on, because spreading the showers of all particles takes long.
+    The kept collisions are numbered again from 0. Only particles near a jet give hits, because
+    spreading the showers of all particles would take long.
     """
     event, number = particles.event, np.cumsum(kept) - 1
 
@@ -113,7 +113,7 @@ def jet_images(
 def hottest_tower(tower_BTT: Floats) -> tuple[Ints, Ints, Floats]:
     """Return row, column and energy of the hottest of the 7 x 7 towers in the middle.
 
-    The border is half an image, so that the whole image round any of them is inside the square.
+    The border is half an image wide, so that the image round any of the 7 x 7 is inside the square.
     """
     border = TOWERS // 2
     # The number of towers is written out, because with no jet numpy could not infer it.

@@ -20,8 +20,8 @@ JET_PT_MIN_GEV = 70.0
 JET_ETA_MAX = 1.4
 MATCH_RADIUS = 0.4
 # Just over half of the collisions pass the selection, so a batch has this many collisions for each
-# jet that is still missing. Batches below 8 are mostly Python's overhead; batches above 64 take
-# more memory and are no faster.
+# jet that is still missing. Batches below 8 spend their time mostly on Python's overhead; batches
+# above 64 take more memory and are no faster.
 COLLISIONS_PER_JET = 1.8
 SMALLEST_BATCH, LARGEST_BATCH = 8, 64
 # Pythia accepts seeds from 1 to this number.
@@ -69,7 +69,8 @@ def simulate_jets(quarks: int, gluons: int, seed: int, pile_up: int = 0) -> Jets
 def _pythia_seeds(seed: int, count: int) -> list[int]:
     """Derive ``count`` unrelated seeds for Pythia from ``seed``.
 
-    They come from a child of the seed's sequence, so that they do not repeat what ``rng`` draws.
+    They come from a child of the seed's sequence, so that they are independent of what ``rng``
+    draws.
     """
     child = np.random.SeedSequence(seed).spawn(1)[0]
     state = child.generate_state(count, np.uint64)

@@ -27,7 +27,7 @@ class PileUp:
         self.size = np.bincount(self.pool.event, minlength=POOL)
 
     def overlay(self, particles: Particles, events: int, rng: np.random.Generator) -> Particles:
-        """Return ``particles`` of ``events`` collisions together with those of their overlays."""
+        """Return the ``particles`` of ``events`` collisions, with those of their overlays."""
         event = np.repeat(np.arange(events), rng.poisson(self.mean, events))
         chosen = rng.integers(POOL, size=event.size)
         turn = rng.uniform(0, 2 * np.pi, event.size)
@@ -47,7 +47,8 @@ class PileUp:
         """Return, for each particle of the chosen collisions, its overlay and place in the pool."""
         size = self.size[chosen]
         overlay = np.repeat(np.arange(chosen.size), size)
-        # A particle's place in its collision is its place in the list, less that of the first one.
+        # A particle's index in its collision is its index in the list of all chosen particles,
+        # minus the index of the first particle of its collision in that list.
         first = np.cumsum(size) - size
         source = np.arange(overlay.size) - first[overlay] + self.start[chosen][overlay]
         return overlay, source

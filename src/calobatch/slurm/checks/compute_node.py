@@ -44,7 +44,7 @@ def compute_node(case: Case) -> Finding:
             f"{error}", "ask the cluster's support what is wrong with the node (see `sinfo -R`)"
         )
     try:
-        # The facts are the last line: modules that are loaded before may print something too.
+        # The facts are the last line, because the modules loaded before may print something too.
         case.node = NodeFacts.model_validate_json(answer.output.strip().split("\n")[-1])
     except ValidationError:
         return failed(*explained(answer))
@@ -52,7 +52,7 @@ def compute_node(case: Case) -> Finding:
 
 
 def not_started(case: Case, reason: NotStartedError) -> Finding:
-    """Return the finding for a job that stayed in the queue: full nodes are no fault."""
+    """Return the finding for a job that stayed in the queue: a warning, as nodes may be full."""
     return warning(
         f"the test job did not start within {case.patience:.0f} s: {reason}",
         "wait for a free node (`squeue`, `sinfo`), or let the doctor wait longer with --patience "

@@ -1,7 +1,7 @@
 """Collect facts on a compute node: `python -m calobatch.slurm.checks.node_facts FOLDER GPUS`.
 
-The doctor runs this in a job, outside of the images because it tries whether they start. It only
-collects: the doctor judges the facts on the login node (compute_node.py).
+The doctor runs this in a job. It runs outside of the images, because it tests whether they start.
+It only collects facts; the doctor judges them on the login node (compute_node.py).
 """
 
 import fcntl
@@ -111,7 +111,7 @@ def try_lock(path: Path, lock: Callable[[int, int], None]) -> str:
 
 
 def mount(name: str, site: Site) -> Mount:
-    """Start a program that does nothing in an image, and return how that went."""
+    """Start a program that does nothing in an image, and return how the image started."""
     begun = time.monotonic()
     try:
         answer = in_image(name, ["true"], site, MOUNT_SECONDS)

@@ -51,7 +51,7 @@ def partition_of_trainings(case: Case) -> Partition:
 
 
 class Demand(NamedTuple):
-    """What a job requests of one kind on each of its nodes, and the key that sets it."""
+    """The amount of one resource that a job requests on each node, and the key that sets it."""
 
     what: str
     amount: int

@@ -26,7 +26,7 @@ class Request(NamedTuple):
     attempts: tuple[Attempt, ...]
 
     def memory_per_node(self, attempt: int) -> int:
-        """Return the memory in MB that the job requests on each node; ``attempt`` is from 0."""
+        """Return the memory in MB that an attempt requests per node; ``attempt`` counts from 0."""
         return self.shape.cpus_per_node * self.attempts[attempt].memory_per_cpu
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Request(NamedTuple):
 
 
 def largest_request(scenario: Scenario, site: Site, profile: Path = PROFILE) -> Request:
-    """Return the request of the training with the most GPUs, or of those the one with most ranks.
+    """Return the request of the training with the most GPUs; if tied, the one with most ranks.
 
     Raises a UserError if a training does not fit ``site`` or ``profile`` cannot be used.
     """

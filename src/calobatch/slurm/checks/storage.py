@@ -1,4 +1,4 @@
-"""Checks of the project folder: whether it is writable and has room; locks for a node to see."""
+"""Checks of the project folder, and file locks that a compute node should be able to see."""
 
 import contextlib
 import fcntl
@@ -74,7 +74,7 @@ def _quota() -> Answer:
 
 @contextlib.contextmanager
 def held_locks(folder: Path) -> Iterator[None]:
-    """Hold a lock of each kind, so that a compute node can try whether it sees them."""
+    """Hold a lock of each kind, so that a compute node can test whether it sees them."""
     with contextlib.ExitStack() as files:
         for kind, lock in LOCKS.items():
             file = files.enter_context((folder / kind).open("r+b"))
