@@ -1,4 +1,4 @@
-"""The command line: one verb per stage of the workflow, and verbs that start or explain stages."""
+"""Run one stage of the workflow, check a scenario or a cluster, or predict a training's speed."""
 
 import argparse
 import os
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if options.traceback:
             traceback.print_exc()
-        fix = "correct that (disk space, permissions or a name) and run the same command again"
+        fix = "fix the cause (disk space, permissions or a name) and run the same command again"
         print(f"calobatch {options.verb}: {error}; {fix}", file=sys.stderr)
         sys.exit(JobError.exit_code)
     except KeyboardInterrupt:

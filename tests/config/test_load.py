@@ -144,7 +144,7 @@ DATASET = {"source": "simulate", "events": 100}
         ({"tasks": ["cnn"]}, "tasks: "),
         ({"seeds": []}, "seeds: "),
         ({"seeds": [1, -1]}, "seeds.1: "),
-        ({"seeds": [2, 1, 2]}, "seeds: [2, 1, 2] has a seed twice; remove one"),
+        ({"seeds": [2, 1, 2]}, "seeds: [2, 1, 2] lists a seed twice; remove one"),
         ({"datasets": {}}, "datasets: "),
         ({"tasks": {}}, "tasks: "),
         (
@@ -161,7 +161,7 @@ DATASET = {"source": "simulate", "events": 100}
         ),
         (
             {"datasets": {"quark_gluon": DATASET}},
-            "tasks.cnn.dataset: unknown dataset 'electron_photon'; this scenario has qu",
+            "tasks.cnn.dataset: unknown dataset 'electron_photon'; choose one of qu",
         ),
         (
             {"datasets": {"electron_photon": DATASET, "muons": DATASET}},

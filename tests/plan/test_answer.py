@@ -51,7 +51,7 @@ def test_it_says_where_each_number_comes_from(file, capsys):
     assert text.splitlines()[:4] == [
         f"{TASK}: 100,000 training events, 20 epochs, 256 events per batch, shared by all GPUs "
         "(strong scaling), 4 MB of gradients per step (1,000,000 parameters)",
-        "computing  measured with 1 rank on c1 (cpu), 64, 256 events per step and rank: 2 ms per "
+        "computing  measured with 1 rank on c1 (cpu), batches of 64, 256 events per rank: 2 ms per "
         "step plus 100 µs per event",
         "network    measured with 2, 4 ranks on c1, c2 (horovod, cpu, ib0): 50 µs per message, "
         "8 Gbit/s, 1e+03 µs per call, typical error of the fit 0%",

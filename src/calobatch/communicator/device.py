@@ -30,8 +30,8 @@ def choose_device(place: Placement, wanted: str, threads: int = 1) -> torch.devi
     if not torch.cuda.is_available():
         if os.environ.get("CALOBATCH_GPU_EXPECTED"):
             raise UserError(
-                "this job was given a GPU, but torch finds none; does the driver suit torch "
-                f"{torch.__version__}? (`nvidia-smi` on {socket.gethostname()})"
+                "this job was given a GPU, but torch finds none; check with `nvidia-smi` on "
+                f"{socket.gethostname()} whether the driver suits torch {torch.__version__}"
             )
         return torch.device("cpu")
     device = torch.device("cuda", gpu_index(place, torch.cuda.device_count()))

@@ -49,9 +49,13 @@ class Split(Section):
     If the layout has official test files, these are the test split.
     """
 
-    validation: Share = Field(0.1, description="fraction of the events outside the test split")
+    validation: Share = Field(
+        0.1, description="validation split, as a fraction of the events outside the test split"
+    )
     test: Share = Field(
-        0.2, description="fraction of all events; not used if there are official test files"
+        0.2,
+        description="test split, as a fraction of all events; not used if there are official "
+        "test files",
     )
     seed: Seed = Field(4, description="seed of the random division")
 
@@ -62,7 +66,7 @@ class Dataset(Section):
     layout: str = Field(
         "", description="kind of image: electron_photon or quark_gluon; default: the dataset's name"
     )
-    split: Split = Field(Split(), description="how the events are divided")
+    split: Split = Field(Split(), description="how the events are divided into splits")
     zero_below: NotNegative | None = Field(
         None,
         description="set pixels whose absolute value is below this to zero, in the units of the "
@@ -75,7 +79,7 @@ class Simulated(Dataset):
     """Raw files that calobatch simulates itself, in the layout of the public files."""
 
     source: Literal["simulate"] = Field(description="simulate: calobatch makes the files")
-    events: int = Field(gt=0, description="number of events, half of them of each class",
+    events: int = Field(gt=0, description="number of events, half of each class",
                         strict=True, json_schema_extra=_unit("events"))  # fmt: skip
     test_share: Share = Field(
         0.2, description="fraction of the events in the official test file (quark_gluon only)"
@@ -85,7 +89,7 @@ class Simulated(Dataset):
         ge=0,
         le=200,
         strict=True,
-        description="mean number of overlaid collisions (quark_gluon only)",
+        description="mean number of pile-up collisions added to an event (quark_gluon only)",
         json_schema_extra=_unit("collisions"),
     )
     seed: Seed = Field(1, description="seed of the simulation")
@@ -123,7 +127,9 @@ class Plateau(Section):
     """The learning rate is lowered whenever the validation AUC stops improving."""
 
     kind: Literal["plateau"] = Field(description="lower the learning rate when progress stops")
-    factor: Number = Field(0.2, gt=0, lt=1, description="factor by which the rate is multiplied")
+    factor: Number = Field(
+        0.2, gt=0, lt=1, description="factor by which the learning rate is multiplied"
+    )
     patience: int = Field(
         10,
         gt=0,
@@ -272,7 +278,7 @@ class Training(Section):
         if self.learning_rate_scaling != "none" and not self.grow_batch_with_ranks:
             raise ValueError(
                 f"learning_rate_scaling {self.learning_rate_scaling!r} needs a batch that grows "
-                "with the ranks; set grow_batch_with_ranks too, or leave learning_rate_scaling out"
+                "with the ranks; set grow_batch_with_ranks too, or remove learning_rate_scaling"
             )
         if self.ranks > self.global_batch(self.ranks):
             raise ValueError(
@@ -320,11 +326,11 @@ class Scenario(Section):
         for name, task in self.tasks.items():
             if task.dataset not in self.datasets:
                 raise ValueError(
-                    f"tasks.{name}.dataset: unknown dataset {task.dataset!r}; this scenario has "
+                    f"tasks.{name}.dataset: unknown dataset {task.dataset!r}; choose one of "
                     f"{', '.join(sorted(self.datasets))}"
                 )
         if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds: {list(self.seeds)} has a seed twice; remove one")
+            raise ValueError(f"seeds: {list(self.seeds)} lists a seed twice; remove one")
         return self
 
 
@@ -339,11 +345,13 @@ class ScenarioFile(Section):
     """A scenario file: datasets, and tasks of config/tasks.yaml with the keys that it changes."""
 
     title: str = Field(description="the scenario in a few words, for the report and MLflow")
-    datasets: dict[str, AnyDataset] = Field(description="each dataset under its name")
+    datasets: dict[str, AnyDataset] = Field(description="the datasets, each under its name")
     tasks: dict[str, dict[str, Any] | None] = Field(
         description="names of tasks in config/tasks.yaml, each with the keys to change here"
     )
     defaults: dict[str, Any] = Field({}, description="keys to change in all tasks")
     seeds: tuple[Seed, ...] = Field(
-        (1,), description="every task is trained once per seed; a seed sets the initial weights"
+        (1,),
+        description="every task is trained once per seed, which sets initial weights, event order "
+        "and augmentation",
     )

@@ -42,8 +42,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("A task", Task, "`tasks.<name>`, in `tasks.yaml`, in a scenario's `tasks` or in `defaults`"),
     ("The augmentation of a task", Augmentation, "`tasks.<name>.augmentation`"),
     ("A constant learning rate", Constant, "`tasks.<name>.schedule`"),
-    ("A learning rate along a cosine", Cosine, "`tasks.<name>.schedule`"),
-    ("A learning rate with plateaus", Plateau, "`tasks.<name>.schedule`"),
+    ("A learning rate that follows a cosine", Cosine, "`tasks.<name>.schedule`"),
+    ("A learning rate that falls when progress stops", Plateau, "`tasks.<name>.schedule`"),
 )
 
 

@@ -128,7 +128,7 @@ def _check_continues(response: requests.Response, url: str, partial: Partial) ->
     )
     if start != partial.size or not same_file:
         partial.empty()
-        raise Interrupted("the server sent other bytes than the requested ones")
+        raise Interrupted("the server sent bytes that were not requested")
 
 
 def _refuse_status(response: requests.Response) -> None:

@@ -105,7 +105,7 @@ def measured_compute(speeds: Sequence[TrainingSpeed], faster: float) -> tuple[Co
         caution += "; no training with 1 rank was measured, so this includes averaging gradients"
     return compute, (
         f"computing  measured with {counted(chosen[0].ranks, 'rank')} on {hosts} "
-        f"({chosen[0].device}), {batches} events per step and rank{assumed}: "
+        f"({chosen[0].device}), batches of {batches} events per rank{assumed}: "
         f"{compute.per_step * 1e3:.3g} ms per step plus {compute.per_event * 1e6:.3g} µs per event"
         f"{caution}"
     )

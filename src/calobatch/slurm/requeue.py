@@ -28,7 +28,8 @@ def requeue(command: Sequence[str]) -> None:
         answer = subprocess.run(["scontrol", "requeue", job], check=False)
         if answer.returncode == 0:
             print(
-                f"job {job} was returned to the queue; its training will go on from the checkpoint",
+                f"job {job} was returned to the queue; its training will continue from the "
+                "checkpoint",
                 file=sys.stderr,
                 flush=True,
             )

@@ -95,7 +95,7 @@ def partition_named(partitions: dict[str, Partition], name: str) -> Partition:
                 return partition
     there = ", ".join(partitions) or "none"
     which = f"partition {name!r}" if name else "default partition"
-    raise UserError(f"SLURM offers you no {which}; it offers: {there}")
+    raise UserError(f"SLURM offers you no {which}; you can use: {there}")
 
 
 def names(nodes: Sequence[Node], most: int = 4) -> str:

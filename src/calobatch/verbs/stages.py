@@ -18,7 +18,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 def _fetch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="name of a dataset in the table of public files")
-    parser.add_argument("file", help="name of one of its files")
+    parser.add_argument("file", help="name of a file of this dataset")
     parser.add_argument("--output", type=Path, required=True, help="where to store the file")
     parser.add_argument(
         "--location", help="folder or URL that has the file, instead of the addresses in the table"
@@ -48,7 +48,10 @@ def _fetch(options: argparse.Namespace) -> None:
 def _simulate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("layout", help="kind of image: electron_photon or quark_gluon")
     parser.add_argument(
-        "--output", type=Path, required=True, help="raw file to write; its name says which one"
+        "--output",
+        type=Path,
+        required=True,
+        help="raw file to write; the name must be one of those that the settings make",
     )
     add_settings(parser)
     add_workers(parser)

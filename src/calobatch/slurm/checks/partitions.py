@@ -146,7 +146,7 @@ def time_limit(case: Case) -> Finding:
             return failed(
                 f"{who} request {minutes[0]} minutes, but {partition.name} allows "
                 f"{partition.minutes:.0f}",
-                f"lower runtime in {PROFILE}; a training that runs out of time goes on from its "
+                f"lower runtime in {PROFILE}; a training that runs out of time continues from its "
                 "checkpoint",
             )
         if minutes[-1] > partition.minutes:
