@@ -15,7 +15,7 @@ from benchmarks.comparison import Goal, Row, Skipped
 from benchmarks.inputs import Inputs
 from benchmarks.workload import CORES, Workload
 from calobatch.checkout import CHECKOUT
-from calobatch.run.folder import HISTORY_FILE, RECORD_FILE
+from calobatch.run.files import HISTORY_FILE, RECORD_FILE
 from calobatch.run.history import read_history
 from calobatch.run.training import RunRecord
 

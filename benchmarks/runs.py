@@ -15,7 +15,7 @@ from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Training
 from calobatch.layouts import layout_named
-from calobatch.run.folder import HISTORY_FILE
+from calobatch.run.files import HISTORY_FILE
 from calobatch.run.history import Epoch, read_history
 
 TASKS = load_scenario("cms", folder=CHECKOUT / "config").tasks

@@ -39,3 +39,25 @@ def test_no_stage_imports_another(stage):
 def test_the_contracts_do_not_load_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# What `make head` installs on a login node, and what only images have (pyproject.toml).
+ONLY_IN_IMAGES = {"torch", "horovod", "pyarrow", "h5py", "numba", "sklearn", "matplotlib", "mlflow",
+                  "jinja2", "awkward", "fastjet", "pythia8mc", "safetensors"}  # fmt: skip
+RULES = sorted((CHECKOUT / "workflow" / "rules").glob("*.smk"))
+LOGIN_NODE = [
+    *sorted({line for path in RULES for line in path.read_text().splitlines()
+             if line.startswith("from calobatch")}),
+    "from calobatch.plan import answer, finished_run, measurements",
+    "from calobatch.slurm import doctor, images, submit",
+    "from calobatch.fetch import fetch",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LOGIN_NODE)
+def test_what_a_login_node_runs_needs_no_package_of_the_images(line):
+    """The rules are read, jobs submitted and clusters checked without torch, pyarrow and others."""
+    assert any("evaluate" in path.name for path in RULES)
+    code = f"import sys; {line}; print(*{ONLY_IN_IMAGES!r} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout == "\n", answer.stdout + answer.stderr

@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.run.folder import (
+from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
     PLOTS,
@@ -12,9 +12,8 @@ from calobatch.run.folder import (
     missing_files,
     plot_path,
     plots_in,
-    read_run,
-    write_run,
 )
+from calobatch.run.folder import read_run, write_run
 from calobatch.run.predictions import read_predictions
 from tests.run.examples import epoch, metrics, record
 

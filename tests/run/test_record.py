@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from calobatch.errors import UserError
 from calobatch.record import Record
-from calobatch.run.folder import METRICS_FILE, RECORD_FILE
+from calobatch.run.files import METRICS_FILE, RECORD_FILE
 from calobatch.run.metrics import Metrics
 from calobatch.run.training import RunRecord
 from tests.run.examples import metrics, record

@@ -1,4 +1,4 @@
-from calobatch.run.folder import PLOTS
+from calobatch.run.files import PLOTS
 
 
 rule evaluate:

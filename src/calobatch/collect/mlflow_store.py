@@ -19,15 +19,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from calobatch.collect.model_artifact import log_model
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
-from calobatch.run.folder import (
+from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
     PLOTS_FOLDER,
     PREDICTIONS_FILE,
     RECORD_FILE,
-    RunFolder,
     plots_in,
 )
+from calobatch.run.folder import RunFolder
 from calobatch.run.history import EPOCH_METRICS
 
 EXPERIMENT = "calobatch"

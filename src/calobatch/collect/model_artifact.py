@@ -10,7 +10,8 @@ from torch import nn
 
 from calobatch.layouts import layout_named
 from calobatch.models.build import build_model, example_inputs, input_names, load_weights
-from calobatch.run.folder import WEIGHTS_FILE, RunFolder
+from calobatch.run.files import WEIGHTS_FILE
+from calobatch.run.folder import RunFolder
 
 
 def log_model(run: RunFolder, run_id: str) -> None:

@@ -8,7 +8,7 @@ from calobatch.errors import UserError
 from calobatch.evaluate.measure import BOOTSTRAP_SAMPLES, CONFIDENCE, measure
 from calobatch.evaluate.plots import draw_plots
 from calobatch.progress import Progress
-from calobatch.run.folder import (
+from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,

@@ -25,7 +25,7 @@ from calobatch.plotting import (
     save,
 )
 from calobatch.run.decision import THRESHOLD
-from calobatch.run.folder import PLOTS, plot_path
+from calobatch.run.files import PLOTS, plot_path
 from calobatch.run.history import Epoch
 from calobatch.run.metrics import Metrics, SplitMetrics
 from calobatch.run.predictions import Predictions
@@ -43,7 +43,7 @@ def draw_plots(
 ) -> None:
     """Write the plots of a training into its run ``folder``.
 
-    Each plot of ``run.folder.PLOTS`` is a PNG file of 1200 x 900 pixels.
+    Each plot of ``run.files.PLOTS`` is a PNG file of 1200 x 900 pixels.
     """
     classes = layout_named(record.layout).classes
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from calobatch.plan.measurements import TrainingSpeed
-from calobatch.run.folder import HISTORY_FILE, RECORD_FILE
+from calobatch.run.files import HISTORY_FILE, RECORD_FILE
 from calobatch.run.history import read_history
 from calobatch.run.training import RunRecord
 from calobatch.train.order import epoch_steps

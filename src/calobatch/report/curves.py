@@ -21,7 +21,8 @@ from calobatch.plotting import (
     new_figure,
 )
 from calobatch.report.embed import svg
-from calobatch.run.folder import PREDICTIONS_FILE, RunFolder
+from calobatch.run.files import PREDICTIONS_FILE
+from calobatch.run.folder import RunFolder
 from calobatch.run.history import best_epoch
 from calobatch.run.predictions import Predictions, read_predictions
 

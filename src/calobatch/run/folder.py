@@ -1,7 +1,7 @@
-"""The folder of a run: the names of its files, and functions that write and read all of them."""
+"""Write and read the folder of a run as a whole."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,21 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.errors import UserError
+from calobatch.run.files import (
+    HISTORY_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RECORD_FILE,
+    missing_files,
+)
 from calobatch.run.history import Epoch, read_history, write_history
 from calobatch.run.metrics import Metrics
 from calobatch.run.predictions import write_predictions
 from calobatch.run.training import RunRecord
 from calobatch.store import Store
-
-# Written by train. The record is written last, so a folder with a record is a finished training.
-WEIGHTS_FILE = "model.safetensors"
-HISTORY_FILE = "history.jsonl"
-PREDICTIONS_FILE = "predictions.parquet"
-RECORD_FILE = "run.json"
-# Written by evaluate. The metrics are written last, so a folder with metrics has all plots.
-PLOTS_FOLDER = "plots"
-PLOTS = ("roc", "scores", "history", "calibration", "confusion")
-METRICS_FILE = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -71,21 +68,6 @@ def read_run(folder: Path) -> RunFolder:
         history=read_history(folder / HISTORY_FILE),
         fingerprint=_fingerprint(folder),
     )
-
-
-def missing_files(folder: Path, names: Iterable[str]) -> list[str]:
-    """Return the ``names`` that are not files in ``folder``, in their order."""
-    return [name for name in names if not (folder / name).is_file()]
-
-
-def plot_path(folder: Path, plot: str) -> Path:
-    """Return the path of a plot of :data:`PLOTS` in a run folder."""
-    return folder / PLOTS_FOLDER / f"{plot}.png"
-
-
-def plots_in(folder: Path) -> list[Path]:
-    """Return the files of all plots that a run folder has, sorted by name."""
-    return sorted((folder / PLOTS_FOLDER).glob("*.png"))
 
 
 def _fingerprint(folder: Path) -> str:

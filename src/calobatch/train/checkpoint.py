@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
 from calobatch.communicator.interface import Communicator
-from calobatch.run.folder import HISTORY_FILE
+from calobatch.run.files import HISTORY_FILE
 from calobatch.run.history import Epoch, write_history
 
 CHECKPOINT_FOLDER = "checkpoint"

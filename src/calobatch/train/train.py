@@ -26,7 +26,8 @@ from calobatch.errors import JobError, StoppedError, UserError
 from calobatch.models.build import build_model, input_names, parameter_count, save_weights
 from calobatch.progress import Progress
 from calobatch.provenance import provenance
-from calobatch.run.folder import WEIGHTS_FILE, write_run
+from calobatch.run.files import WEIGHTS_FILE
+from calobatch.run.folder import write_run
 from calobatch.run.history import Epoch, best_epoch
 from calobatch.run.training import RunRecord
 from calobatch.store import Store, open_store

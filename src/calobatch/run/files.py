@@ -1,0 +1,33 @@
+"""The names of the files in the folder of a run.
+
+This module imports no package, because the head process on a login node needs the names and has
+neither pyarrow nor torch.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+# Written by train. The record is written last, so a folder with a record is a finished training.
+WEIGHTS_FILE = "model.safetensors"
+HISTORY_FILE = "history.jsonl"
+PREDICTIONS_FILE = "predictions.parquet"
+RECORD_FILE = "run.json"
+# Written by evaluate. The metrics are written last, so a folder with metrics has all plots.
+PLOTS_FOLDER = "plots"
+PLOTS = ("roc", "scores", "history", "calibration", "confusion")
+METRICS_FILE = "metrics.json"
+
+
+def missing_files(folder: Path, names: Iterable[str]) -> list[str]:
+    """Return the ``names`` that are not files in ``folder``, in their order."""
+    return [name for name in names if not (folder / name).is_file()]
+
+
+def plot_path(folder: Path, plot: str) -> Path:
+    """Return the path of a plot of :data:`PLOTS` in a run folder."""
+    return folder / PLOTS_FOLDER / f"{plot}.png"
+
+
+def plots_in(folder: Path) -> list[Path]:
+    """Return the files of all plots that a run folder has, sorted by name."""
+    return sorted((folder / PLOTS_FOLDER).glob("*.png"))
