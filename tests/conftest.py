@@ -2,6 +2,7 @@
 
 import signal
 
+import hypothesis
 import pytest
 
 from calobatch.config.models import Split
@@ -11,6 +12,9 @@ from calobatch.store import Store, open_store
 from tests.checkout import Workflow
 from tests.raw_files import RawFiles, joined, random_events, write_hdf5, write_parquet
 
+# An example may take long on a busy machine, which is no fault of the code.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 # A shell that starts the tests in the background has them ignore an interrupt, and what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
