@@ -13,8 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# Whole workflows train, and the memory of whole pack processes is measured for minutes. Both would take
-# most of the time.
+# These would take most of the time: whole workflows, which train, and the memory of whole pack
+# processes, which is measured for minutes.
 LEFT_OUT = ("workflow", "cluster", "pack/test_pack_process.py")
 NAMES = ("torch", "horovod")
 # A module that fails as if it did not exist, and leaves a note: what a process prints may be lost.
