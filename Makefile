@@ -4,19 +4,19 @@
 #   make run SCENARIO=cms                   another scenario of config/
 #   make run SET=tasks.electron_photon_cnn.epochs=5
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
-#   make bench                              measured beside peers and physical limits; 20 minutes
-#   make bench ONLY="pack batches"          some of it
+#   make bench                              compare the speed with other programs and physical limits; 20 minutes
+#   make bench ONLY="pack batches"          only these subjects
 #   make test-pythons                       tests that need no torch, on the other Python versions
 #   make setup | lint | format | schema | constraints | clean
 #
 # On a cluster (README: "On a cluster"), VARIANT=cuda for GPUs:
 #
-#   make head                               the login node's environment, without torch
-#   make wheelhouse                         every wheel, where there is a network
-#   make images                             the Apptainer images, from the wheelhouse
+#   make head                               set up the login node's environment, without torch
+#   make wheelhouse                         download and build every wheel (needs a network)
+#   make images                             build the Apptainer images from the wheelhouse
 #   make doctor                             check the cluster before a GPU hour is queued
 #   make submit                             run the head process as a SLURM job
-#   make bundle TO=/path                    all that a cluster without a network needs
+#   make bundle TO=/path                    one folder with everything that a cluster without a network needs
 #
 # Another Python than python3, from 3.11 to 3.13: make setup PYTHON=/path/to/python3.13
 #
@@ -36,9 +36,9 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
     --constraint environment/constraints.txt --constraint environment/constraints-cuda.txt
 PEERS := .cache/bench/peers
-# Everything that a rule starts is looked for here first.
+# Rules look for programs in the environment first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# The Python of .venv if there is one, unless PYTHON names another. Empty if it is not supported.
+# The version of the Python of .venv, or of PYTHON if that is given. Empty if it is not supported.
 PYTHON_VERSION := $(shell PATH="$(PATH)" $(PYTHON) environment/check_python.py make 2>/dev/null)
 
 VARIANT ?= cpu
@@ -58,7 +58,7 @@ setup: $(VENV)/setup-$(PYTHON_VERSION)
 
 $(VENV)/setup-$(PYTHON_VERSION): environment/constraints.txt environment/build_horovod.sh pyproject.toml
 	@$(call make_venv,setup)
-	@echo "setup: installing torch and what builds Horovod (about 1 minute)"
+	@echo "setup: installing torch and the tools that build Horovod (about 1 minute)"
 	@$(PIP) torch cmake ninja setuptools wheel packaging psutil cloudpickle pyyaml cffi
 	@# A Horovod wheel works with the build of torch that it was compiled for, for instance 2.13.0+cpu.
 	@wheels=.cache/wheels/torch-$$(python -c 'import importlib.metadata as m; print(m.version("torch"))'); \
@@ -102,7 +102,7 @@ submit: head
 	@calobatch submit --scenario $(SCENARIO) $(if $(SET),--set "$(SET)")
 
 bundle:
-	@environment/bundle.sh $(or $(TO),$(error say where: make bundle TO=/path)) $(VARIANT)
+	@environment/bundle.sh $(or $(TO),$(error TO is not set; name the folder to write: make bundle TO=/path)) $(VARIANT)
 
 cluster-up:
 	@cluster/testbed/up
@@ -131,7 +131,7 @@ lint: setup
 	snakefmt --check --line-length 100 Snakefile workflow
 	snakemake --lint
 	@! git grep -nIE -f tests/struck_words.txt -- . ':!tests/struck_words.txt' ':!*.json' || \
-	    { echo "lint: say these in plain words (CONTRIBUTING.md, \"Words\")" >&2; exit 1; }
+	    { echo "lint: replace these words with plain ones (CONTRIBUTING.md, \"Words\")" >&2; exit 1; }
 
 format: setup
 	ruff check --fix
@@ -147,21 +147,21 @@ test-pythons:
 bench: setup $(PEERS)/stamp
 	@PYTHONPATH=$(CURDIR)/$(PEERS) python -m benchmarks $(ONLY)
 
-# Beside the environment, not in it. Where they cannot be had their rows are left out.
+# The other loaders are installed outside .venv. If they cannot be installed, their rows are skipped.
 $(PEERS)/stamp: benchmarks/peers.txt
 	@rm -rf $(PEERS)
 	@mkdir -p $(PEERS)
 	@$(PIP) --no-deps --target $(PEERS) --requirement $< && touch $@ || \
-	    echo "bench: the other loaders cannot be installed; their rows will be skipped" >&2
+	    echo "bench: cannot install the other loaders (is there a network?); their rows will be skipped" >&2
 
 schema: setup
 	calobatch schema > workflow/schemas/scenario.schema.json
 	calobatch schema --markdown > config/README.md
 
-# For the Python of .venv; lines for other versions stay as they are.
+# Updates the lines for the Python version of .venv; lines for other versions stay as they are.
 constraints: setup
 	@python environment/constraints.py
 
-# Data, results and MLflow are the user's: they are never removed from here.
+# Data, results and MLflow's store belong to the user, so clean never removes them.
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build

@@ -1,1 +1,1 @@
-"""Benchmarks of calobatch, each side by side with a peer and a physical limit."""
+"""Benchmarks that compare calobatch with other programs and with physical limits."""

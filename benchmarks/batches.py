@@ -21,7 +21,7 @@ from calobatch.train.batches import BatchMaker
 from calobatch.train.order import epoch_batches
 
 BATCH = 256  # 48 MB of images, so that they do not fit into a cache
-PASSES = 3  # over the store, so that a measurement takes about half a second
+PASSES = 3  # over the whole store, so that a measurement takes about half a second
 Batches = Sequence[NDArray[np.int64]]  # of each batch, the indices of its events
 # The peers by name, each with the function that returns its loaders and the goal of the ratio.
 PEERS = {
@@ -74,7 +74,7 @@ def make(maker: BatchMaker, batches: Batches) -> None:
 def fill(maker: BatchMaker, batches: Batches) -> Callable[[], None]:
     """Return a function that fills the buffers of the batches as often as :func:`make` does.
 
-    It writes as many bytes and does nothing else, so no batch maker can be faster.
+    It writes the same number of bytes and does nothing else, so no batch maker can be faster.
     """
     # The batch maker has two buffers, which it uses in turn.
     buffers = cycle([maker.batch(batches[0]).inputs[0] for _ in range(2)])

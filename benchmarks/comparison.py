@@ -1,7 +1,7 @@
-"""How every row is measured: works take turns, and the ratio of two works is taken per round.
+"""Measure a row: works take turns, and each round gives the ratio of two works.
 
 Because the works take turns, anything that slows the machine for a while slows all of them. A work
-is a function that does what is to be measured and returns the result, for example a rate.
+is a function that runs the code to be measured and returns the result, for example a rate.
 """
 
 import statistics

@@ -1,8 +1,8 @@
 """Make raw files in the public layout, and stores packed from them, and keep them for later runs.
 
-To simulate a jet takes about 40 ms, so only a few hundred events are simulated. Larger files repeat
-them mirrored, rotated and scaled. These images are as sparse as the simulated ones, and as hard to
-compress.
+Simulating a jet takes about 40 ms, so only a few hundred events are simulated. Larger files repeat
+these events mirrored, rotated and scaled. These images are as sparse as the simulated ones, and as
+hard to compress.
 """
 
 from collections.abc import Callable, Iterator

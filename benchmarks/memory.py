@@ -41,7 +41,7 @@ def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
 
 
 def peak(layout: Layout, events: int, inputs: Inputs) -> float:
-    """Pack once; return the greatest sum of the Pss of all its processes, in GiB.
+    """Pack once; return the largest sum of the Pss of all its processes, in GiB.
 
     Pss (proportional set size) divides memory that several processes have mapped between them, so
     that the sum counts it once.

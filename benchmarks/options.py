@@ -1,4 +1,4 @@
-"""Compare the speed of trainings with each option to that with the defaults."""
+"""Compare the speed of a training with each option with its speed with the defaults."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ CYCLES_MILLISECONDS = ("2", "5", "10")
 
 
 def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
-    """Yield a row per option, each from one training of several epochs; none has a goal."""
+    """Yield one row per option, each from one training of several epochs; none has a goal."""
     for task in CHANGES:
         yield from _of_task(task, workload, inputs)
     yield from _compiled("electron_photon_cnn", workload, inputs)
@@ -79,7 +79,7 @@ def _speeds(
 def _compiled(task: str, workload: Workload, inputs: Inputs) -> Iterator[Row]:
     """Yield the row of torch.compile, measured on a bare loop.
 
-    It is not an option of trainings, since the images would need a compiler.
+    calobatch has no such option, because its container images would need a compiler.
     """
     store, one = store_of(task, workload, inputs), settings(task, workload, ranks=1)
     works = {

@@ -17,7 +17,7 @@ from benchmarks.packing import pack_store
 from benchmarks.workload import CORES, Workload
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON, Layout
 
-# As many as fit into the cache of a core: with 64, pyarrow reads at a third of the rate.
+# This number of row groups fits into the cache of a core; with 64, pyarrow is three times slower.
 JETS_PER_READ = 16
 
 

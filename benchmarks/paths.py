@@ -1,4 +1,4 @@
-"""The folders that the benchmarks use, and the programs they start: those beside their Python."""
+"""Folders that the benchmarks use, and programs that they start from the same environment."""
 
 import sys
 from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from benchmarks.comparison import Goal
 from benchmarks.table import number
 
-# A row as results.json has it.
+# A row in the form in which results.json has it.
 JsonRow = dict[str, Any]
 # The rows that the README shows, one per subject: what is measured, and against what.
 MAIN_RESULTS = {
@@ -41,7 +41,7 @@ def is_option(row: JsonRow) -> bool:
 
 
 class Table(NamedTuple):
-    """A table in a page. ``name`` is in its marks; ``shown`` says which rows it has."""
+    """A table in a page. Its marks contain ``name``; ``shown`` returns whether it has a row."""
 
     page: str  # relative to the checkout
     name: str

@@ -1,8 +1,8 @@
 """Draw the rooms of calobatch and which room imports which: docs/pictures/rooms.png.
 
 `python -m benchmarks.rooms` draws the picture from the imports in the code. A room is a package of
-src/calobatch, or the module store. The other modules are helpers: an arrow goes through a helper to
-the rooms that it imports, and helpers that import no room are listed at the bottom.
+src/calobatch, or the module store. The other modules are helpers: a room that imports a helper
+gets arrows to the rooms behind it, and helpers that import no room are listed at the bottom.
 """
 
 import ast
@@ -19,7 +19,7 @@ SOURCE = CHECKOUT / "src" / "calobatch"
 PICTURE = CHECKOUT / "docs" / "pictures" / "rooms.png"
 
 STAGES = ("simulate", "fetch", "pack", "train", "evaluate", "collect", "report")
-# Drawn as a band at the top: it imports every room, so that arrows would only cross the others.
+# Drawn as a band at the top: it imports every room, and its arrows would cross all others.
 TOP = "verbs"
 # In the band at the bottom, with the helpers: every room imports it.
 BOTTOM = "config"
@@ -87,12 +87,12 @@ def rooms(found: dict[str, set[str]]) -> set[str]:
 
 
 def helpers(found: dict[str, set[str]]) -> list[str]:
-    """Return the modules that import no room but the one of the bottom band, in order."""
+    """Return, sorted, the modules that import no room except that of the bottom band."""
     return sorted(name for name in set(found) - rooms(found) if not _rooms_behind(name, found))
 
 
 def arrows(found: dict[str, set[str]]) -> set[tuple[str, str]]:
-    """Return which room imports which, without the rooms of the bands at the top and bottom."""
+    """Return the pairs (importing room, imported room), without the rooms in the two bands."""
     return {
         (room, imported)
         for room in rooms(found) - {TOP, BOTTOM}

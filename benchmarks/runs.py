@@ -24,7 +24,7 @@ TASKS = load_scenario("cms", folder=CHECKOUT / "config").tasks
 def settings(
     task: str, workload: Workload, ranks: int = 1, communicator: str = "horovod"
 ) -> Training:
-    """Return the settings of a task on CPUs, with the same batch per rank for any ranks."""
+    """Return the settings of a task on CPUs, with the same batch per rank for any ``ranks``."""
     return (
         TASKS[task]
         .training()
@@ -87,7 +87,7 @@ def launched(processes: int, command: Sequence[object]) -> str:
     Raises RuntimeError if the command fails.
     """
     launcher = [str(CALOBATCH), "launch", "-n", str(processes), *map(str, command)]
-    # The launcher sets one thread too; setting it here does not depend on what the launcher does.
+    # The launcher also sets one thread; it is set here as well in case the launcher changes.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(launcher, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     if done.returncode:

@@ -45,7 +45,7 @@ def _started(*command: object) -> Callable[[], float]:
 def _longer(
     what: str, against: str, ours: Sequence[float], bare: Sequence[float], goal: Goal
 ) -> Row:
-    """Return the row of the seconds that ``ours`` needs in addition to ``bare``."""
+    """Return a row: the seconds that ``ours`` needs in addition to ``bare``."""
     more = [mine - least for mine, least in zip(ours, bare, strict=True)]
     medians = statistics.median(ours), statistics.median(bare)
     return Row(what, against, "s", *medians, *spread(more), goal, value_unit="s more")
@@ -54,6 +54,6 @@ def _longer(
 def _in_all(
     what: str, against: str, ours: Sequence[float], bare: Sequence[float], goal: Goal
 ) -> Row:
-    """Return the row of the seconds that ``ours`` needs in total."""
+    """Return a row: the seconds that ``ours`` needs in total."""
     medians = statistics.median(ours), statistics.median(bare)
     return Row(what, against, "s", *medians, *spread(ours), goal, value_unit="s")

@@ -40,5 +40,5 @@ def _of_task(task: str, workload: Workload, inputs: Inputs) -> Iterator[Row]:
 
 
 def twice(rates: list[float]) -> list[float]:
-    """Return the rates that two of the same would have together if neither slowed the other."""
+    """Return the total rates of two such loops if neither slowed the other."""
     return [2 * rate for rate in rates]

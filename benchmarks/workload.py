@@ -1,4 +1,4 @@
-"""How much the benchmarks measure: in full, or just enough to try the suite itself."""
+"""Numbers of events and rounds: those of a full run, and a few to try the suite itself."""
 
 import os
 from dataclasses import dataclass, field

@@ -96,7 +96,7 @@ def on_the_cluster(ranks: int, nodes: int, module: Sequence[str]) -> None:
 
 
 def layouts(ranks: Sequence[int], nodes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the pairs (ranks, nodes) in which every node has the same number of ranks."""
+    """Return the pairs (ranks, nodes) for which every node has the same number of ranks."""
     return [(p, n) for p in ranks for n in nodes if p % n == 0 and p >= n]
 
 

@@ -9,11 +9,11 @@ from calobatch.plan.allreduce import Network, fit_network
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed
 from calobatch.plan.step import BYTES_PER_GRADIENT, Step, fit_compute
 
-# The study's page, pictures and measurements. The code that writes them is in this folder.
+# Folder of the study's page, pictures and measurements; the code in benchmarks/scaling writes them.
 PAGE_FOLDER = CHECKOUT / "docs/scaling"
 MEASURED = PAGE_FOLDER / "measured.json"
-# Seconds that Horovod adds per call, since its cycle is 1 ms on GPUs, and per message over TCP in
-# which its ranks agree on what is ready.
+# Seconds that Horovod adds: per call, since its cycle is 1 ms on GPUs, and per message over TCP
+# with which its ranks agree on what is ready.
 CALL, AGREEMENT = 1e-3, 25e-6
 # Latency per message in seconds, and bandwidth of the link of a node in Gbit/s.
 SPEEDS = {
@@ -25,14 +25,14 @@ STATED = {
     name: Network(CALL, latency, 8e-9 / gigabit, "ring", AGREEMENT)
     for name, (latency, gigabit) in SPEEDS.items()
 }
-# Changes to a network: Horovod at worst, Horovod at best, and torch.distributed, which has no cycle
-# and no agreement.
+# Changes to a network: Horovod at worst, Horovod at best, and torch.distributed, which does not
+# wait for a cycle and whose ranks need not agree on what is ready.
 WAYS: tuple[dict[str, Any], ...] = (
     {"algorithm": "ring"},
     {"algorithm": "tree"},
     {"algorithm": "tree", "call": 0.0, "agreement": 0.0},
 )
-# Assumed speed of a GPU, which was not measured, relative to a core, which was.
+# Assumed speed of a GPU relative to a core. Only the core was measured.
 FASTER = 100.0
 
 
@@ -90,7 +90,8 @@ class TaskStudy:
     def modelled(self, network: Network, ranks: int, kind: str) -> float:
         """Return the predicted efficiency; ranks that share cores compute more slowly."""
         batch = self.base.batch_size * (ranks if kind == "weak" else 1)
-        # Efficiency is relative to a rank with its own core, so only the ranks together are slowed.
+        # Efficiency compares with one rank that has a core of its own, so sharing cores slows only
+        # the several ranks.
         together = self.step(network, self.measured.crowding(ranks))
         alone = self.step(network).events_per_second(self.base.batch_size, 1)
         return together.events_per_second(batch, ranks) / (ranks * alone)

@@ -1,1 +1,1 @@
-"""What the simulations give, measured and drawn for the pages of docs/simulation."""
+"""Measure and draw simulated events for the pages of docs/simulation."""

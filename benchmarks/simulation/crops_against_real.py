@@ -35,7 +35,7 @@ def shares(energy: Images) -> Images:
 
 
 def variance(energy: Images, along: Literal["eta", "phi"]) -> Values:
-    """Return the variance of the energy's place along an axis, in crystals squared."""
+    """Return the energy-weighted variance of the position along an axis, in crystals squared."""
     profile = shares(energy).sum(axis=2 if along == "eta" else 1)
     squared: Values = profile @ OFFSET**2 - (profile @ OFFSET) ** 2
     return squared

@@ -21,7 +21,7 @@ from calobatch.simulate.jets.calorimeter import CRYSTAL
 from calobatch.simulate.jets.clustering import JET_RADIUS
 from calobatch.simulate.jets.jets import Jets, simulate_jets
 
-# Blocks of an even number, so that each has as many quark jets as gluon jets.
+# An even number of jets per block, so that each block has as many quark as gluon jets.
 BLOCK = 250
 CHANNELS = ("tracks", "ECAL", "HCAL")
 CLASSES = (("quark", 1.0), ("gluon", 0.0))

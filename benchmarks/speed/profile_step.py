@@ -8,7 +8,7 @@ This profiles the code in CHECKOUT, a checkout of another commit, or by default 
 import sys
 from pathlib import Path
 
-# Before anything of calobatch is imported, so that it is imported from the other checkout.
+# Set before the first import of calobatch, so that it is imported from the other checkout.
 if len(sys.argv) > 3:
     sys.path.insert(0, str(Path(sys.argv[3]) / "src"))
 

@@ -28,7 +28,7 @@ PICTURE = CHECKOUT / "docs/speed/timeline.png"
 # Names of events in Horovod's timeline.
 AGREE, SUM, CYCLE = "NEGOTIATE_ALLREDUCE", "GLOO_ALLREDUCE", "CYCLE_START"
 SHOWN_STEPS = 4
-SKIPPED_FRACTION = 0.5  # of the steps, at the start: they include the warm-up
+SKIPPED_FRACTION = 0.5  # fraction of the steps left out at the start, which include the warm-up
 
 
 class Span(NamedTuple):

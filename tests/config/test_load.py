@@ -149,11 +149,11 @@ DATASET = {"source": "simulate", "events": 100}
         ({"tasks": {}}, "tasks: "),
         (
             {"datasets": {"electron_photon": {"events": 3}}},
-            "datasets.electron_photon.source: this key is missing",
+            "datasets.electron_photon.source: this key is missing; add it",
         ),
         (
             {"datasets": {"electron_photon": {"source": "simulate"}}},
-            "datasets.electron_photon.events: this key is missing",
+            "datasets.electron_photon.events: this key is missing; add it",
         ),
         (
             {"datasets": {"electron_photon": {"source": "simulation"}}},
@@ -214,8 +214,11 @@ def test_every_mistake_has_a_line_of_its_own(folder):
         ("seeds=[1, 2]", "'[1,' is not a YAML value (it must not have spaces)"),
         ("tasks.cnn.epochs={", "'{' is not a YAML value"),
         ("seeds.first=1", "seeds: Input should be a valid tuple"),
-        ("title.x=1", "'title' is a value, not a section"),
-        ("tasks.cnn.epochs.x=1", "'epochs' is a value, not a section"),
+        ("title.x=1", "'title' is a value, not a section; remove what follows it before the ="),
+        (
+            "tasks.cnn.epochs.x=1",
+            "'epochs' is a value, not a section; remove what follows it before the =",
+        ),
         ("sedes=[1]", "sedes: unknown key; did you mean 'seeds'?"),
         ("tasks.cmn.epochs=5", "no task 'cmn'; did you mean 'cnn'?"),
         ("tasks.cnn.epoch=5", "tasks.cnn.epoch: unknown key; did you mean 'epochs'?"),
@@ -281,7 +284,9 @@ def test_a_file_without_keys_and_values_is_refused_by_its_name(folder, file, con
 
 def test_a_task_without_keys_is_refused_by_its_name(folder):
     (folder / "tasks.yaml").write_text("cnn:\nvit: {}\n")
-    with pytest.raises(UserError, match=r"tasks.yaml: cnn: expected keys and values"):
+    with pytest.raises(
+        UserError, match=r"tasks.yaml: cnn: expected lines of the form `key: value` below it"
+    ):
         load_scenario("small", folder=folder)
 
 

@@ -55,14 +55,14 @@ def test_it_says_where_each_number_comes_from(file, capsys):
         "step plus 100 µs per event",
         "network    measured with 2, 4 ranks on c1, c2 (horovod, cpu, ib0): 50 µs per message, "
         "8 Gbit/s, 1e+03 µs per call, typical error of the fit 0%",
-        "predicted  every column but `measured`, from the two lines above; training steps only, so "
-        "validation, startup and shutdown take additional time",
+        "predicted  all columns except `measured`, computed from the two lines above; they count "
+        "training steps only: add the time of validation, startup and shutdown",
     ]
     text = plan(capsys, TASK, "--measurements", file, "--network", "5,100", "--faster", "50")
     assert "ASSUMED 50 times as fast" in text
     assert (
         "network    stated: 5 µs per message, 100 Gbit/s, algorithm ring; horovod adds 1000 µs per "
-        "call and 25 µs per message in which all ranks agree\n" in text
+        "call and 25 µs per message with which the ranks agree on what is ready\n" in text
     )
 
 

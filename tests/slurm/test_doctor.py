@@ -156,7 +156,7 @@ BROKEN = [
         f"echo '{LOOP.as_line()}'",
         "ranks",
         "warning",
-        "this interface leads to no other node",
+        "this interface does not connect nodes",
     ),
     (
         "apptainer",

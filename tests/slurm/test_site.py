@@ -27,8 +27,8 @@ def test_without_a_site_file_the_error_says_how_to_make_one(tmp_path):
     [
         ("cpus_per_node: 4\npartitoin: gpu", "partitoin: unknown key; did you mean 'partition'"),
         ("cpus_per_node: many", "cpus_per_node: Input should be a valid integer"),
-        ("partition: gpu", "cpus_per_node: this key is missing"),
-        ("- one", "expected keys and values"),
+        ("partition: gpu", "cpus_per_node: this key is missing; add it"),
+        ("- one", "expected lines of the form `key: value`, found a list"),
         ("a: [", "cannot read"),
     ],
 )

@@ -36,7 +36,7 @@ def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) ->
     where = (prefix + _key(problem["loc"], content)).removesuffix(".")
     if problem["type"] == "union_tag_not_found":
         key = problem["ctx"]["discriminator"].strip("'")
-        return f"{where}.{key}: this key is missing"
+        return f"{where}.{key}: this key is missing; add it"
     if problem["type"] == "union_tag_invalid":
         key = problem["ctx"]["discriminator"].strip("'")
         return (
@@ -49,7 +49,7 @@ def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) ->
         known = model.model_fields if len(problem["loc"]) == 1 else _all_fields(model)
         return f"{where}: unknown key{closest_to(str(problem['loc'][-1]), known)}"
     if problem["type"] == "missing":
-        return f"{where}: this key is missing"
+        return f"{where}: this key is missing; add it"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return f"{where}: {message}" if where else message

@@ -59,6 +59,9 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     return validated(Scenario, resolved, str(path))
 
 
+FOUND = {list: "a list", type(None): "an empty file"}
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the content of a YAML file. Raises UserError if it is not a set of keys and values."""
     try:
@@ -66,7 +69,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected keys and values, found {type(content).__name__}")
+        raise UserError(
+            f"{path}: expected lines of the form `key: value`, found "
+            f"{FOUND.get(type(content), 'a single value')}"
+        )
     return content
 
 
@@ -76,7 +82,10 @@ def _task_section(
     """Return the keys of a task from tasks.yaml, then the scenario's defaults, then its task."""
     _check_task(task, known, f"{path}: tasks.yaml")
     if not isinstance(known[task], dict):
-        raise UserError(f"tasks.yaml: {task}: expected keys and values, found {known[task]!r}")
+        raise UserError(
+            f"tasks.yaml: {task}: expected lines of the form `key: value` below it, found "
+            f"{known[task]!r}"
+        )
     # A copy, because tasks share the sections of `defaults`, and a change is for one task only.
     return copy.deepcopy(known[task] | written.defaults | (written.tasks[task] or {}))
 
@@ -126,7 +135,10 @@ def _apply(override: str, content: dict[str, Any]) -> None:
             section[parent] = {}
         section = section[parent]
         if not isinstance(section, dict):
-            raise UserError(f"override {override!r}: {parent!r} is a value, not a section")
+            raise UserError(
+                f"override {override!r}: {parent!r} is a value, not a section; remove what follows "
+                "it before the ="
+            )
     try:
         chosen = yaml.safe_load(value)
     except yaml.YAMLError:

@@ -263,7 +263,7 @@ class Training(Section):
     def _warmup_ends(self) -> "Training":
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"warmup_epochs {self.warmup_epochs:g} of {self.epochs} epochs: the full "
+                f"warmup_epochs is {self.warmup_epochs:g}, but epochs is {self.epochs}: the full "
                 "learning_rate would never be reached; lower warmup_epochs, or raise epochs"
             )
         return self

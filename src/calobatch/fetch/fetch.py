@@ -68,8 +68,8 @@ def fetch(
             return recorded
     except OSError as error:
         raise UserError(
-            f"{destination}: {error}; fix that and run the same command again, which resumes where "
-            "this one stopped"
+            f"{destination}: {error}; fix this and run the same command again, which resumes the "
+            "download where it stopped"
         ) from error
 
 

@@ -55,9 +55,10 @@ class Retries:
         self.failures += 1
         if now + wait > self.last_progress + self.policy.patience:
             asked = f" and asked to wait {wait:.0f} s" if interruption.retry_after else ""
+            counted = "1 attempt" if self.failures == 1 else f"{self.failures} attempts"
             raise AddressError(
-                f"{interruption}{asked}; given up after {self.failures} attempts without a new "
-                f"byte (limit: {self.policy.patience:.0f} s without one)"
+                f"{interruption}{asked}; gave up after {counted} without a new byte (the limit is "
+                f"{self.policy.patience:.0f} s)"
             )
         return wait
 

@@ -73,8 +73,8 @@ def answer(question: Question, scenario: Scenario, measured: Measurements, resul
         _opening(question.task, work, speeds[0].parameters),
         computing_line,
         network_line,
-        "predicted  every column but `measured`, from the two lines above; training steps only, so "
-        "validation, startup and shutdown take additional time",
+        "predicted  all columns except `measured`, computed from the two lines above; they count "
+        "training steps only: add the time of validation, startup and shutdown",
         "",
         as_table([forecast(work, gpus) for gpus in wanted], speeds),
         "",
@@ -141,7 +141,7 @@ def _efficient(work: Work, efficiency: float) -> str:
     last = most_efficient_up_to(work, efficiency)
     if last.gpus == max(possible_gpus(work)):
         # No other number of GPUs was tried, so say why the search ended there.
-        end = "a plan considers" if last.gpus > MOST_GPUS // 2 else "can share a batch"
+        end = "`calobatch plan` tries" if last.gpus > MOST_GPUS // 2 else "can share a batch"
         return (
             f"Efficiency is at least {efficiency:.0%} with up to {counted(last.gpus, 'GPU')}, the "
             f"largest number that {end}."

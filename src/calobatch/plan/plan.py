@@ -110,7 +110,7 @@ def bound(work: Work, at: Forecast) -> str:
     compute, network = work.step.compute, work.step.network
     if at.gpus == max(possible_gpus(work)):
         return (
-            f"a plan considers at most {MOST_GPUS} GPUs"
+            f"`calobatch plan` tries no more than {MOST_GPUS} GPUs"
             if at.gpus * 2 > MOST_GPUS
             else f"each GPU then has {at.local_batch:.3g} of the {work.batch(at.gpus)} events of a "
             "batch"

@@ -15,8 +15,8 @@ from calobatch.plan.step import Compute, fewest_ranks, fit_compute, tells_steps_
 from calobatch.plan.words import counted
 
 # Microseconds per call, and per message in which the ranks agree on what is ready. Horovod looks
-# for work once per cycle, which is a millisecond by default, and agrees over TCP, where a message
-# usually takes 25 us. torch.distributed has neither a cycle nor an agreement.
+# for work once per cycle, which is a millisecond by default, and its ranks agree over TCP, where a
+# message usually takes 25 us. torch.distributed starts at once, and its ranks need not agree.
 COSTS_OF_BACKENDS = {"horovod": (1000.0, 25.0), "torch": (0.0, 0.0), "single": (0.0, 0.0)}
 HOW_TO_STATE = "state it as --network LATENCY_US,GBIT, for example --network 5,100"
 
@@ -43,8 +43,8 @@ def stated_network(text: str, backend: str, algorithm: Algorithm) -> tuple[Netwo
     )
     return network, (
         f"network    stated: {latency:g} µs per message, {gigabit:g} Gbit/s, algorithm {algorithm}"
-        f"; {backend} adds {call:g} µs per call and {agreement:g} µs per message in which all "
-        "ranks agree"
+        f"; {backend} adds {call:g} µs per call and {agreement:g} µs per message with which "
+        "the ranks agree on what is ready"
     )
 
 

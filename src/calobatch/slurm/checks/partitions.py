@@ -105,9 +105,9 @@ def nodes_fit(case: Case) -> Finding:
     for attempt in range(1, len(case.request.attempts)):
         if len(fitting(case, attempt)) < wanted:
             return warning(
-                f"{result}; too few for attempt {attempt + 1} of a job, which requests "
-                f"{case.request.memory_per_node(attempt)} MB per node",
-                f"set mb_per_node in {SITE_FILE}, the most that any attempt will request",
+                f"{result}; too few nodes are large enough for attempt {attempt + 1} of a job, "
+                f"which requests {case.request.memory_per_node(attempt)} MB per node",
+                f"set mb_per_node in {SITE_FILE} to the MB of a node; no job requests more",
             )
     return ok(result)
 
@@ -118,8 +118,8 @@ def _too_small(case: Case, partition: Partition) -> Finding:
         most = sorted((demand.of_node(node) for node in partition.nodes), reverse=True)
         if sum(have >= demand.amount for have in most) < wanted:
             return failed(
-                f"a training needs {demand.amount} {demand.what} per node on {_nodes(wanted)}; the "
-                f"largest of {_nodes(len(most))} in {partition.name} have "
+                f"a training needs {demand.amount} {demand.what} per node on {_nodes(wanted)}; "
+                f"{partition.name} has {_nodes(len(most))}, the largest with "
                 f"{', '.join(map(str, most[:3]))}",
                 f"correct {demand.key} in {SITE_FILE}, lower the number of ranks, or name another "
                 "partition",

@@ -69,9 +69,9 @@ def judge(speed: Speed, case: Case) -> Finding:
             "only one node was available, so the network between nodes was not measured; see "
             "`sinfo`",
         )
-    # Two nodes with an interface called lo: each rank would only reach ranks of its own node.
+    # Two nodes, but the loopback interface: with lo, a rank reaches only the ranks of its own node.
     if speed.interface == "lo":
-        return warning(f"{result}; this interface leads to no other node", fix)
+        return warning(f"{result}; this interface does not connect nodes", fix)
     if (
         speed.megabytes_per_second < SLOW_MEGABYTES_PER_SECOND
         or speed.latency_us > SLOW_MICROSECONDS
