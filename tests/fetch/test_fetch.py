@@ -195,7 +195,7 @@ def test_several_files_are_fetched_at_once(server, tmp_path, hdf5, parquet, bris
 def test_a_folder_that_cannot_be_written_is_named(server, tmp_path, pin, hdf5):
     blocked = tmp_path / "blocked"
     blocked.write_text("a file, not a folder")
-    with pytest.raises(UserError, match=f"{blocked / NAME}: .*fix that and run"):
+    with pytest.raises(UserError, match=f"{blocked / NAME}: .*fix this and run"):
         fetch(remote_file(server.serve(NAME, hdf5)), blocked / NAME, pin)
 
 

@@ -41,5 +41,5 @@ def test_a_longer_wait_that_the_server_asks_for_is_kept():
 
 def test_a_wait_beyond_the_patience_ends_the_attempts():
     retries = Retries(RetryPolicy(patience=300.0), 0)
-    with pytest.raises(AddressError, match=r"429 and asked to wait 3600 s.*limit: 300 s"):
+    with pytest.raises(AddressError, match=r"429 and asked to wait 3600 s.*the limit is 300 s"):
         retries.next_wait(Interrupted("429", retry_after=3600.0), 0)
