@@ -71,7 +71,7 @@ def test_torch_distributed_also_connects_ranks_on_two_nodes(packed):
 
 def test_a_wrong_number_of_ranks_is_named(packed):
     output = failure(packed, SRUN + train("wrong", ranks=2))
-    assert "two_nodes is set to 2 ranks, but 4 were started" in output
+    assert "two_nodes needs 2 ranks, but 4 were started" in output
 
 
 def test_a_port_in_use_is_named(packed):
