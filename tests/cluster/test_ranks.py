@@ -75,12 +75,15 @@ def test_a_wrong_number_of_ranks_is_named(packed):
 
 
 def test_a_port_in_use_is_named(packed):
-    """The batch script occupies the port on the first node, where rank 0 of step 0 listens."""
+    """The batch script occupies the port on the first node, where rank 0 of step 0 listens.
+
+    It never answers, so that the other ranks wait for an answer and cannot fail before rank 0 does.
+    """
     packed.write(
         "occupied.sh",
         "#!/bin/bash\n"
         "port=$((20000 + SLURM_JOB_ID * 31 % 10000))\n"
-        "python -m http.server $port >/dev/null 2>&1 &\n"
+        "python -c 'import socket, time; s = socket.create_server((\"\", '$port')); time.sleep(120)' &\n"
         f"sleep 2\n{SRUN}{train('occupied')}\n",
     )
     options = "--account physics --nodes 2 --ntasks-per-node 2 --gres gpu:2 --output occupied.log"
