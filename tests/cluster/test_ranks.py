@@ -83,7 +83,8 @@ def test_a_port_in_use_is_named(packed):
         "occupied.sh",
         "#!/bin/bash\n"
         "port=$((20000 + SLURM_JOB_ID * 31 % 10000))\n"
-        "python -c 'import socket, time; s = socket.create_server((\"\", '$port')); time.sleep(120)' &\n"
+        "python -c 'import socket, time; s = socket.create_server((\"\", '$port'));"
+        " time.sleep(120)' &\n"
         f"sleep 2\n{SRUN}{train('occupied')}\n",
     )
     options = "--account physics --nodes 2 --ntasks-per-node 2 --gres gpu:2 --output occupied.log"
