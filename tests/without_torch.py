@@ -25,7 +25,9 @@ raise ModuleNotFoundError(f"No module named {{__name__!r}}", name=__name__)
 """
 FOLDER = Path(tempfile.mkdtemp(prefix="without_torch_"))
 NOTES = FOLDER / "notes.txt"
-# A session's fixture fails once, with a note, and again with the same error for each of its tests.
+# A shared fixture fails once, with a note, and then raises the same error in each of its tests. These
+# are the errors that followed a note.
+ERRORS: list[BaseException] = []
 ABSENT = re.compile(rf"No module named '({'|'.join(NAMES)})'")
 
 
@@ -64,12 +66,16 @@ def pytest_runtest_protocol(item):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item):
+def pytest_runtest_makereport(item, call):
     """Skip a test that fails after an import of torch was tried."""
     report = yield
-    if report.failed and NOTES.stat().st_size > item.notes_before:
-        return _skipped(report, item.path, item.location[1], sure=True)
-    return _skipped(report, item.path, item.location[1]) if report.failed else report
+    if not report.failed:
+        return report
+    error = call.excinfo.value
+    sure = NOTES.stat().st_size > item.notes_before or any(error is known for known in ERRORS)
+    if sure:
+        ERRORS.append(error)
+    return _skipped(report, item.path, item.location[1], sure=sure)
 
 
 def _skipped(report, path, line, sure=False):
