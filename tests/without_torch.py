@@ -25,8 +25,8 @@ raise ModuleNotFoundError(f"No module named {{__name__!r}}", name=__name__)
 """
 FOLDER = Path(tempfile.mkdtemp(prefix="without_torch_"))
 NOTES = FOLDER / "notes.txt"
-# A shared fixture fails once, with a note, and then raises the same error in each of its tests. These
-# are the errors that followed a note.
+# Errors that followed a note. A shared fixture fails once, with a note, and then raises the same
+# error in each of its tests.
 ERRORS: list[BaseException] = []
 ABSENT = re.compile(rf"No module named '({'|'.join(NAMES)})'")
 
