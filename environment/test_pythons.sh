@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 [[ $# -gt 0 ]] || set -- 3.12 3.13
 log=$(mktemp -d)
 # The tests are started in the background, so an interrupt of this script does not end them by itself.
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$log"' EXIT
+# Without jobs kill fails, and under set -e the trap's status would then be that of the script.
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$log"' EXIT
 
 # pyenv's own folder comes last: its commands on the path only run where a version is switched on.
 find_python() {
