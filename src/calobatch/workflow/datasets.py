@@ -6,7 +6,7 @@ from calobatch.config.models import Scenario, Simulated
 from calobatch.layouts import Layout, layout_named
 from calobatch.pack.settings import packing
 from calobatch.simulate.planned_files import planned_files
-from calobatch.workflow.scenario import Setup
+from calobatch.workflow.scenario import Setup, files_listed
 
 # Checksums that fetch recorded at the first download of each public file.
 PINS = "config/pins"
@@ -27,7 +27,7 @@ def raw_files(setup: Setup, dataset: str) -> list[str]:
     if isinstance(settings, Simulated):
         files = planned_files(layout_of(scenario, dataset), settings)
         return [f"data/{scenario.name}/raw/{dataset}/{file.name}" for file in files]
-    listed = [public.file for public in setup.public_files if public.dataset == dataset]
+    listed = files_listed(setup.public_files, dataset)
     chosen = settings.files or listed
     return [f"data/public/{dataset}/{file}" for file in listed if file in chosen]
 

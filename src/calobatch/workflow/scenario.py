@@ -45,16 +45,26 @@ def read_setup(name: str, overrides: str = "") -> Setup:
     Snakemake and all commands read them here, so that they refuse the same mistakes with the same
     words. Without a site file, the example is used. Raises UserError if any of them has a mistake.
     """
-    scenario = read_scenario(name, overrides)
+    scenario, public_files = _read_checked(name, overrides)
     site = read_site(SITE_FILE if SITE_FILE.exists() else EXAMPLE)
-    return Setup(scenario, tuple(read_table(TABLE)), site, shapes_of(scenario, site))
+    return Setup(scenario, public_files, site, shapes_of(scenario, site))
 
 
 def read_scenario(name: str, overrides: str = "") -> Scenario:
     """Read and check a scenario and its public files, but no site file (the doctor checks that)."""
-    scenario = load_scenario(name, overrides)
-    check_public_files(scenario, tuple(read_table(TABLE)))
+    scenario, _ = _read_checked(name, overrides)
     return scenario
+
+
+def _read_checked(name: str, overrides: str) -> tuple[Scenario, tuple[RemoteFile, ...]]:
+    scenario, public_files = load_scenario(name, overrides), tuple(read_table(TABLE))
+    check_public_files(scenario, public_files)
+    return scenario, public_files
+
+
+def files_listed(public_files: tuple[RemoteFile, ...], dataset: str) -> list[str]:
+    """Return the names of the files that the table lists for a dataset, in its order."""
+    return [public.file for public in public_files if public.dataset == dataset]
 
 
 def check_public_files(scenario: Scenario, public_files: tuple[RemoteFile, ...]) -> None:
@@ -62,7 +72,7 @@ def check_public_files(scenario: Scenario, public_files: tuple[RemoteFile, ...])
     for name, dataset in scenario.datasets.items():
         if dataset.source != "fetch":
             continue
-        listed = [public.file for public in public_files if public.dataset == name]
+        listed = files_listed(public_files, name)
         if not listed or set(dataset.files) - set(listed):
             raise UserError(
                 f"datasets.{name}: {TABLE} lists {', '.join(listed) or 'no file'} for {name}; "
