@@ -31,7 +31,7 @@ find_python() {
 # in that have one each. What no checkout used for two weeks is removed.
 environment_of() {
     local version=$1 hash
-    hash=$(cat environment/constraints.txt pyproject.toml | sha256sum | cut -c1-12)
+    hash=$(cat environment/constraints.txt pyproject.toml environment/test_pythons.sh | sha256sum | cut -c1-12)
     echo ".cache/pythons/$version-$hash"
 }
 
@@ -51,9 +51,12 @@ for names in project["dependencies"], *project["optional-dependencies"].values()
     print(*(name for name in names if name not in ("torch", "horovod")))
 LIST
             )
-        # What an installation of calobatch would put there; the code comes from PYTHONPATH, because
-        # several checkouts may share .cache.
-        printf '#!%s\nfrom calobatch.cli import main\n\nmain()\n' "$PWD/$venv/bin/python" >"$venv/bin/calobatch"
+        # What an installation of calobatch would put there; the code comes from PYTHONPATH. It finds its
+        # Python beside itself, because several checkouts may share .cache and each has another path.
+        cat >"$venv/bin/calobatch" <<'COMMAND'
+#!/bin/sh
+exec "$(dirname "$0")/python" -c 'from calobatch.cli import main; main()' "$@"
+COMMAND
         chmod +x "$venv/bin/calobatch"
         touch "$venv/complete"
     fi
