@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -82,15 +83,11 @@ with Partial(Path(sys.argv[1])).locked():
 """
 
 
-def test_two_processes_cannot_write_the_same_partial_file(destination):
+def test_a_second_process_waits_until_the_partial_file_is_free(destination, capsys):
     command = [sys.executable, "-c", HOLD, str(destination)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
-        with (
-            pytest.raises(UserError, match=r"another process is fetching .*electrons\.hdf5"),
-            Partial(destination).locked(),
-        ):
-            pass
-        other.stdin.close()
-    with Partial(destination).locked():
-        pass
+        threading.Timer(1.0, other.stdin.close).start()
+        with Partial(destination).locked():
+            assert other.wait(timeout=10) == 0
+    assert f"waiting for another process that is fetching {destination}" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """The head process as a job; stand-ins for SLURM's programs record how they were called."""
 
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,14 @@ from calobatch.slurm.submit import submit
 
 SITE = Site(account="physics", cpus_per_node=4, sbatch_options="--qos=long --exclude=c9")
 SBATCH = '#!/bin/sh\nprintf "%s\\n" "$@" >called; cat >script; echo "4711;cluster"\n'
+SINFO = "#!/bin/sh\necho 'short*|up|2:00:00|c1|4|8000|idle|(null)'\n"
 
 
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
     """A folder, first on PATH, with stand-ins for sbatch and squeue; and a scenario."""
-    for name, text in (("sbatch", SBATCH), ("squeue", "#!/bin/sh\n")):
+    programs = (("sbatch", SBATCH), ("squeue", "#!/bin/sh\n"), ("sinfo", SINFO))
+    for name, text in programs:
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -51,12 +55,44 @@ def test_the_job_runs_snakemake_on_this_scenario_with_these_changes(slurm):
     assert "'set=tasks.electron_photon_cnn.epochs=5 seeds=[1,2]'" in script
 
 
-def test_a_second_head_process_in_a_folder_is_refused(slurm):
+def test_a_second_head_process_of_a_scenario_is_refused(slurm):
     folder, scenario = slurm
-    (folder / "squeue").write_text(f"#!/bin/sh\necho '99 {folder}'\n")
-    with pytest.raises(UserError, match="job 99 is already the head process of this folder"):
+    (folder / "squeue").write_text(f"#!/bin/sh\necho '99|test|{folder}'\n")
+    with pytest.raises(UserError, match="job 99 is already the head process of test in this"):
         submit(scenario, "", SITE)
     assert not (folder / "called").exists()
+
+
+@pytest.mark.parametrize("other", ["99|quickstart|{folder}", "99|test|/elsewhere"])
+def test_head_processes_of_other_scenarios_and_folders_are_no_obstacle(slurm, other):
+    folder, scenario = slurm
+    (folder / "squeue").write_text(f"#!/bin/sh\necho '{other.format(folder=folder)}'\n")
+    submit(scenario, "", SITE)
+    assert "--comment=test" in (folder / "called").read_text()
+
+
+def test_the_walltime_is_what_the_partition_allows(slurm):
+    """SLURM would keep a job that asks for more in the queue for ever."""
+    folder, scenario = slurm
+    submit(scenario, "", SITE)
+    assert "--time=120" in (folder / "called").read_text().splitlines()
+
+
+def test_snakemake_does_not_see_that_it_runs_in_a_job(slurm):
+    """With SLURM's variables of the job, srun and sbatch would take them for their own options."""
+    folder, scenario = slurm
+    (folder / "snakemake").write_text("#!/bin/sh\nenv >seen\n")
+    (folder / "snakemake").chmod(0o755)
+    submit(scenario, "", SITE)
+    script = (folder / "script").read_text()
+    script = re.sub(r"^\S*snakemake ", f"{folder}/snakemake ", script, flags=re.MULTILINE)
+    job = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "1", "SLURM_CONF": "/etc/slurm.conf"}
+    subprocess.run(["bash", "-c", script], env={**os.environ, **job}, check=True)
+    seen = dict(
+        line.split("=", 1) for line in (folder / "seen").read_text().splitlines() if "=" in line
+    )
+    assert {name for name in seen if name.startswith("SLURM_")} == {"SLURM_CONF"}
+    assert seen["CALOBATCH_HEAD_JOB"] == "7"
 
 
 def test_the_error_message_of_slurm_is_passed_on(slurm):

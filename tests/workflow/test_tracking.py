@@ -1,29 +1,36 @@
-"""Which file of an MLflow store is missing, so that collect has to run again."""
+"""The stamp that says that MLflow's store has the runs of a scenario goes with the store."""
 
 import pytest
 
-from calobatch.workflow.tracking import missing_store
+from calobatch.workflow.tracking import forget_missing_store
 
 
-def test_a_relative_sqlite_file_that_does_not_exist_is_missing(tmp_path, monkeypatch):
+@pytest.fixture
+def stamp(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert missing_store("sqlite:///mlflow.db") == ["mlflow.db"]
-    (tmp_path / "mlflow.db").touch()
-    assert missing_store("sqlite:///mlflow.db") == []
-
-
-def test_an_absolute_sqlite_file_that_does_not_exist_is_missing(tmp_path):
-    path = tmp_path / "mlflow.db"
-    assert missing_store(f"sqlite:///{path}") == [str(path)]
+    path = tmp_path / ".in_store"
     path.touch()
-    assert missing_store(f"sqlite:///{path}") == []
+    return path
 
 
-def test_the_options_of_a_connection_are_not_part_of_the_file_name(tmp_path):
-    path = tmp_path / "mlflow.db"
-    assert missing_store(f"sqlite:///{path}?timeout=60") == [str(path)]
-    path.touch()
-    assert missing_store(f"sqlite:///{path}?timeout=60") == []
+@pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "sqlite:///mlflow.db?timeout=60"])
+def test_the_stamp_stays_while_the_store_exists(stamp, uri):
+    (stamp.parent / "mlflow.db").touch()
+    forget_missing_store(uri, str(stamp))
+    assert stamp.exists()
+    (stamp.parent / "mlflow.db").unlink()
+    forget_missing_store(uri, str(stamp))
+    assert not stamp.exists()
+
+
+def test_a_store_elsewhere_counts_as_well(stamp, tmp_path_factory):
+    store = tmp_path_factory.mktemp("elsewhere") / "mlflow.db"
+    store.touch()
+    forget_missing_store(f"sqlite:///{store}", str(stamp))
+    assert stamp.exists()
+    store.unlink()
+    forget_missing_store(f"sqlite:///{store}", str(stamp))
+    assert not stamp.exists()
 
 
 @pytest.mark.parametrize(
@@ -31,5 +38,11 @@ def test_the_options_of_a_connection_are_not_part_of_the_file_name(tmp_path):
     ["http://tracking.example.org:5000", "https://host/mlflow", "file:///nowhere/mlruns", "mlruns",
      "postgresql://user@host/mlflow", "sqlite://", "sqlite:///"],
 )  # fmt: skip
-def test_a_store_that_is_not_one_sqlite_file_is_never_missing(uri):
-    assert missing_store(uri) == []
+def test_a_store_that_is_not_one_sqlite_file_is_never_missing(stamp, uri):
+    forget_missing_store(uri, str(stamp))
+    assert stamp.exists()
+
+
+def test_without_a_stamp_nothing_happens(stamp):
+    stamp.unlink()
+    forget_missing_store("sqlite:///mlflow.db", str(stamp))

@@ -24,8 +24,12 @@ def on_cluster():
 
 
 onstart:
-    if on_cluster():
-        with exiting():
+    with exiting():
+        if on_cluster():
             head.require_site_and_images(SETUP.site)
-            if not workflow.remote_exec:
-                head.prepare_jobs()
+        # Snakemake also runs inside every job, for which the head process has begun already.
+        if workflow.is_main_process:
+            if on_cluster():
+                head.begin_on_cluster(SCENARIO.name, workflow.scheduler._executor)
+            else:
+                head.begin_here(SCENARIO.name)

@@ -4,6 +4,11 @@ localrules:
     collect,
 
 
+IN_STORE = f"{RESULTS}/.in_store"
+if workflow.is_main_process:
+    forget_missing_store(TRACKING_URI, IN_STORE)
+
+
 rule collect:
     input:
         metrics=expand("{run}/metrics.json", run=RUNS),
@@ -15,7 +20,7 @@ rule collect:
             caption="../report/leaderboard.rst",
             category="Leaderboard",
         ),
-        store=missing_store(TRACKING_URI),
+        in_store=touch(IN_STORE),
     log:
         f"{LOGS}/collect.log",
     resources:

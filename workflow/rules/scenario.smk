@@ -5,7 +5,7 @@ from calobatch.config.model_file import model_source
 from calobatch.errors import exiting
 from calobatch.workflow import datasets, jobs
 from calobatch.workflow.scenario import setup_of
-from calobatch.workflow.tracking import TRACKING_URI, missing_store
+from calobatch.workflow.tracking import TRACKING_URI, forget_missing_store
 
 with exiting():
     SETUP = setup_of(config)

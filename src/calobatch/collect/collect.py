@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calobatch.collect.mlflow_store import MlflowStore
+from calobatch.collect.only_writer import only_writer
 from calobatch.config.models import Scenario
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import format_leaderboard, write_leaderboard
@@ -18,7 +19,8 @@ def collect(
     the MLflow store cannot be used.
     """
     runs = [read_run(folder) for folder in folders]
-    store = MlflowStore(tracking_uri, scenario, runs)
-    run_ids = {run.folder: store.write(run) for run in runs}
+    with only_writer(tracking_uri):
+        store = MlflowStore(tracking_uri, scenario, runs)
+        run_ids = {run.folder: store.write(run) for run in runs}
     write_leaderboard(scenario, runs, run_ids, leaderboard)
     print(format_leaderboard(leaderboard))

@@ -60,6 +60,9 @@ def fetch(
             return _record(_check_present(destination, expected), pinned, pin)
         partial = Partial(destination)
         with partial.locked():
+            # Another process may have fetched it while this one waited.
+            if destination.exists():
+                return _record(_check_present(destination, expected), read_pin(pin), pin)
             partial.check_room(expected.bytes)
             found = _bring(_addresses(remote, location), partial, expected, policy)
             # The pin is written first, so that a file with its final name always has one.

@@ -3,11 +3,13 @@
 import contextlib
 import fcntl
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from calobatch.atomic import write_text
 from calobatch.errors import UserError
@@ -86,26 +88,33 @@ class Partial:
     def locked(self) -> Iterator[None]:
         """Keep other processes from writing to this partial file during the ``with`` block.
 
-        Raises a UserError if another process is fetching the same file.
+        Waits while another process, perhaps of another scenario, fetches the same file.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
+        with self._open_locked():
             try:
-                # Some network file systems have no locks. There, it is up to the users not to fetch
-                # the same file twice at the same time.
-                with contextlib.suppress(OSError):
-                    _lock(file.fileno(), self.destination)
                 yield
             finally:
                 # Locking created the file. If it has no bytes, there is nothing to resume.
                 if self.size == 0:
                     self.discard()
 
+    def _open_locked(self) -> IO[bytes]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            file = self.path.open("ab")
+            # Some network file systems have no locks. There, it is up to the users not to fetch
+            # the same file twice at the same time.
+            with contextlib.suppress(OSError):
+                _lock(file.fileno(), self.destination)
+            # The process that had the lock before may have published or discarded the file.
+            if self.path.exists() and os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                return file
+            file.close()
+
 
 def _lock(descriptor: int, destination: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise UserError(
-            f"another process is fetching {destination}; wait until it is done"
-        ) from None
+        print(f"waiting for another process that is fetching {destination}", file=sys.stderr)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)

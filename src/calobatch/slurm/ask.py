@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 TIMEOUT_SECONDS = 30.0
+NO_PROGRAM = 127
 
 
 class Answer(NamedTuple):
@@ -28,15 +29,16 @@ def ask(
     command: Sequence[str],
     timeout: float = TIMEOUT_SECONDS,
     environment: Mapping[str, str] | None = None,
+    text: str = "",
 ) -> Answer:
-    """Run a command without input and return its answer, even if the command fails.
+    """Run a command with ``text`` as its input and return its answer, even if the command fails.
 
     ``timeout`` is in seconds.
     """
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            input=text,
             capture_output=True,
             text=True,
             errors="replace",
@@ -45,7 +47,7 @@ def ask(
             check=False,
         )
     except FileNotFoundError:
-        return Answer(127, "", f"the program {command[0]} is not installed")
+        return Answer(NO_PROGRAM, "", f"the program {command[0]} is not installed")
     except PermissionError as error:
         return Answer(126, "", str(error))
     except subprocess.TimeoutExpired:

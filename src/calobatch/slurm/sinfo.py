@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from calobatch.errors import UserError
+from calobatch.slurm.ask import Answer, ask
 
 # Partition, its availability, its time limit, node, cores, memory, state and GPUs of the node.
 SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G"
@@ -43,8 +44,13 @@ class Partition(NamedTuple):
     nodes: tuple[Node, ...]
 
 
+def ask_partitions() -> Answer:
+    """Ask sinfo for all partitions and their nodes, for :func:`read_partitions`."""
+    return ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
+
+
 def read_partitions(output: str) -> dict[str, Partition]:
-    """Return the partitions that `sinfo --noheader --Node --format=SINFO_FORMAT` printed.
+    """Return the partitions that :func:`ask_partitions` printed.
 
     sinfo prints a line for each pair of a partition and a node, a star after the default partition,
     and a plus after the memory if it differs within a group of nodes.

@@ -11,22 +11,27 @@ from pathlib import Path
 
 from calobatch.config.models import Scenario
 from calobatch.errors import JobError, UserError
+from calobatch.slurm.ask import NO_PROGRAM, ask
 from calobatch.slurm.geometry import NOTICE_SECONDS
+from calobatch.slurm.sinfo import ask_partitions, partition_named, read_partitions
 from calobatch.slurm.site import Site
 
 JOB_NAME = "calobatch-submit"
+# The environment variable in which a submitted head process finds the number of its job.
+HEAD_JOB = "CALOBATCH_HEAD_JOB"
 HEAD_MINUTES = 24 * 60
-HEAD_MB = 4000
-# SLURM sends USR1 shortly before the walltime, and the job requeues itself. When the job starts
-# again, after that or after its node failed, the dead process's lock is still on the folder, so
-# --unlock removes it. Snakemake runs in the background, because bash runs a trap only while it
-# waits with `wait`, not while a command runs in the foreground.
+# Snakemake takes about 150 MB, and collect, which runs beside it, up to 1 GB.
+HEAD_MB = 2000
+# The head process submits jobs of its own, so it must not see the variables of the job that it
+# runs in. SLURM sends USR1 shortly before the walltime, and the job requeues itself. Snakemake runs
+# in the background, because bash runs a trap only while it waits with `wait`, not while a command
+# runs in the foreground.
 SCRIPT = """#!/usr/bin/env bash
-export PATH={path}
-trap 'scontrol requeue "$SLURM_JOB_ID"' USR1
-if [ "${{SLURM_RESTART_COUNT:-0}}" -gt 0 ]; then
-    {snakemake} --unlock
-fi
+export PATH={path} {head_job}=$SLURM_JOB_ID
+for name in ${{!SLURM_@}}; do
+    [ $name = SLURM_CONF ] || unset $name
+done
+trap 'scontrol requeue "${head_job}"' USR1
 {snakemake} &
 wait $!
 """
@@ -36,22 +41,24 @@ def submit(scenario: Scenario, overrides: str, site: Site) -> None:
     """Submit the head process of ``scenario``, and print its job and where its log is.
 
     Public files are fetched first, on this machine, because compute nodes often have no network.
-    Raises a UserError if a head process already works in this folder, and a JobError if SLURM
-    refuses the job.
+    Raises a UserError if a head process of ``scenario`` was submitted before and has not ended, and
+    a JobError if SLURM refuses the job.
     """
     snakemake = _snakemake(scenario.name, overrides)
-    if running := _head_of(Path.cwd()):
+    if running := _head_of(scenario.name, Path.cwd()):
         raise UserError(
-            f"job {running} is already the head process of this folder; wait until it ends, or "
-            f"cancel it with `scancel {running}`"
+            f"job {running} is already the head process of {scenario.name} in this folder; wait "
+            f"until it ends, or cancel it with `scancel {running}`"
         )
     if any(dataset.source == "fetch" for dataset in scenario.datasets.values()):
         subprocess.run([*snakemake, "--until", "fetch"], check=True)
     log = Path("logs") / scenario.name / "submit.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    script = SCRIPT.format(path=shlex.quote(os.environ["PATH"]), snakemake=shlex.join(snakemake))
+    script = SCRIPT.format(
+        path=shlex.quote(os.environ["PATH"]), snakemake=shlex.join(snakemake), head_job=HEAD_JOB
+    )
     # On a federation of clusters, sbatch --parsable prints "job;cluster".
-    job = _slurm(sbatch_command(site, log), script).partition(";")[0]
+    job = _slurm(sbatch_command(scenario.name, site, log), script).partition(";")[0]
     print(
         f"submitted as job {job}; it keeps running when you log out\n"
         f"Log      {log}\n"
@@ -60,13 +67,14 @@ def submit(scenario: Scenario, overrides: str, site: Site) -> None:
     )
 
 
-def sbatch_command(site: Site, log: Path) -> list[str]:
+def sbatch_command(scenario: str, site: Site, log: Path) -> list[str]:
     """Return the call that submits the head process: one core, and one log for all restarts."""
     asked = {
         "job-name": JOB_NAME,
+        "comment": scenario,
         "output": str(log),
         "open-mode": "append",
-        "time": str(HEAD_MINUTES),
+        "time": str(head_minutes(site)),
         # "B:" sends the signal to the batch shell, whose trap handles it, and not to the job's
         # steps.
         "signal": f"B:USR1@{NOTICE_SECONDS}",
@@ -78,27 +86,39 @@ def sbatch_command(site: Site, log: Path) -> list[str]:
     return ["sbatch", "--parsable", "--requeue", *options, *shlex.split(site.sbatch_options)]
 
 
+def head_minutes(site: Site) -> int:
+    """Return the walltime of the head process: a day, or less if its partition allows less.
+
+    SLURM would accept a job that asks for more, and never start it.
+    """
+    answer = ask_partitions()
+    if answer.code:
+        return HEAD_MINUTES
+    allowed = partition_named(read_partitions(answer.output), site.partition).minutes
+    return int(min(HEAD_MINUTES, allowed))
+
+
 def _snakemake(scenario: str, overrides: str) -> list[str]:
     command = [str(Path(sys.executable).with_name("snakemake")), "--profile", "slurm"]
     return [*command, "--config", f"scenario={scenario}", *([f"set={overrides}"] * bool(overrides))]
 
 
-def _head_of(folder: Path) -> str:
-    """Return the job that is the head process of ``folder``, or an empty text if there is none."""
-    listed = _slurm(["squeue", "--me", "--noheader", f"--name={JOB_NAME}", "--format=%i %Z"])
-    jobs = [line.split(maxsplit=1) for line in listed.splitlines()]
-    return next((job for job, where in jobs if where == str(folder)), "")
+def _head_of(scenario: str, folder: Path) -> str:
+    """Return the job that is the head process of ``scenario``, or an empty text."""
+    listed = _slurm(["squeue", "--me", "--noheader", f"--name={JOB_NAME}", "--format=%i|%k|%Z"])
+    jobs = [line.split("|", maxsplit=2) for line in listed.splitlines()]
+    wanted = [scenario, str(folder)]
+    return next((job for job, *which in jobs if which == wanted), "")
 
 
 def _slurm(command: list[str], text: str = "") -> str:
     """Run one of SLURM's programs with ``text`` as its input, and return what it printed."""
-    try:
-        answer = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
-    except FileNotFoundError:
+    answer = ask(command, text=text)
+    if answer.code == NO_PROGRAM:
         raise UserError(
             f"the program {command[0]} is not on this machine; log in to a node of the cluster "
             "that has SLURM"
-        ) from None
-    except subprocess.CalledProcessError as error:
-        raise JobError(f"{command[0]} failed: {error.stderr.strip()}") from None
-    return answer.stdout.strip()
+        )
+    if answer.code:
+        raise JobError(f"{command[0]} failed: {answer.complaint}")
+    return answer.output.strip()

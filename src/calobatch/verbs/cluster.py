@@ -63,9 +63,11 @@ def _submit_options(parser: argparse.ArgumentParser) -> None:
 def _submit(options: argparse.Namespace) -> None:
     from calobatch.slurm.site import read_site
     from calobatch.slurm.submit import submit
+    from calobatch.workflow.heads import require_free
     from calobatch.workflow.scenario import read_setup
 
     scenario = read_setup(options.scenario, options.overrides).scenario
+    require_free(scenario.name)
     submit(scenario, options.overrides, read_site())
 
 

@@ -1,14 +1,17 @@
-"""What the head process does on a cluster before it submits its first job.
+"""What the head process does before it starts its first job.
 
-The head process is the Snakemake that submits and watches all jobs.
+The head process is the Snakemake that starts and watches all jobs.
 """
 
+import sys
 from pathlib import Path
+from typing import Any
 
 from calobatch.provenance import hand_down_commit
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.orphans import end_orphans
 from calobatch.slurm.site import Site, read_site
+from calobatch.workflow.heads import claim, known
 
 
 def require_site_and_images(site: Site) -> None:
@@ -18,7 +21,31 @@ def require_site_and_images(site: Site) -> None:
         require_image(site.images, image, site.variant)
 
 
-def prepare_jobs() -> None:
-    """End jobs that a dead head process left, and pass the git commit to new jobs."""
-    end_orphans(Path.cwd())
+def begin_here(scenario: str) -> None:
+    """Begin as a head process whose jobs run on this machine.
+
+    Raises a UserError if another head process works on ``scenario``.
+    """
+    claim(scenario)
+
+
+def begin_on_cluster(scenario: str, executor: Any) -> None:
+    """Begin as a head process whose jobs ``executor``, Snakemake's SLURM plugin, submits.
+
+    Raises a UserError if another head process works on ``scenario``, and a JobError if SLURM does
+    not answer, or if a job that a killed head process left behind does not end.
+    """
+    # Only a head process has the plugin, so it is not imported at the top.
+    from calobatch.slurm.patient import adopt
+
+    claim(scenario, executor.run_uuid)
+    end_orphans(Path.cwd(), {head.run for head in known() if head.scenario != scenario})
     hand_down_commit()
+    adopt(executor)
+    seconds = executor.workflow.executor_settings.init_seconds_before_status_checks
+    print(
+        f"calobatch: SLURM is asked how the jobs fare every {seconds} s at first and every 3 "
+        "minutes later, so nothing may be printed for a long time, and a job that has ended is "
+        "noticed up to 3 minutes later; `squeue --me` shows the jobs at once",
+        file=sys.stderr,
+    )

@@ -7,12 +7,13 @@ from pathlib import Path
 TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
 
 
-def missing_store(uri: str) -> list[str]:
-    """Return a list with the file of an SQLite store if it does not exist; otherwise an empty list.
+def forget_missing_store(uri: str, stamp: str) -> None:
+    """Remove the ``stamp`` of collect if the store is an SQLite file that does not exist.
 
-    The rule collect has this list among its outputs, so that it runs again if the store was
-    removed. A store that exists must not be an output: Snakemake would delete it before the rule
-    runs, and with it the runs of other scenarios.
+    The stamp is an output of the rule collect and says that the store has the runs of the scenario;
+    without it, collect runs again. The store cannot be that output: other scenarios have their runs
+    in it too, and Snakemake deletes outputs before a rule runs and after it fails.
     """
     kind, _, path = uri.partition("?")[0].partition(":///")
-    return [path] if kind == "sqlite" and path and not Path(path).exists() else []
+    if kind == "sqlite" and path and not Path(path).exists():
+        Path(stamp).unlink(missing_ok=True)

@@ -11,9 +11,9 @@ from calobatch.slurm.checks.finding import Finding, failed, ok, warning
 from calobatch.slurm.geometry import job_options, partition_of
 from calobatch.slurm.profile import PROFILE, minutes_of
 from calobatch.slurm.sinfo import (
-    SINFO_FORMAT,
     Node,
     Partition,
+    ask_partitions,
     names,
     partition_named,
     read_partitions,
@@ -23,7 +23,7 @@ from calobatch.slurm.site import SITE_FILE
 
 def partitions_exist(case: Case) -> Finding:
     """Check that the partitions in the site file exist and take jobs."""
-    answer = ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
+    answer = ask_partitions()
     if answer.code:
         return failed(f"sinfo does not answer: {answer.complaint}", "ask the cluster's support")
     case.partitions = read_partitions(answer.output)
