@@ -2,11 +2,15 @@
 
 If this machine cannot run it (no root, no podman), the tests are skipped with the reason; with
 CALOBATCH_REQUIRE_CLUSTER=1 they fail instead.
+
+CALOBATCH_TESTBED and CALOBATCH_TESTBED_FOLDER give the cluster another name and another shared
+folder, so that two runs of the tests can go on side by side.
 """
 
 import os
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -27,19 +31,15 @@ def why_not_here(shared):
 
 @pytest.fixture(scope="session")
 def testbed():
-    """A running cluster whose shared folder has this checkout and its wheelhouse."""
-    shared = (CHECKOUT / ".cache").resolve() / "testbed" / "checkout"
+    """A running cluster whose shared folder has this checkout, with nothing set up or built."""
+    default = (CHECKOUT / ".cache").resolve() / "testbed" / "checkout"
+    shared = Path(os.environ.get("CALOBATCH_TESTBED_FOLDER", default))
     if reason := why_not_here(shared):
         if os.environ.get("CALOBATCH_REQUIRE_CLUSTER"):
             pytest.fail(f"the tests on the cluster cannot run here: {reason}")
         pytest.skip(reason)
-    subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
     cluster = Testbed(shared)
     cluster.bring(files_of_the_checkout())
-    wheels = cluster.folder / ".cache" / "wheelhouse"
-    wheels.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "-ru", CHECKOUT / ".cache/wheelhouse/cpu", wheels], check=True)
-    subprocess.run(["chown", "-R", "1000:1000", cluster.folder], check=True)
     cluster.call("up")
     yield cluster
     cluster.call("down")
@@ -47,7 +47,15 @@ def testbed():
 
 @pytest.fixture(scope="session")
 def ready(testbed):
-    """The testbed after the first steps of a new user: the environment and the images exist."""
+    """The testbed after the first steps of a new user: the environment and the images exist.
+
+    The wheels come from this machine: the wheelhouse is built here and copied.
+    """
+    subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
+    wheels = testbed.folder / ".cache" / "wheelhouse"
+    wheels.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-ru", CHECKOUT / ".cache/wheelhouse/cpu", wheels], check=True)
+    subprocess.run(["chown", "-R", "1000:1000", testbed.folder / ".cache"], check=True)
     testbed.shell("PYTHON=python3.11 make head")
     testbed.shell("make images", timeout=1800)
     return testbed

@@ -36,6 +36,5 @@ def test_a_head_process_that_is_requeued_finishes_the_run(submitted):
     testbed.shell(f"scontrol requeue {job}")
     report = testbed.folder / "results/submitted/report.html"
     wait_until(report.exists, "the report")
-    ended = f"sacct --noheader --parsable2 --allocations --format=State --jobs={job}"
-    wait_until(lambda: testbed.shell(ended).stdout.split() == ["COMPLETED"], "the end of the head")
+    wait_until(lambda: testbed.sacct_state(job) == "COMPLETED", "the end of the head")
     assert (testbed.folder / "results/submitted/leaderboard.csv").read_text().count("\n") == 4

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Literal
 
 from tests.checkout import CHECKOUT
 
@@ -16,6 +17,8 @@ cpus_per_node: 4
 mb_per_node: 8000
 """
 PATIENCE_SECONDS = 300
+# The daemons of the login node that a test may stop: the controller, the accounting, its database.
+Daemon = Literal["slurmctld", "slurmdbd", "mariadbd"]
 
 
 def wait_until(condition, what):
@@ -27,16 +30,32 @@ def wait_until(condition, what):
     return found
 
 
+class Stopwatch:
+    """Seconds since the stopwatch was made."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+
 class Testbed:
-    """A running cluster and its shared folder, which holds a checkout."""
+    """A running cluster and its shared folder, which holds a checkout.
+
+    The environment variable CALOBATCH_TESTBED names the cluster, so that two runs of the tests do
+    not disturb each other.
+    """
 
     __test__ = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.cluster = os.environ.get("CALOBATCH_TESTBED", "calobatch-tests")
         self.environment = {
             **os.environ,
-            "CALOBATCH_TESTBED": "calobatch-tests",
+            "CALOBATCH_TESTBED": self.cluster,
             "CALOBATCH_TESTBED_FOLDER": str(folder),
         }
 
@@ -97,8 +116,37 @@ class Testbed:
         inside = f"cd {self.folder}; {activate}; {command}"
         return [str(TESTBED / "shell"), "bash", "-c", inside]
 
-    def node(self, name: str, *command: str) -> None:
-        """Run a podman command on a node's container, for example to make the node fail."""
-        container = f"{self.environment['CALOBATCH_TESTBED']}-{name}"
+    def node(self, name: str, *command: str) -> str:
+        """Run a podman command on a node's container, and return what it prints.
+
+        ``node("c1", "kill")`` makes a node fail, and ``node("c1", "exec", ...)`` runs a command
+        there as root.
+        """
+        container = f"{self.cluster}-{name}"
         podman = ["podman", "--log-level", "error", "--runtime", "runc"]
-        subprocess.run([*podman, command[0], container, *command[1:]], check=True)
+        answer = subprocess.run(
+            [*podman, command[0], container, *command[1:]], capture_output=True, text=True
+        )
+        if answer.returncode:
+            raise AssertionError(f"{name}: {' '.join(command)}:\n{answer.stdout}\n{answer.stderr}")
+        return answer.stdout
+
+    def stop_daemon(self, name: Daemon) -> None:
+        """Stop a daemon of the login node, and return when it has ended."""
+        self.node("login", "exec", "/testbed/daemon", "stop", name)
+
+    def start_daemon(self, name: Daemon) -> None:
+        """Start a daemon of the login node that was stopped, and return when it answers.
+
+        Nothing happens if the daemon is running, so that a test may always call this at its end.
+        """
+        self.node("login", "exec", "/testbed/daemon", "start", name)
+
+    def sacct_state(self, job: str) -> str:
+        """Return the state of a job as accounting has it, for example "CANCELLED by 1000".
+
+        The text is empty if accounting does not know the job. This is SLURM's own sacct, not one
+        that the checkout may have put first in the PATH.
+        """
+        options = ["--noheader", "--parsable2", "--allocations", "--format=State", f"--jobs={job}"]
+        return self.node("login", "exec", "/usr/bin/sacct", *options).strip()
