@@ -192,6 +192,18 @@ def test_several_files_are_fetched_at_once(server, tmp_path, hdf5, parquet, bris
         assert [r.start for r in server.log[name]] == [None, *range(40_000, 200_001, 40_000)]
 
 
+def test_one_file_that_several_scenarios_fetch_at_once_is_transferred_once(
+    server, destination, pin, hdf5
+):
+    remote = remote_file(server.serve(NAME, hdf5))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: fetch(remote, destination, pin), range(4)))
+    assert destination.read_bytes() == hdf5
+    assert set(found) == {found[0]}
+    assert len(server.log[NAME]) == 1
+    assert [path.name for path in destination.parent.iterdir()] == [NAME]
+
+
 def test_a_folder_that_cannot_be_written_is_named(server, tmp_path, pin, hdf5):
     blocked = tmp_path / "blocked"
     blocked.write_text("a file, not a folder")
