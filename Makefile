@@ -52,7 +52,7 @@ WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
 OFFLINE := $(if $(wildcard $(WHEELHOUSE)/python-$(PYTHON_VERSION)),--no-index --find-links $(WHEELHOUSE))
 
 .PHONY: help setup run test test-pythons bench lint format schema constraints clean \
-    head wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
+    head check-variant wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -96,19 +96,17 @@ fi
 endef
 
 # What `make wheelhouse images` needs is looked for before the minutes of the first of them.
-wheelhouse:
-	@$(check_variant)
+wheelhouse: check-variant
 	@environment/check_host.sh $(VARIANT) $(filter wheelhouse images,$(MAKECMDGOALS))
 	@environment/wheelhouse.sh $(VARIANT)
 
-images: head
-	@$(check_variant)
+images: check-variant head
 	@containers/build $(VARIANT) $(IMAGES)
 
-# Another variant than the site file's may be wanted, for a bundle, but jobs do not use it.
-define check_variant
-$(if $(filter-out $(VARIANT),$(SITE_VARIANT)),echo "make: VARIANT is $(VARIANT), but jobs use the images of cluster/slurm/site.yaml, which says variant: $(SITE_VARIANT); leave VARIANT out to follow it" >&2,true)
-endef
+# Another variant than the site file's may be wanted, for instance in a bundle, but jobs do not use it.
+check-variant:
+	@[[ "$(or $(SITE_VARIANT),$(VARIANT))" = "$(VARIANT)" ]] || \
+	    echo "make: VARIANT is $(VARIANT), but jobs here use the images of variant $(SITE_VARIANT), as cluster/slurm/site.yaml says; leave VARIANT out to follow that file" >&2
 
 doctor: head
 	@calobatch doctor --scenario $(SCENARIO)
@@ -116,8 +114,7 @@ doctor: head
 submit: head
 	@calobatch submit --scenario $(SCENARIO) $(if $(SET),--set "$(SET)")
 
-bundle: head
-	@$(check_variant)
+bundle: check-variant head
 	@environment/bundle.sh $(or $(TO),$(error TO is not set; name the folder to write: make bundle TO=/path)) $(VARIANT)
 
 cluster-up:

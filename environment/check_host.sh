@@ -41,7 +41,7 @@ check_build_of_horovod() {
     if ! command -v g++ >/dev/null; then
         lack "$step" "building Horovod needs a C++ compiler, and g++ is not on the path" \
             "load the module of a compiler, for example gcc, or install it (on Debian: apt-get install g++)"
-    elif ! g++ -std=gnu++20 -x c++ -fsyntax-only - <<<'#include <concepts>' 2>/dev/null; then
+    elif ! g++ -std=gnu++20 -x c++ -fsyntax-only - <<<'#include <concepts>' &>/dev/null; then
         lack "$step" "building Horovod needs a compiler for C++20, and $(command -v g++) is version $(g++ -dumpversion)" \
             "load the module of g++ 11 or later"
     fi

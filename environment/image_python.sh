@@ -8,7 +8,8 @@
 set -euo pipefail
 version=3.11 # of the Python in Debian 12, from which containers/base.def makes the images
 
-candidates=("${PYTHON:-python3}" $(type -ap python$version) "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python)
+mapfile -t on_the_path < <(type -ap python$version)
+candidates=("${PYTHON:-python3}" "${on_the_path[@]}" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python)
 [[ -z ${IMAGE_PYTHON:-} ]] || candidates=("$IMAGE_PYTHON")
 for python in "${candidates[@]}"; do
     if [[ $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) = "$version" ]]; then
