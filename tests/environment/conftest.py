@@ -9,7 +9,8 @@ from tests.checkout import CHECKOUT
 
 # What the shell scripts call besides the programs that they look for.
 PROGRAMS = ("bash", "cat", "dirname", "grep", "sed", "sha256sum", "sort", "tail")
-# Python as another version and installation would answer: {pretend} changes what it says about itself.
+# A Python that answers as another version or installation would: {pretend} are statements that
+# change what it says about itself.
 PYTHON = """#!{executable}
 import sys, sysconfig
 {pretend}

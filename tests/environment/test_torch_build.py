@@ -1,4 +1,4 @@
-"""Which build of torch is taken, from what pip finds: tiny wheels with the names of torch's builds."""
+"""Which build of torch is taken: pip finds tiny wheels with the names of torch's builds."""
 
 import os
 import re
