@@ -9,7 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 variant=$1 PYTHON=${PYTHON:-python3}
 shift
-image_glibc=2.36 # of Debian 12
+# Of Debian 12: what was compiled with newer ones does not load in the images.
+image_glibc=2.36 image_gcc=12
 # chroot, which debootstrap calls, is not on an ordinary user's path.
 export PATH=$PATH:/usr/sbin:/sbin
 missing=0
@@ -18,6 +19,15 @@ missing=0
 lack() {
     echo "$1: $2; $3" >&2
     missing=1
+}
+
+# check_space STEP FOLDER GB_FOR_CPU GB_FOR_CUDA FIX: generous, because a full disk shows late.
+check_space() {
+    local gb=$3 free_kb
+    [[ $variant = cpu ]] || gb=$4
+    read -r _ _ _ free_kb _ < <(df -Pk "$2" | tail -n 1) || return 0
+    ((free_kb >= gb * 1000000)) ||
+        lack "$1" "about $gb GB are needed in $2, and $((free_kb / 1000000)) GB are free" "$5"
 }
 
 has_horovod() {
@@ -37,13 +47,16 @@ check_venv() {
 }
 
 check_build_of_horovod() {
-    local step=$1 python=$2
+    local step=$1 python=$2 gcc
     if ! command -v g++ >/dev/null; then
         lack "$step" "building Horovod needs a C++ compiler, and g++ is not on the path" \
             "load the module of a compiler, for example gcc, or install it (on Debian: apt-get install g++)"
     elif ! g++ -std=gnu++20 -x c++ -fsyntax-only - <<<'#include <concepts>' &>/dev/null; then
         lack "$step" "building Horovod needs a compiler for C++20, and $(command -v g++) is version $(g++ -dumpversion)" \
-            "load the module of g++ 11 or later"
+            "load the module of g++ 11 or $image_gcc"
+    elif gcc=$(g++ -dumpversion) && [[ $step = wheelhouse && ${gcc%%.*} -gt $image_gcc ]]; then
+        lack "$step" "a Horovod that g++ $gcc compiled does not load in the images, which have the C++ library of g++ $image_gcc" \
+            "load the module of g++ 11 or $image_gcc"
     fi
     "$python" -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
         lack "$step" "building Horovod needs the headers of $python, and its Python.h does not exist" \
@@ -57,6 +70,8 @@ check_wheelhouse() {
     elif [[ $python != "$PYTHON" ]]; then
         check_venv wheelhouse "$python"
     fi
+    check_space wheelhouse "$PWD" 1 4 "remove something, or clone to a larger file system"
+    check_space wheelhouse "${TMPDIR:-/tmp}" 2 10 "name another folder with TMPDIR=/path"
     has_horovod "$python" && return
     check_build_of_horovod wheelhouse "$python"
     if [[ $variant = cuda && ! -x ${CUDA_HOME:-/usr/local/cuda}/bin/nvcc ]]; then
@@ -77,6 +92,8 @@ check_images() {
         getsubids "$(id -un)" &>/dev/null ||
         lack images "apptainer --fakeroot needs a range of user numbers for $(id -un) in /etc/subuid, or the program fakeroot, and finds neither" \
             "ask your administrators for one of them"
+    check_space images "$PWD" 1 5 "remove something, or clone to a larger file system"
+    check_space images "${APPTAINER_TMPDIR:-${TMPDIR:-/tmp}}" 4 12 "name another folder with APPTAINER_TMPDIR=/path"
 }
 
 for step in "$@"; do
@@ -90,6 +107,6 @@ for step in "$@"; do
     esac
 done
 if [[ $missing = 1 && " $* " != *" setup "* ]]; then
-    echo "Where that is not possible, run \`make wheelhouse images VARIANT=$variant\` on another machine and copy .cache/wheelhouse/$variant and containers/images from there, or the whole with \`make bundle\`." >&2
+    echo "make: where that is not possible, run \`make wheelhouse images VARIANT=$variant\` on another machine and copy .cache/wheelhouse/$variant and containers/images from there, or the whole with \`make bundle\`." >&2
 fi
 [[ $missing = 0 ]] || exit 2

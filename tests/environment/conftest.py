@@ -8,7 +8,7 @@ import pytest
 from tests.checkout import CHECKOUT
 
 # What the shell scripts call besides the programs that they look for.
-PROGRAMS = ("bash", "cat", "dirname", "grep", "sed", "sha256sum", "sort", "tail")
+PROGRAMS = ("bash", "cat", "df", "dirname", "grep", "sed", "sha256sum", "sort", "tail")
 # A Python that answers as another version or installation would: {pretend} are statements that
 # change what it says about itself.
 PYTHON = """#!{executable}

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 VERSION_3_11 = "sys.version_info = (3, 11, 0)"
+# A compiler that compiles everything.
+GCC = "#!/bin/bash\n[[ $1 != -dumpversion ]] || echo {}\n"
 HOROVOD = "horovod-0.28.1-cp311-cp311-linux_x86_64.whl"
 
 
@@ -21,7 +23,7 @@ def include(tmp_path):
 @pytest.fixture
 def complete(programs, include):
     """The programs of a machine that lacks nothing for CPUs; its user is not root."""
-    programs.write("g++", "#!/bin/bash\n")
+    programs.write("g++", GCC.format(12))
     programs.answering("getconf", "glibc 2.36")
     programs.answering("id", "1000")
     programs.answering("apptainer", "")
@@ -69,10 +71,28 @@ def test_everything_that_is_missing_is_named_at_once(checkout, complete, include
     assert len(messages) == 6
 
 
+def test_a_compiler_that_is_newer_than_the_images_is_named(checkout, complete):
+    complete.write("g++", GCC.format(13))
+    (message,) = named(check(checkout, complete, "cpu", "wheelhouse"))
+    assert re.search(r"g\+\+ 13 .*; .*g\+\+ 11 or 12$", message)
+    assert check(checkout, complete, "cpu", "setup").returncode == 0
+
+
 def test_a_compiler_that_is_too_old_is_named(checkout, complete):
     complete.write("g++", '#!/bin/bash\n[ "$1" = -dumpversion ] && echo 8.5\n')
     (message,) = named(check(checkout, complete, "cpu", "wheelhouse"))
-    assert re.search(r"C\+\+20.* 8\.5; .*11 or later", message)
+    assert re.search(r"C\+\+20.* 8\.5; .*11 or 12", message)
+
+
+def test_a_disk_that_is_almost_full_is_named_with_the_setting_for_another(checkout, complete):
+    (complete.folder / "df").unlink()
+    complete.answering("df", "/dev/sda1 50000000 49100000 900000 99% /")
+    messages = named(check(checkout, complete, "cpu", "wheelhouse", "images", TMPDIR="/scratch"))
+    assert len(messages) == 4
+    for setting in ("TMPDIR", "APPTAINER_TMPDIR"):
+        assert any(
+            re.search(rf"in /scratch, and 0 GB are free; .* {setting}=", text) for text in messages
+        )
 
 
 def test_a_python_that_makes_no_virtual_environments_is_named(checkout, complete):
