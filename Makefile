@@ -114,7 +114,7 @@ doctor: head
 submit: head
 	@calobatch submit --scenario $(SCENARIO) $(if $(SET),--set "$(SET)")
 
-bundle: check-variant head
+bundle: check-variant
 	@environment/bundle.sh $(or $(TO),$(error TO is not set; name the folder to write: make bundle TO=/path)) $(VARIANT)
 
 cluster-up:

@@ -25,7 +25,8 @@ def bundle(ready, repository):
     ready.shell(at("~", f"rm -rf origin bundle && git clone --quiet {repository} origin"))
     ready.shell("mkdir -p ~/origin/.cache && ln -s $PWD/.cache/wheelhouse ~/origin/.cache")
     ready.shell("ln -s $PWD/containers/images ~/origin/containers/images")
-    ready.shell(at("~/origin", "make bundle TO=~/bundle"))
+    # With the environment of the checkout, so that the clone needs none of its own.
+    ready.shell("cd ~/origin && make bundle TO=~/bundle")
     yield "~/bundle"
     ready.shell("rm -rf ~/origin ~/bundle")
 
