@@ -348,8 +348,14 @@ def test_two_ranks_are_on_two_nodes_if_two_are_available(monkeypatch, available,
 
 
 def test_inside_a_job_trials_are_still_jobs_of_their_own():
-    kept = trial.outside_of_jobs({"SLURM_JOB_ID": "1", "SLURM_CONF": "/etc", "PATH": "/bin"})
+    kept = trial.environment_of_trial({"SLURM_JOB_ID": "1", "SLURM_CONF": "/etc", "PATH": "/bin"})
     assert kept == {"SLURM_CONF": "/etc", "PATH": "/bin"}
+
+
+def test_a_trial_has_the_wishes_that_the_user_s_variables_add_to_jobs_of_the_run():
+    given = {"SBATCH_ACCOUNT": "a", "SBATCH_PARTITION": "p", "SLURM_ACCOUNT": "b", "SRUN_X": "c"}
+    kept = trial.environment_of_trial(given)
+    assert kept == {"SBATCH_ACCOUNT": "a", "SBATCH_PARTITION": "p", "SLURM_ACCOUNT": "a"}
 
 
 def test_times_come_from_the_profile():

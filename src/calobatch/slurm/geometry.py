@@ -12,6 +12,9 @@ from calobatch.slurm.site import Site
 NOTICE_SECONDS = 120
 # Memory in MB per core that a training requests at its first attempt.
 TRAINING_MB = 4000
+# Memory in MB per core that the largest data job requests at its first attempt, and the number of
+# cores above which a data job does not get faster.
+DATA_MB, MOST_CORES = 2000, 8
 
 
 class Geometry(NamedTuple):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from calobatch.errors import UserError
@@ -82,7 +82,7 @@ def read_minutes(limit: str) -> float:
     return 1440 * int(days or 0) + 60 * int(hours) + int(minutes) + int(seconds) / 60
 
 
-def partition_named(partitions: dict[str, Partition], name: str) -> Partition:
+def partition_named(partitions: Mapping[str, Partition], name: str) -> Partition:
     """Return the partition called ``name``, or the default partition if ``name`` is empty.
 
     Raises a UserError if the user has no such partition.

@@ -4,21 +4,21 @@ In this module, "on the cluster" means that jobs are submitted to SLURM. Otherwi
 process on this machine, and all resources but `start` are None: nothing is requested.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from calobatch.config.models import Scenario
 from calobatch.slurm.geometry import (
+    MOST_CORES,
     TRAINING_MB,
     launcher,
     memory,
     resources,
     resources_of_every_job,
 )
+from calobatch.slurm.modules import loading
 from calobatch.workflow.scenario import Setup
 
-# A data job does not get faster with more cores than this.
-MOST_CORES = 8
 # The resources that a job may request because of the site file. A key that is empty there is None
 # here, which leaves the choice to SLURM.
 RESOURCES_OF_EVERY_JOB = ("slurm_account", "constraint", "qos", "slurm_extra")
@@ -122,9 +122,9 @@ def cores_of_training(scenario: Scenario, task: str) -> int:
     return settings.ranks * settings.threads
 
 
-def shell_prefix(modules: tuple[str, ...]) -> str:
-    """Return what is put before every command of a job, to load the modules of the site file."""
-    return f"set -euo pipefail; module load {' '.join(modules)}; " if modules else ""
+def shell_prefix(modules: Sequence[str]) -> str:
+    """Return what Snakemake puts before every command of a job, in place of its own `set -e`."""
+    return loading(modules)
 
 
 def store_of(scenario: Scenario, task: str) -> Mapping[str, str]:
