@@ -182,6 +182,63 @@ def test_a_broken_program_is_found_by_its_own_check_which_says_the_fix(
     assert not leftovers(project)
 
 
+def test_every_job_has_what_the_site_file_names_and_both_kinds_of_jobs_are_tried(project, programs):
+    extra = "constraint: fast\nqos: long\nreservation: course\nexclude: [c3]\n"
+    (project / "cluster/slurm/site.yaml").write_text(SITE + extra)
+    programs("sbatch", "echo $* >> asked")
+    programs("srun", f"echo $* >> asked; {START}")
+    assert findings()["sbatch"].result == "the jobs are accepted"
+    calls = (project / "asked").read_text().splitlines()
+    options = "--account=physics --constraint=fast --qos=long --reservation=course --exclude=c3"
+    assert len(calls) == 4
+    assert all(options in call for call in calls)
+
+
+def test_links_that_lead_out_are_listed_and_a_node_that_lacks_one_is_named(
+    project, programs, tmp_path
+):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (project / "data").symlink_to(scratch)
+    found = findings()
+    assert str(scratch) in found["links"].result
+    assert found["linked folders"].mark is Mark.OK
+    programs("srun", f"mv {scratch} {scratch}.away; {START}")
+    found = findings()
+    assert found["linked folders"].mark is Mark.FAILED
+    assert str(scratch) in found["linked folders"].result
+    found = findings()
+    assert f"data leads to {scratch}" in found["links"].result
+    assert found["compute node"].result == "not checked because of links (FAILED)"
+
+
+def test_modules_that_cannot_be_loaded_are_named(project, monkeypatch):
+    (project / "cluster/slurm/site.yaml").write_text(SITE + "modules: [apptainer/1.4]\n")
+    assert "no command `module`" in findings()["compute node"].result
+    # The stand-in for srun is no bash, so it would not pass an exported function on.
+    definition = project / "modules.sh"
+    monkeypatch.setenv("BASH_ENV", str(definition))
+    definition.write_text("module() { echo Lmod: unknown module >&2; return 1; }\n")
+    assert "Lmod: unknown module" in findings()["compute node"].result
+    definition.write_text('module() { [ -n "$NO_SUCH_VARIABLE" ]; return 0; }\n')
+    assert findings()["compute node"].mark is Mark.OK
+
+
+def test_a_submitted_head_that_keeps_the_largest_training_waiting_gives_a_warning(
+    project, programs
+):
+    one = NODES.split("\n")[0].replace("|4|", "|2|")
+    programs("sinfo", f"[ $1 = --version ] && echo slurm 26.05.5 || printf '{one}\\n'")
+    found = findings()["submitted head"]
+    assert found.mark is Mark.WARNING
+    assert "wait for ever" in found.result
+
+
+def test_variables_that_change_jobs_are_named(project, monkeypatch):
+    monkeypatch.setenv("SBATCH_QOS", "long")
+    assert "SBATCH_QOS" in findings()["variables"].result
+
+
 def test_a_wrong_site_file_is_named_with_the_fix(project):
     site = project / "cluster/slurm/site.yaml"
     site.write_text(SITE + "partition: gpu_long\n")
