@@ -27,14 +27,18 @@ from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Mark
 from calobatch.slurm.doctor import CHECKS, doctor, examine
 from calobatch.slurm.images import NAMES, image_path
-from calobatch.slurm.sinfo import read_gpus, read_minutes, read_partitions
+from calobatch.slurm.sinfo import ask_partitions, read_gpus, read_minutes, read_partitions
+from calobatch.slurm.site import read_site
 
 SITE = """account: physics
 cpus_per_node: 4
 mb_per_node: 8000
 """
 SPEED = Speed(2, 2, "horovod", "cpu", "eth0", 10000, 400.0, 900.0)
-NODES = "normal*|up|1-00:00:00|c1|4|8000|idle|gpu:2\nnormal*|up|1-00:00:00|c2|4|8000|idle|gpu:2"
+NODES = (
+    "normal*|up|1-00:00:00|c1|4|8000|idle|gpu:2|fast,ib\n"
+    "normal*|up|1-00:00:00|c2|4|8000|idle|gpu:2|fast"
+)
 START = 'while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"'
 GOOD = {
     "scontrol": "echo 'Slurmctld(primary) at login is UP'",
@@ -192,6 +196,23 @@ def test_every_job_has_what_the_site_file_names_and_both_kinds_of_jobs_are_tried
     options = "--account=physics --constraint=fast --qos=long --reservation=course --exclude=c3"
     assert len(calls) == 4
     assert all(options in call for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        ("constraint: ib", 1),
+        ("constraint: fast", 2),
+        ("constraint: ib|fast", 2),
+        ("exclude: [c1]", 1),
+        ("exclude: ['c[1-2]']", 0),
+    ],
+)
+def test_only_nodes_on_which_jobs_may_run_are_counted(project, programs, keys, left):
+    programs("scontrol", "echo c1; echo c2")
+    (project / "cluster/slurm/site.yaml").write_text(f"{SITE}{keys}\n")
+    found = ask_partitions(read_site())
+    assert len(found["normal"].nodes) == left
 
 
 def test_links_that_lead_out_are_listed_and_a_node_that_lacks_one_is_named(
@@ -383,7 +404,7 @@ def test_gpus_as_sinfo_writes_them(text, gpus):
 
 
 def test_partitions_have_their_nodes_and_one_is_the_default():
-    found = read_partitions(f"{NODES}\nlow|inact|infinite|c1|4|8000+|drain~|(null)\n")
+    found = read_partitions(f"{NODES}\nlow|inact|infinite|c1|4|8000+|drain~|(null)|(null)\n")
     assert [(p.name, p.default, p.up, len(p.nodes)) for p in found.values()] == [
         ("normal", True, True, 2),
         ("low", False, False, 1),

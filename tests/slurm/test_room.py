@@ -37,7 +37,7 @@ SITE = Site(cpus_per_node=4)
         (ALL, {}, 1, 4, False),  # the other node is left
         (ALL, {}, 2, 3, False),  # a core is left on each node
         (ALL, {}, 3, 4, False),  # too large for the cluster, which another check says
-        (ALL, {"exclude": ("c2",)}, 1, 4, True),  # the only node that may be used
+        ({"all": ALL["all"]._replace(nodes=(node("c1"),))}, {}, 1, 4, True),  # the only node
         (APART, {"partition": "gpu"}, 2, 4, True),
     ],
 )

@@ -17,6 +17,7 @@ def in_the_way(
 ) -> str:
     """Return how a head process of one core and ``head_mb`` MB keeps a training waiting, or "".
 
+    ``partitions`` comes from sinfo.ask_partitions.
     A training that would wait without a head process too gives an empty text. Raises a UserError if
     the site file names a partition that does not exist.
     """
@@ -44,7 +45,6 @@ def _fits(node: Node, request: Request, site: Site, cores: int = 0, mb: int = 0)
     """Return whether a node has room for its share of a training beside ``cores`` and ``mb``."""
     return (
         node.available
-        and node.name not in site.exclude
         and node.cpus - cores >= request.shape.cpus_per_node
         and node.memory - mb >= request.memory_per_node(0)
         and node.gpus_of(site.gpu_type) >= request.shape.gpus_per_node

@@ -5,10 +5,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from calobatch.errors import UserError
+from calobatch.errors import JobError, UserError
+from calobatch.slurm.ask import ask
+from calobatch.slurm.site import Site
 
-# Partition, its availability, its time limit, node, cores, memory, state and GPUs of the node.
-SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G"
+# Partition, its availability, its time limit; name, cores, memory, state, GPUs and features of the
+# node.
+SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G|%f"
 # States in which a node takes no new job, as the beginnings of sinfo's short names for them.
 UNAVAILABLE = ("down", "drain", "drng", "fail", "maint", "unk", "inval", "futr")
 GPUS = re.compile(r"gpu:(?:([^:,()]+):)?(\d+)")
@@ -22,6 +25,7 @@ class Node(NamedTuple):
     memory: int
     state: str
     gpus: dict[str, int]
+    features: frozenset[str] = frozenset()
 
     @property
     def available(self) -> bool:
@@ -43,6 +47,36 @@ class Partition(NamedTuple):
     nodes: tuple[Node, ...]
 
 
+def ask_partitions(site: Site) -> dict[str, Partition]:
+    """Ask sinfo for the partitions, with those of their nodes on which jobs of ``site`` may run.
+
+    Raises a JobError if sinfo does not answer.
+    """
+    answer = ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
+    if answer.code:
+        raise JobError(f"sinfo does not answer: {answer.complaint}")
+    excluded = _expanded(site.exclude)
+    # Only SLURM understands constraints such as "a100|h100".
+    feature = site.constraint if re.fullmatch(r"\w+", site.constraint) else ""
+    return {
+        name: partition._replace(
+            nodes=tuple(
+                node
+                for node in partition.nodes
+                if node.name not in excluded and (not feature or feature in node.features)
+            )
+        )
+        for name, partition in read_partitions(answer.output).items()
+    }
+
+
+def _expanded(nodes: Sequence[str]) -> set[str]:
+    """Return the names in lists of nodes such as "node[07-09]"."""
+    if not any("[" in name for name in nodes):
+        return set(nodes)
+    return set(ask(["scontrol", "show", "hostnames", ",".join(nodes)]).output.split())
+
+
 def read_partitions(output: str) -> dict[str, Partition]:
     """Return the partitions that `sinfo --noheader --Node --format=SINFO_FORMAT` printed.
 
@@ -51,10 +85,19 @@ def read_partitions(output: str) -> dict[str, Partition]:
     """
     found: dict[str, Partition] = {}
     for line in output.splitlines():
-        starred, available, limit, node, cpus, memory, state, gres = line.strip().split("|")
+        starred, available, limit, node, cpus, memory, state, gres, features = line.strip().split(
+            "|"
+        )
         name = starred.rstrip("*")
         known = found.get(name)
-        there = Node(node, int(cpus), int(memory.rstrip("+")), state, read_gpus(gres))
+        there = Node(
+            node,
+            int(cpus),
+            int(memory.rstrip("+")),
+            state,
+            read_gpus(gres),
+            frozenset(features.split(",")),
+        )
         found[name] = Partition(
             name,
             starred.endswith("*"),

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
-from calobatch.errors import UserError
+from calobatch.errors import JobError, UserError
 from calobatch.slurm.ask import ask
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, failed, ok, warning
@@ -20,12 +20,11 @@ from calobatch.slurm.geometry import (
 from calobatch.slurm.profile import PROFILE, minutes_of
 from calobatch.slurm.room import in_the_way
 from calobatch.slurm.sinfo import (
-    SINFO_FORMAT,
     Node,
     Partition,
+    ask_partitions,
     names,
     partition_named,
-    read_partitions,
 )
 from calobatch.slurm.site import SITE_FILE
 from calobatch.slurm.submit import HEAD_MB
@@ -33,12 +32,11 @@ from calobatch.slurm.submit import HEAD_MB
 
 def partitions_exist(case: Case) -> Finding:
     """Check that the partitions in the site file exist and take jobs."""
-    answer = ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
-    if answer.code:
-        return failed(f"sinfo does not answer: {answer.complaint}", "ask the cluster's support")
-    case.partitions = read_partitions(answer.output)
     try:
+        case.partitions = ask_partitions(case.site)
         used = [partition_of_jobs(case), partition_of_trainings(case)]
+    except JobError as error:
+        return failed(str(error), "ask the cluster's support")
     except UserError as error:
         return failed(str(error), f"correct partition and gpu_partition in {SITE_FILE}")
     closed = [partition.name for partition in used if not partition.up]
