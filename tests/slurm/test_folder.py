@@ -86,6 +86,7 @@ def test_a_path_that_apptainer_cannot_mount_is_refused(project, tmp_path):
     [
         ("sqlite:////home/alice/m.db", "/home/alice"),
         ("sqlite:////home/alice/m.db?timeout=9", "/home/alice"),
+        ("sqlite+pysqlite:////home/alice/m.db", "/home/alice"),
         ("file:///home/alice/mlruns", "/home/alice/mlruns"),
         ("/home/alice/mlruns", "/home/alice/mlruns"),
         ("sqlite:///other.db", None),

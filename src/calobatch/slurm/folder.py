@@ -1,7 +1,8 @@
 """The project folder: whether jobs can use its path, and what it links to elsewhere.
 
 Images see only what is mounted into them. A link that leads out of the project works inside them
-because its target is mounted at the same path.
+because its target is mounted at the same path. Links in a target are not followed, because it may
+be a whole file system; what they lead to is named as `binds` in the site file.
 """
 
 import os
@@ -74,6 +75,7 @@ def store_of_head(folder: Path, environment: Mapping[str, str]) -> list[Link]:
     Only the head process uses the store, so a compute node need not have it.
     """
     kind, _, text = environment.get(STORE_VARIABLE, STORE).partition("?")[0].partition("://")
+    kind = kind.removesuffix("+pysqlite")
     # sqlite:///relative.db and sqlite:////absolute.db, but file:///absolute. A path has no "://".
     path = folder / (text.removeprefix("/") if kind == "sqlite" else text or kind)
     if text and kind not in ("sqlite", "file"):
