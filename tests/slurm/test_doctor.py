@@ -433,7 +433,7 @@ def test_inside_a_job_trials_are_still_jobs_of_their_own():
 def test_a_trial_has_the_wishes_that_the_user_s_variables_add_to_jobs_of_the_run():
     given = {"SBATCH_ACCOUNT": "a", "SBATCH_PARTITION": "p", "SLURM_ACCOUNT": "b", "SRUN_X": "c"}
     kept = trial.environment_of_trial(given)
-    assert kept == {"SBATCH_ACCOUNT": "a", "SBATCH_PARTITION": "p", "SLURM_ACCOUNT": "a"}
+    assert kept == {"SBATCH_ACCOUNT": "a", "SLURM_ACCOUNT": "a"}
 
 
 def test_times_come_from_the_profile():

@@ -27,7 +27,8 @@ START = (
     f'cd "$1" 2>/dev/null || exit {NO_FOLDER}; shift; [ -x "$1" ] || exit {NO_PYTHON}; exec "$@"'
 )
 # What users may choose for their jobs with variables SBATCH_*, unless the site file chooses it.
-# Snakemake's SLURM plugin always names a partition, so SBATCH_PARTITION has no effect.
+# Snakemake's SLURM plugin always names a partition, so SBATCH_PARTITION has no effect on jobs.
+NOT_A_WISH = "SBATCH_PARTITION"
 WISHES = ("ACCOUNT", "QOS", "CONSTRAINT", "RESERVATION", "EXCLUSIVE", "GRES", "WCKEY")
 
 
@@ -82,7 +83,7 @@ def run_trial(
 
 
 def environment_of_trial(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which `srun` requests the same as Snakemake's `sbatch`.
+    """Return the environment in which `srun` and `sbatch` request the same as Snakemake's jobs.
 
     Without the variables of the SLURM job that this process may run in: with them, `srun` would
     start a step of that job instead of a new job. The user's SBATCH_ACCOUNT, SBATCH_QOS and others
@@ -92,7 +93,7 @@ def environment_of_trial(environment: Mapping[str, str]) -> dict[str, str]:
     own = {
         name: value
         for name, value in environment.items()
-        if name in kept or not name.startswith(("SLURM_", "SRUN_"))
+        if name in kept or not name.startswith(("SLURM_", "SRUN_", NOT_A_WISH))
     }
     return own | {
         f"SLURM_{name}": own[f"SBATCH_{name}"] for name in WISHES if f"SBATCH_{name}" in own

@@ -9,6 +9,7 @@ from calobatch.slurm.checks.request import largest_request
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.profile import latency_wait
 from calobatch.slurm.site import SITE_FILE, read_site
+from calobatch.slurm.trial import NOT_A_WISH
 
 
 def site_file(case: Case) -> Finding:
@@ -41,7 +42,8 @@ def images_there(case: Case) -> Finding:
 
 def variables(case: Case) -> Finding:
     """List the user's variables that change what jobs request, which others do not see."""
-    found = sorted(name for name in os.environ if name.startswith("SBATCH_"))
+    given = (name for name in os.environ if name.startswith("SBATCH_"))
+    found = sorted(name for name in given if name != NOT_A_WISH)
     if found:
         return warning(
             f"your environment also decides what jobs request: {', '.join(found)}",

@@ -1,5 +1,6 @@
 """Checks of the partitions: whether they exist and have room and time for the jobs."""
 
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from calobatch.slurm.sinfo import (
 )
 from calobatch.slurm.site import SITE_FILE
 from calobatch.slurm.submit import HEAD_MB
+from calobatch.slurm.trial import environment_of_trial
 
 
 def partitions_exist(case: Case) -> Finding:
@@ -185,7 +187,10 @@ def accepted(case: Case) -> Finding:
     start = None
     for options in (data, training):
         # --requeue as the profile has it.
-        answer = ask(["sbatch", "--test-only", "--requeue", *options, "--wrap=true"])
+        answer = ask(
+            ["sbatch", "--test-only", "--requeue", *options, "--wrap=true"],
+            environment=environment_of_trial(os.environ),
+        )
         if answer.code:
             return failed(
                 f"`sbatch {shlex.join(options)}` is refused: {answer.complaint}",
