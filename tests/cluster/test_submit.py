@@ -1,4 +1,4 @@
-"""The head process as a SLURM job, which goes on after its job is requeued."""
+"""The head process as a SLURM job, which goes on after a logout and after its job is requeued."""
 
 import re
 
@@ -15,24 +15,40 @@ tasks:
 PROFILE = "cluster/slurm/config.yaml"
 
 
+def submit_and_log_out(testbed):
+    """Type `make submit` in a session on the login node, end the session, and return the answer.
+
+    The session ends as on a node that kills all processes of a user at the end of his last session.
+    """
+    session = testbed.start("make submit SCENARIO=submitted && sleep infinity")
+    printed = ""
+    while not re.search(r"^Stop ", printed, re.MULTILINE):
+        line = session.stdout.readline()
+        assert line, printed
+        printed += line
+    testbed.node("login", "exec", "pkill", "-KILL", "--uid", "physicist")
+    session.communicate(timeout=60)
+    return printed
+
+
 @pytest.fixture
 def submitted(ready):
     """The testbed, the job of a head process that is running there, and its log."""
     ready.write("config/submitted.yaml", SCENARIO)
     original = (ready.folder / PROFILE).read_text()
     ready.write(PROFILE, re.sub("(before-status-checks): .*", r"\1: 2", original))
-    output = ready.shell("make submit SCENARIO=submitted").stdout
+    output = submit_and_log_out(ready)
     job, log = re.search(r"submitted as job (\d+).*\nLog +(\S+)", output).groups()
     yield ready, job, ready.folder / log
     ready.shell("scancel --user physicist", check=False)
     ready.write(PROFILE, original)
 
 
-def test_a_head_process_that_is_requeued_finishes_the_run(submitted):
+def test_a_head_process_whose_user_logged_out_and_whose_job_is_requeued_finishes_the_run(submitted):
     testbed, job, log = submitted
     wait_until(lambda: log.exists() and "rule pack" in log.read_text(), "the rule pack")
     again = testbed.shell("make submit SCENARIO=submitted", check=False)
-    assert f"job {job} is already the head process of this folder" in again.stderr
+    assert f"job {job} is already the head process" in again.stderr
     testbed.shell(f"scontrol requeue {job}")
     report = testbed.folder / "results/submitted/report.html"
     wait_until(report.exists, "the report")

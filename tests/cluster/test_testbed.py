@@ -1,7 +1,9 @@
 """The testbed itself: its daemons can be stopped and started, and jobs are held in cgroups."""
 
+import os
+import re
+import shutil
 import subprocess
-from contextlib import contextmanager
 
 import pytest
 
@@ -10,24 +12,12 @@ from tests.cluster.testbed import TESTBED, wait_until
 SBATCH = "sbatch --parsable --account physics --nodelist c1 --output /dev/null"
 
 
-@contextmanager
-def without(testbed, *daemons):
-    """Stop daemons of the login node, and start them again at the end, the first one last."""
-    for daemon in daemons:
-        testbed.stop_daemon(daemon)
-    try:
-        yield
-    finally:
-        for daemon in reversed(daemons):
-            testbed.start_daemon(daemon)
-
-
 @pytest.mark.parametrize(
     ("daemon", "question"),
     [("slurmctld", "scontrol ping"), ("slurmdbd", "sacct"), ("mariadbd", "sacct")],
 )
 def test_a_daemon_that_is_stopped_does_not_answer_until_it_is_started(testbed, daemon, question):
-    with without(testbed, daemon):
+    with testbed.without(daemon):
         assert testbed.shell(question, check=False).returncode
     testbed.shell(question)
 
@@ -35,7 +25,7 @@ def test_a_daemon_that_is_stopped_does_not_answer_until_it_is_started(testbed, d
 def test_a_job_goes_on_without_controller_and_accounting(testbed):
     job = testbed.shell(f"{SBATCH} --wrap 'sleep 3'").stdout.strip()
     wait_until(lambda: testbed.sacct_state(job) == "RUNNING", "the job")
-    with without(testbed, "slurmctld", "slurmdbd"):
+    with testbed.without("slurmctld", "slurmdbd"):
         pass
     wait_until(lambda: testbed.sacct_state(job) == "COMPLETED", "the end of the job")
 
@@ -109,3 +99,30 @@ def test_a_job_that_uses_more_memory_than_it_asked_for_is_ended(cgroups):
     submitted = cgroups.shell(f'{SBATCH} --wait --mem 200 --wrap "{hungry}"', check=False)
     job = submitted.stdout.strip()
     wait_until(lambda: cgroups.sacct_state(job) == "OUT_OF_MEMORY", "the job to be ended")
+
+
+def test_the_first_commands_of_the_readme_work_with_that_folder_alone(testbed, tmp_path):
+    shutil.copytree(TESTBED, tmp_path / "testbed")
+    block = re.search(r"(?:^    .+\n)+", (TESTBED / "README.md").read_text(), re.MULTILINE)
+    environment = {name: value for name, value in os.environ.items() if "TESTBED" not in name}
+    answer = subprocess.run(
+        ["bash", "-ec", block[0]],
+        cwd=tmp_path,
+        env=environment | {"CALOBATCH_TESTBED": f"{testbed.cluster}-readme"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert {"c1", "c2"} <= set(answer.stdout.splitlines())
+    assert re.search(r"hostname.* COMPLETED ", answer.stdout)
+
+
+def test_a_folder_that_jobs_cannot_write_to_is_refused_with_the_command_that_fixes_it(tmp_path):
+    tmp_path.chmod(0o755)
+    refused = subprocess.run([TESTBED / "check_folder", tmp_path], capture_output=True, text=True)
+    assert refused.returncode == 2
+    command = f"chown -R 1000:1000 {tmp_path}"
+    assert f"run {command}, or" in refused.stderr
+    if os.getuid() == 0:
+        subprocess.run(command.split(), check=True)
+        subprocess.run([TESTBED / "check_folder", tmp_path], check=True)

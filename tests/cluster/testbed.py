@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -141,6 +143,17 @@ class Testbed:
         Nothing happens if the daemon is running, so that a test may always call this at its end.
         """
         self.node("login", "exec", "/testbed/daemon", "start", name)
+
+    @contextmanager
+    def without(self, *names: Daemon) -> Iterator[None]:
+        """Stop daemons in this order, and start them again at the end in the opposite order."""
+        for name in names:
+            self.stop_daemon(name)
+        try:
+            yield
+        finally:
+            for name in reversed(names):
+                self.start_daemon(name)
 
     def sacct_state(self, job: str) -> str:
         """Return the state of a job as accounting has it, for example "CANCELLED by 1000".
