@@ -178,7 +178,7 @@ def test_a_checkpoint_that_cannot_be_read_is_one_message_of_all_ranks(
     state.parent.mkdir()
     state.symlink_to(state)
     answer = subprocess.run(
-        command(settings, crops_store, tmp_path), capture_output=True, text=True, timeout=120
+        command(settings, crops_store, tmp_path), capture_output=True, text=True, timeout=300
     )
     assert answer.returncode == 1
     assert answer.stderr.count("state.pt cannot be read") == 1
