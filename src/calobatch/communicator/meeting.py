@@ -52,7 +52,7 @@ def limit_seconds(environment: Mapping[str, str] = os.environ) -> int:
     text = environment.get(LIMIT_VARIABLE, "") or str(LIMIT_SECONDS)
     if not (text.isascii() and text.isdigit() and int(text)):
         raise UserError(
-            f"{LIMIT_VARIABLE} is {text!r}; set it to a whole number of seconds above 0, or unset it"
+            f"{LIMIT_VARIABLE} is {text!r}; set it to a whole number of seconds, or unset it"
         )
     return int(text)
 
