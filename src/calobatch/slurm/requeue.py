@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from calobatch.errors import JobError, StoppedError
 from calobatch.launch import SECONDS_TO_LEAVE
-from calobatch.slurm.ask import ask
+from calobatch.slurm.ask import NO_PROGRAM, ask
 
 # After `scontrol requeue` SLURM kills the job within its KillWait (30 s by default).
 SECONDS_UNTIL_SLURM_ENDS_THE_JOB = 120
@@ -157,7 +157,7 @@ def _squeue(*options: str) -> str | None:
     """Return what squeue prints, or None if it has not answered within SECONDS_FOR_AN_ANSWER."""
     deadline = time.monotonic() + SECONDS_FOR_AN_ANSWER
     while (answer := ask(["squeue", "--noheader", *options])).code:
-        if time.monotonic() > deadline:
+        if answer.code == NO_PROGRAM or time.monotonic() > deadline:
             _say(f"squeue does not answer: {answer.complaint}")
             return None
         time.sleep(SECONDS_BETWEEN_LOOKS)
