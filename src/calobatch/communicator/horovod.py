@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ from calobatch.errors import JobError, UserError
 try:
     import horovod.torch as hvd
     from horovod.runner.common.util.hosts import HostInfo, get_host_assignments
-    from horovod.runner.http.http_server import OK, RendezvousHandler, RendezvousHTTPServer
+    from horovod.runner.http.http_server import RendezvousHandler, RendezvousHTTPServer
 except ImportError as error:
     raise UserError(
         f"Horovod cannot be imported ({error}); run `make setup`, or set communicator to torch"
@@ -54,7 +55,7 @@ class HorovodCommunicator:
         else:
             find_rank_0(place, limit)
         meet(place, RendezvousBoard(place), limit)
-        os.environ.setdefault(LIMIT_VARIABLE, str(limit))
+        os.environ[LIMIT_VARIABLE] = str(limit)
         # hvd.init() takes its placement from the environment.
         os.environ.update(_horovod_environment(place))
         hvd.init()
@@ -129,6 +130,12 @@ def _node_name(node: int) -> str:
     return f"node{node}"
 
 
+class _Rendezvous(RendezvousHTTPServer):  # type: ignore[misc]
+    """Horovod's rendezvous server, for many ranks that call at the same moment."""
+
+    request_queue_size = 1024
+
+
 def _serve_rendezvous(place: Placement) -> int:
     """Start Horovod's rendezvous server in a thread that ends with the process; return its port.
 
@@ -138,7 +145,7 @@ def _serve_rendezvous(place: Placement) -> int:
     # loopback interface, which the other nodes cannot reach. On one node nobody else needs access.
     listen_at = place.address if place.nodes == 1 else ""
     try:
-        server = RendezvousHTTPServer((listen_at, place.port), RendezvousHandler, False)
+        server = _Rendezvous((listen_at, place.port), RendezvousHandler, False)
     except OSError as error:
         raise JobError(
             f"rank 0 cannot listen on port {place.port} ({error}); run the same command again"
@@ -158,20 +165,20 @@ class RendezvousBoard:
 
     def put(self, name: str) -> bool:
         """Put ``name`` on the board, and return whether the server has accepted it."""
-        return self._status("PUT", name) == OK
+        return self._accepted("PUT", name)
 
     def has(self, name: str) -> bool:
         """Return whether ``name`` is on the board."""
-        return self._status("GET", name) == OK
+        return self._accepted("GET", name)
 
-    def _status(self, method: str, name: str) -> int:
+    def _accepted(self, method: str, name: str) -> bool:
         # Not urllib, which would send this through the user's proxy.
         connection = HTTPConnection(
             self.place.address, self.place.port, timeout=SECONDS_PER_REQUEST
         )
         try:
             connection.request(method, f"/{BOARD_SCOPE}/{name}", body=b"here")
-            return connection.getresponse().status
+            return connection.getresponse().status == HTTPStatus.OK
         except HTTPException as error:
             raise ConnectionError(f"rank 0's server does not speak HTTP: {error!r}") from None
         finally:

@@ -19,11 +19,11 @@ from calobatch.errors import JobError, UserError
 LIMIT_VARIABLE = "HOROVOD_GLOO_TIMEOUT_SECONDS"
 LIMIT_SECONDS = 600
 # A node refuses connections until rank 0 has started on it, which may take long. Any other error
-# (no route, unknown name, no answer at all) means that the network will not lead there.
+# that lasts (no route, unknown name, no answer) means that the network does not lead there.
 UNREACHABLE_SECONDS = 45.0
 SECONDS_WITHOUT_A_LINE = 30.0
 SECONDS_TO_CONNECT = 5.0
-# All ranks together ask rank 0 so often, so that many ranks do not overload it.
+# All ranks together ask rank 0 at this rate at most, so that many ranks do not overload it.
 QUESTIONS_PER_SECOND = 200
 SHORTEST_PAUSE_SECONDS = 0.1
 # Rank 0 names the ranks that are missing; the other ranks give it time to do so.
