@@ -50,7 +50,7 @@ def environment():
 def test_ranks_that_start_apart_meet(environment, backend, late):
     port = free_port()
     first = start(backend, place(1 - late, 2, port), 200, environment)
-    time.sleep(5)
+    time.sleep(3)
     assert first.poll() is None
     second = start(backend, place(late, 2, port), 200, environment)
     outputs = [rank.communicate(timeout=200) for rank in (first, second)]
