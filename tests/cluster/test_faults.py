@@ -1,7 +1,7 @@
 """Trainings that are disturbed on a cluster end with the same predictions as undisturbed ones.
 
-Every fault is real: signals and a walltime from SLURM, a killed rank, a job that preempts another,
-a node that fails and a head process that is killed.
+Every fault is real: signals and a walltime from SLURM, a killed rank, a killed srun, a job that
+preempts another, a node that fails and a head process that is killed.
 """
 
 import json
@@ -21,12 +21,13 @@ datasets:
   electron_photon: {source: simulate, events: 400}
 tasks:
   electron_photon_cnn: {model: slow_dropout, epochs: 30, batch_size: 8, device: cpu}
-seeds: [1, 2, 3]
+seeds: [1, 2, 3, 4]
 """
+SEEDS = (1, 2, 3, 4)
 RUN = (
     "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
     " --until train --config scenario=faults"
-    # By default the memory of one training fills a node. With less, all three run at the same time.
+    # By default the memory of one training fills a node. With less, all four run at the same time.
     " --set-resources train:mem_mb_per_cpu=1500"
 )
 
@@ -42,7 +43,7 @@ def undisturbed(tmp_path_factory):
         workflow.snakemake(
             *("--cores", "8", "--until", "train", "--config", "scenario=faults"), timeout=900
         )
-    return {seed: predictions(workflow, seed) for seed in (1, 2, 3)}
+    return {seed: predictions(workflow, seed) for seed in SEEDS}
 
 
 @pytest.fixture
@@ -92,10 +93,33 @@ def finish(run):
     return output
 
 
-def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
-    """Seed 1 is asked to stop, seed 2 loses a rank, and seed 3 reaches its walltime of 4 minutes.
+def ranks_of(testbed, seed):
+    """Return the ranks of a seed that run on either node, as pairs of node and process id."""
+    # The brackets keep the shell itself out, whose command has the pattern.
+    find = f"pgrep -f 'bin/[c]alobatch train .*--seed {seed} ' || true"
+    return {
+        (node, pid)
+        for node in ("c1", "c2")
+        for pid in testbed.node(node, "exec", "bash", "-c", find).split()
+    }
 
-    SLURM signals seed 3, and any other that is still running, about 2 minutes after its start.
+
+def wait_for_the_next_attempt(testbed, seed, first):
+    """Wait until a seed has ranks that are not in ``first``; none of those may still be there."""
+
+    def started():
+        now = ranks_of(testbed, seed)
+        assert not (now & first and now - first), f"two attempts of seed {seed} train side by side"
+        return now - first
+
+    wait_until(started, f"the next attempt of seed {seed}")
+
+
+def test_a_signal_a_killed_rank_a_killed_srun_and_the_walltime(faults, undisturbed):
+    """Seed 1 is asked to stop, seed 2 loses a rank and seed 4 its srun; seed 3 is left alone.
+
+    It reaches its walltime of 4 minutes: SLURM signals it, and any other that is still running,
+    about 2 minutes after its start.
     """
     run = faults.start(f"{RUN} train:runtime=4")
     job, _ = wait_for_epochs(faults, 1, 2)
@@ -103,11 +127,18 @@ def test_a_signal_a_killed_rank_and_the_walltime(faults, undisturbed):
     wait_until(lambda: job_of(faults, 1) is None, "seed 1 to leave")
     _, node = wait_for_epochs(faults, 2, 2)
     faults.node(node, "exec", "pkill", "-9", "--newest", "-f", "bin/calobatch train .*--seed 2 ")
+    _, node = wait_for_epochs(faults, 4, 2)
+    ranks = ranks_of(faults, 4)
+    assert len(ranks) == 2
+    # Only srun itself: the ranks are children of SLURM's daemon on their node.
+    faults.node(node, "exec", "pkill", "-9", "-f", "^srun .*--seed 4 ")
+    wait_for_the_next_attempt(faults, 4, ranks)
     finish(run)
-    for seed in (1, 2, 3):
+    for seed in SEEDS:
         assert predictions(faults, seed) == undisturbed[seed]
     assert record(faults, 1)["resumed_after_epoch"] >= 2
     assert record(faults, 2)["resumed_after_epoch"] >= 2
+    assert record(faults, 4)["resumed_after_epoch"] >= 2
     assert record(faults, 3)["resumed_after_epoch"] + record(faults, 3)["resumed_at_step"] > 0
     assert "rank" in (faults.folder / f"logs/faults/train/{TASK}/seed1.log").read_text()
 
@@ -135,7 +166,6 @@ def test_preemption_a_failed_node_and_a_killed_head_process(faults, undisturbed)
     faults.shell("pkill -9 -f 'bin/snakemake --profile slurm'", check=False)
     run.communicate(timeout=60)
     assert job_of(faults, 1) == (job, other[1])
-    faults.shell("snakemake --unlock --config scenario=faults")
     output = finish(faults.start(one))
     assert f"ending jobs that an earlier head process left behind: {job} (train)" in output
     assert predictions(faults, 1) == undisturbed[1]

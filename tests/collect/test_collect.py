@@ -210,6 +210,29 @@ def test_the_time_of_a_training_does_not_include_the_pause_before_it_was_resumed
     assert run.info.end_time - run.info.start_time == pytest.approx(86_400_000, abs=2)
 
 
+def test_a_machine_without_git_gets_no_complaint_about_it(scenario, runs, tmp_path):
+    """As in the images. The message is GitPython's, which MLflow imports."""
+    code = (
+        "import sys; from pathlib import Path; from calobatch.collect.collect import collect;"
+        "from calobatch.config.models import Scenario;"
+        "scenario = Scenario.model_validate_json(sys.argv[1]);"
+        "collect(scenario, [Path(name) for name in sys.argv[3:]], sys.argv[2], Path('board.csv'))"
+    )
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    without_git = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    answer = subprocess.run(
+        [sys.executable, "-c", code, scenario.model_dump_json(), uri, *map(str, runs)],
+        env=without_git | {"PATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "crops" in answer.stdout
+    assert "git" not in answer.stderr.lower()
+
+
 def test_a_run_that_a_kill_left_incomplete_is_written_again(scenario, runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"

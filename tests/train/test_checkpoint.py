@@ -1,11 +1,13 @@
 """An interrupted training continues where it stopped, and ends with the same files."""
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
+from calobatch.errors import JobError
 from calobatch.run.training import RunRecord
 from calobatch.train import checkpoint as checkpoint_module
 from calobatch.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -44,25 +46,32 @@ def test_a_resumed_training_ends_with_the_predictions_of_an_undisturbed_one(
 
 
 def test_a_checkpoint_with_different_settings_is_not_used(
-    crops_store, quick, tmp_path, monkeypatch
+    crops_store, quick, tmp_path, monkeypatch, capsys
 ):
     with monkeypatch.context() as patched:
         interrupt_after(patched, 1)
         with pytest.raises(KeyboardInterrupt):
             train("task", quick(), 1, crops_store, tmp_path)
     train("task", quick(learning_rate=1e-3), 1, crops_store, tmp_path)
+    assert "was left with different settings, data, code" in capsys.readouterr().err
     assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
+
+
+def small_checkpoint(path):
+    """Write a checkpoint with one tensor, and return its bytes."""
+    state = {"weight": torch.arange(1000.0)}
+    checkpoint = Checkpoint(
+        identity="id", started=0.0, history=[], model=state, best_model=state, optimizer={}
+    )
+    write_checkpoint(checkpoint, path)
+    return path.read_bytes()
 
 
 def test_a_checkpoint_is_read_without_unpickling_code(tmp_path):
     """torch.load with weights_only refuses anything but tensors and plain values."""
-    state = {"weight": torch.arange(3.0)}
-    checkpoint = Checkpoint(
-        identity="id", started=0.0, history=[], model=state, best_model=state, optimizer={}
-    )
-    write_checkpoint(checkpoint, tmp_path / "state.pt")
+    small_checkpoint(tmp_path / "state.pt")
     content = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert torch.equal(content["model"]["weight"], torch.arange(3.0))
+    assert torch.equal(content["model"]["weight"], torch.arange(1000.0))
     assert read_checkpoint(tmp_path / "state.pt", "id") is not None
     assert read_checkpoint(tmp_path / "state.pt", "other") is None
 
@@ -84,12 +93,63 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
     assert not (tmp_path / "harm").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a whole archive"])
-def test_a_checkpoint_that_cannot_be_read_counts_as_none(crops_store, quick, tmp_path, content):
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def with_one_byte_changed(content):
+    where = content.index(torch.arange(1000.0).numpy().tobytes())
+    return content[: where + 40] + bytes([content[where + 40] ^ 1]) + content[where + 41 :]
+
+
+@pytest.mark.parametrize("damage", [cut, with_one_byte_changed, lambda _: b"", lambda _: b"text"])
+def test_a_damaged_checkpoint_is_reported_in_one_line_and_kept(tmp_path, capsys, damage):
+    path = tmp_path / "state.pt"
+    damaged = damage(small_checkpoint(path))
+    path.write_bytes(damaged)
+    assert read_checkpoint(path, "id") is None
+    assert re.fullmatch(
+        rf"the checkpoint {path} is damaged \(.+\); the training starts from scratch, and the "
+        r"damaged file is kept as state\.pt\.damaged until the training has finished\n",
+        capsys.readouterr().err,
+    )
+    assert not path.exists()
+    assert (tmp_path / "state.pt.damaged").read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    "content", [{"epoch": 1}, {"identity": "id"}, {"identity": "id", "history": [{}]}, [1, 2]]
+)
+def test_a_file_that_is_no_checkpoint_counts_as_damaged(tmp_path, capsys, content):
+    torch.save(content, tmp_path / "state.pt")
+    assert read_checkpoint(tmp_path / "state.pt", "id") is None
+    assert "state.pt is damaged" in capsys.readouterr().err
+    assert (tmp_path / "state.pt.damaged").exists()
+
+
+def test_a_training_whose_checkpoint_is_damaged_starts_from_scratch(crops_store, quick, tmp_path):
     (tmp_path / "checkpoint").mkdir()
-    (tmp_path / "checkpoint" / "state.pt").write_bytes(content)
+    (tmp_path / "checkpoint" / "state.pt").write_bytes(b"PK\x03\x04 not a whole archive")
     train("task", quick(), 1, crops_store, tmp_path)
     assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
+
+
+def test_without_a_checkpoint_nothing_is_reported(tmp_path, capsys):
+    assert read_checkpoint(tmp_path / "checkpoint" / "state.pt", "id") is None
+    assert capsys.readouterr().err == ""
+
+
+def test_a_checkpoint_that_cannot_be_read_now_stops_the_training_and_stays(
+    crops_store, quick, tmp_path
+):
+    """A link to itself is an error of the file system that root meets too."""
+    (tmp_path / "checkpoint").mkdir()
+    path = tmp_path / "checkpoint" / "state.pt"
+    path.symlink_to(path)
+    with pytest.raises(JobError, match=r"state\.pt cannot be read \(Too many.*\) and may"):
+        train("task", quick(), 1, crops_store, tmp_path)
+    assert path.is_symlink()
+    assert not (tmp_path / "run.json").exists()
 
 
 def test_a_resumed_training_keeps_its_first_start_time(crops_store, quick, tmp_path, monkeypatch):

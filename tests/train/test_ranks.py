@@ -168,3 +168,20 @@ def test_a_request_to_stop_before_the_first_epoch_is_not_a_failure(
     _, message = first.communicate(timeout=60)
     assert first.returncode == 75
     assert "stopped by SIGUSR1" in message
+
+
+def test_a_checkpoint_that_cannot_be_read_is_one_message_of_all_ranks(
+    crops_store, undisturbed, tmp_path
+):
+    settings, _ = undisturbed
+    state = tmp_path / "checkpoint" / "state.pt"
+    state.parent.mkdir()
+    state.symlink_to(state)
+    answer = subprocess.run(
+        command(settings, crops_store, tmp_path), capture_output=True, text=True, timeout=300
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.count("state.pt cannot be read") == 1
+    assert "Traceback" not in answer.stderr
+    assert "Horovod" not in answer.stderr
+    assert state.is_symlink()

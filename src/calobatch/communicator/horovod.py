@@ -2,15 +2,16 @@
 
 Horovod's own launcher is not used, because it needs ssh between nodes. This module does its work:
 rank 0 runs Horovod's rendezvous server at the address and port of its placement, and every rank
-passes its placement to Horovod in environment variables.
+passes its placement to Horovod in environment variables. The ranks first meet at that server
+(meeting.py).
 """
 
 import os
-import socket
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import replace
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calobatch.communicator.meeting import LIMIT_VARIABLE, find_rank_0, limit_seconds, meet
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError, UserError
 
@@ -30,8 +32,9 @@ except ImportError as error:
         f"Horovod cannot be imported ({error}); run `make setup`, or set communicator to torch"
     ) from None
 
-# Ranks start at slightly different times, so a rank waits this long for rank 0's server.
-RENDEZVOUS_TIMEOUT_SECONDS = 45.0
+# The part of the rendezvous server that has the ranks that have checked in. Horovod uses others.
+BOARD_SCOPE = "meeting"
+SECONDS_PER_REQUEST = 5.0
 # Once per cycle the ranks agree on which tensors are ready. Horovod's default of 1 ms is 4 to 13 %
 # faster than 5 ms if each rank has cores of its own, and slower if ranks on the CPU share cores:
 # Horovod's threads then take the cores from the computation.
@@ -46,9 +49,13 @@ class HorovodCommunicator:
     def __init__(self, place: Placement, device: torch.device) -> None:
         if device.type == "cpu" and _shares_cores(place):
             os.environ.setdefault("HOROVOD_CYCLE_TIME", SHARED_CORES_CYCLE_MILLISECONDS)
+        limit = limit_seconds()
         if place.rank == 0:
             place = replace(place, port=_serve_rendezvous(place))
-        _wait_for_rendezvous(place)
+        else:
+            find_rank_0(place, limit)
+        meet(place, RendezvousBoard(place), limit)
+        os.environ[LIMIT_VARIABLE] = str(limit)
         # hvd.init() takes its placement from the environment.
         os.environ.update(_horovod_environment(place))
         hvd.init()
@@ -123,6 +130,12 @@ def _node_name(node: int) -> str:
     return f"node{node}"
 
 
+class _Rendezvous(RendezvousHTTPServer):  # type: ignore[misc]
+    """Horovod's rendezvous server, for many ranks that call at the same moment."""
+
+    request_queue_size = 1024
+
+
 def _serve_rendezvous(place: Placement) -> int:
     """Start Horovod's rendezvous server in a thread that ends with the process; return its port.
 
@@ -132,7 +145,7 @@ def _serve_rendezvous(place: Placement) -> int:
     # loopback interface, which the other nodes cannot reach. On one node nobody else needs access.
     listen_at = place.address if place.nodes == 1 else ""
     try:
-        server = RendezvousHTTPServer((listen_at, place.port), RendezvousHandler, False)
+        server = _Rendezvous((listen_at, place.port), RendezvousHandler, False)
     except OSError as error:
         raise JobError(
             f"rank 0 cannot listen on port {place.port} ({error}); run the same command again"
@@ -144,19 +157,29 @@ def _serve_rendezvous(place: Placement) -> int:
     return int(server.server_address[1])
 
 
-def _wait_for_rendezvous(place: Placement) -> None:
-    """Wait until rank 0 listens; raise a JobError if it does not in time."""
-    deadline = time.monotonic() + RENDEZVOUS_TIMEOUT_SECONDS
-    while True:
+class RendezvousBoard:
+    """The board of the meeting (meeting.py), on Horovod's rendezvous server."""
+
+    def __init__(self, place: Placement) -> None:
+        self.place = place
+
+    def put(self, name: str) -> bool:
+        """Put ``name`` on the board, and return whether the server has accepted it."""
+        return self._accepted("PUT", name)
+
+    def has(self, name: str) -> bool:
+        """Return whether ``name`` is on the board."""
+        return self._accepted("GET", name)
+
+    def _accepted(self, method: str, name: str) -> bool:
+        # Not urllib, which would send this through the user's proxy.
+        connection = HTTPConnection(
+            self.place.address, self.place.port, timeout=SECONDS_PER_REQUEST
+        )
         try:
-            socket.create_connection((place.address, place.port), timeout=5).close()
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise JobError(
-                    f"rank {place.rank} cannot reach rank 0 at {place.address}:{place.port} "
-                    f"within {RENDEZVOUS_TIMEOUT_SECONDS:.0f} s ({error}); see whether rank 0 "
-                    "printed an error, or check the network with `calobatch doctor`"
-                ) from None
-            time.sleep(0.1)
-        else:
-            return
+            connection.request(method, f"/{BOARD_SCOPE}/{name}", body=b"here")
+            return connection.getresponse().status == HTTPStatus.OK
+        except HTTPException as error:
+            raise ConnectionError(f"rank 0's server does not speak HTTP: {error!r}") from None
+        finally:
+            connection.close()

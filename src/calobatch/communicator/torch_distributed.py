@@ -4,7 +4,8 @@ It needs nothing but torch, and is the alternative to Horovod, which has had no 
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
@@ -15,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from calobatch.communicator.meeting import find_rank_0, limit_seconds, meet
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError
-
-TIMEOUT = timedelta(seconds=60)
 
 Value = TypeVar("Value")
 
@@ -30,14 +30,24 @@ class TorchCommunicator:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", place.interface)
         # Objects and scores are on the CPU and are sent with Gloo; gradients on GPUs with NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        limit = limit_seconds()
+        timeout = timedelta(seconds=limit)
+        if place.rank != 0:
+            find_rank_0(place, limit)
         # Rank 0 serves the store at which the ranks meet. Without a launcher there is only one
         # rank: its port is 0, and the store takes a free one, which nobody else needs to know.
         try:
             store = TCPStore(
-                place.address, place.port, place.size, place.rank == 0, timeout=TIMEOUT
+                place.address,
+                place.port,
+                place.size,
+                place.rank == 0,
+                timeout=timeout,
+                wait_for_workers=False,
             )
+            meet(place, StoreBoard(store), limit)
             dist.init_process_group(
-                backend, store=store, rank=place.rank, world_size=place.size, timeout=TIMEOUT
+                backend, store=store, rank=place.rank, world_size=place.size, timeout=timeout
             )
         except (RuntimeError, dist.DistError) as error:
             raise JobError(
@@ -78,3 +88,30 @@ class TorchCommunicator:
     def close(self) -> None:
         """Leave the process group."""
         dist.destroy_process_group()
+
+
+class StoreBoard:
+    """The board of the meeting (meeting.py), in torch's store, which rank 0 serves."""
+
+    def __init__(self, store: TCPStore) -> None:
+        self.store = store
+
+    def put(self, name: str) -> bool:
+        """Put ``name`` on the board; the store always accepts it."""
+        with _network_errors():
+            self.store.set(f"meeting/{name}", "here")
+        return True
+
+    def has(self, name: str) -> bool:
+        """Return whether ``name`` is on the board."""
+        with _network_errors():
+            return bool(self.store.check([f"meeting/{name}"]))
+
+
+@contextmanager
+def _network_errors() -> Iterator[None]:
+    """Turn torch's errors into the ConnectionError that a board raises."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ConnectionError(str(error).splitlines()[0]) from None

@@ -5,8 +5,10 @@ outputs before it starts a job again. It contains only tensors and plain values,
 never runs code from the file.
 """
 
-import pickle
+import io
 import shutil
+import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
 from calobatch.communicator.interface import Communicator
+from calobatch.errors import JobError
 from calobatch.run.files import HISTORY_FILE
 from calobatch.run.history import Epoch, write_history
 
@@ -70,12 +73,19 @@ class CheckpointKeeper:
         """Restore model and optimizer from the checkpoint, and return the checkpoint.
 
         Returns None if there is none for this training. All ranks get what rank 0 read, so that all
-        of them start at the same step.
+        of them start at the same step. Raises a JobError on all ranks if rank 0 cannot read a file
+        that may be good.
         """
-        found = None
+        found: Checkpoint | JobError | None = None
         if self.communicator.rank == 0:
-            found = read_checkpoint(self.folder / STATE_FILE, self.identity)
+            try:
+                found = read_checkpoint(self.folder / STATE_FILE, self.identity)
+            except JobError as error:
+                found = error
         found = self.communicator.broadcast(found)
+        # Raised by all ranks, because they would report rank 0 as lost if it left without them.
+        if isinstance(found, JobError):
+            raise found
         if found:
             self.model.load_state_dict(found.model)
             self.optimizer.load_state_dict(found.optimizer)
@@ -161,14 +171,57 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
     """Return the checkpoint in the file ``path``, with its tensors on the CPU.
 
-    Returns None if the file is missing, cannot be read, or has a different ``identity``; the
-    training then starts from scratch.
+    Returns None if there is no file, and also, with one line in the log, if the file is damaged or
+    has a different ``identity``; the training then starts from scratch. A damaged file is renamed.
+    Raises a JobError if the file exists and cannot be read: it may be good, and a training that
+    started from scratch would overwrite it.
     """
+    damaged = path.with_name(f"{path.name}.damaged")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
+        raw = path.read_bytes()
+    except FileNotFoundError:
         return None
-    if content["identity"] != identity:
-        return None
-    content["history"] = [Epoch.model_validate(epoch) for epoch in content["history"]]
-    return Checkpoint(**content)
+    except OSError as error:
+        raise JobError(
+            f"the checkpoint {path} cannot be read ({error.strerror}) and may be good; fix the "
+            "cause and run the same command again, or delete the file to train from scratch"
+        ) from None
+    # Anything may be raised while a damaged file is decoded.
+    try:
+        content = _decode(raw)
+        if content["identity"] != identity:
+            _say(
+                f"the checkpoint {path} was left with different settings, data, code or package "
+                "versions; the training starts from scratch"
+            )
+            return None
+        content["history"] = [Epoch.model_validate(epoch) for epoch in content["history"]]
+        return Checkpoint(**content)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+    try:
+        path.replace(damaged)
+    except OSError as error:
+        raise JobError(
+            f"the checkpoint {path} is damaged ({reason}) and cannot be renamed "
+            f"({error.strerror}); fix the cause or delete the file, and run the same command again"
+        ) from None
+    _say(
+        f"the checkpoint {path} is damaged ({reason}); the training starts from scratch, and the "
+        f"damaged file is kept as {damaged.name} until the training has finished"
+    )
+    return None
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
+    """Return the content of a checkpoint's file; raise any kind of error if it is damaged."""
+    # torch does not compare the checksums that it writes, so changed bytes would go unnoticed.
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        if changed := archive.testzip():
+            raise ValueError(f"the checksum of {changed} does not agree")
+    content: dict[str, Any] = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    return content
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
