@@ -61,26 +61,34 @@ RUN = (
 )
 
 
+def set_feature(testbed, name):
+    """Give both nodes a feature, or none, as only the administrator may."""
+    features = (f"availablefeatures={name}", f"activefeatures={name}")
+    testbed.node("login", "exec", "scontrol", "update", "nodename=c1,c2", *features)
+
+
 @pytest.fixture
 def unusual(ready):
     """The testbed with all keys of the site file in use, and `data` outside of the project."""
     ready.write("config/elsewhere.yaml", SCENARIO)
     ready.write("cluster/slurm/site.yaml", SITE + KEYS)
-    features = "scontrol update nodename=c1,c2 availablefeatures={0} activefeatures={0}"
-    ready.shell(features.format("fast"))
+    set_feature(ready, "fast")
     ready.shell(
         "mkdir -p data && mv data data.kept && rm -rf ~/data && mkdir ~/data && "
         f"ln -s ~/data data && echo '{CARELESS}' > ~/modules.sh"
     )
     yield ready
     ready.shell("rm -rf data && mv data.kept data; rm -r ~/data")
-    ready.shell(features.format(""))
+    set_feature(ready, "")
     ready.write("cluster/slurm/site.yaml", SITE)
 
 
 def test_after_a_green_doctor_a_job_runs_with_all_keys_modules_and_links(unusual):
     found = marks(unusual.shell(f"{OF_A_USER}; {DOCTOR} --scenario elsewhere").stdout)
-    assert {name for name, mark in found.items() if mark == "warning"} <= {"ranks"}
+    # One node is left: for both ranks of the trial, and too small for a head process beside a
+    # training.
+    warned = {name for name, mark in found.items() if mark == "warning"}
+    assert warned == {"ranks", "submitted head"}
     assert found["links"] == found["linked folders"] == found["compute node"] == "ok"
     run = unusual.shell(f"{OF_A_USER}; {RUN}")
     jobs = re.findall(r"SLURM jobid (\d+)", run.stdout + run.stderr)

@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from snakemake.shell import shell
 
 from calobatch.slurm.ask import Answer
 from calobatch.slurm.modules import NO_MODULE_COMMAND, NOT_LOADED, loading
@@ -26,6 +27,12 @@ def test_a_careless_module_function_works_and_bash_is_strict_afterwards():
     assert bash(f"{code} echo $LOADED").stdout == "load apptainer/1.4 cuda\n"
     assert bash(f"{code} echo $NO_SUCH_VARIABLE").returncode == 1
     assert bash(f"{code} false | true; echo not reached").stdout == ""
+
+
+def test_snakemake_takes_it_as_its_prefix(monkeypatch):
+    monkeypatch.setattr(shell, "_process_prefix", "")
+    shell.prefix(f"module() ( true ); {loading(('apptainer/1.4',))}")
+    assert shell("echo loaded", read=True) == "loaded\n"
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_training_on_this_machine_occupies_the_cores_of_all_its_ranks():
 def test_modules_are_loaded_before_each_command_of_a_job():
     assert shell_prefix(()) == ""
     loaded = shell_prefix(("apptainer/1.4", "cuda"))
-    assert "module load apptainer/1.4 cuda || " in loaded
+    assert "module load apptainer/1.4 cuda; " in loaded
     assert loaded.endswith("; set -euo pipefail; ")
 
 

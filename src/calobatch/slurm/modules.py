@@ -23,13 +23,13 @@ def loading(modules: Sequence[str]) -> str:
         f"calobatch: `module load {names}` failed; correct modules in cluster/slurm/site.yaml"
     )
     # `module` is often a function that reads unset variables and has commands that fail, so bash
-    # must not be strict before it has run.
+    # must not be strict before it has run. Braces would be taken for variables by Snakemake.
     return (
-        f"type module >/dev/null 2>&1 || {_ending(no_command, NO_MODULE_COMMAND)}; "
-        f"module load {names} || {_ending(not_loaded, NOT_LOADED)}; "
+        f"if ! type module >/dev/null 2>&1; then {_ending(no_command, NO_MODULE_COMMAND)}; fi; "
+        f"if ! module load {names}; then {_ending(not_loaded, NOT_LOADED)}; fi; "
         "set -euo pipefail; "
     )
 
 
 def _ending(message: str, code: int) -> str:
-    return f"{{ echo {shlex.quote(message)} >&2; exit {code}; }}"
+    return f"echo {shlex.quote(message)} >&2; exit {code}"

@@ -95,7 +95,9 @@ class Site(Section):
         "cpu", description="which images to use: built for CPUs (cpu) or for GPUs (cuda)"
     )
     binds: tuple[str, ...] = Field(
-        (), description="folders outside the project that jobs need inside the images"
+        (),
+        description="folders outside the project that jobs need inside the images, besides those "
+        "to which links of the project lead",
     )
     modules: tuple[str, ...] = Field((), description="modules to load at the start of each job")
     constraint: str = Field(
