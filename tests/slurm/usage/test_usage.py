@@ -114,7 +114,7 @@ def test_times_of_processors_are_read(text, seconds):
     ("config", "seconds"),
     [
         ("JobAcctGatherFrequency  = 5\nJobAcctGatherType       = jobacct_gather/linux", 5),
-        ("JobAcctGatherFrequency = energy=9,task=15\nJobAcctGatherType = jobacct_gather/cgroup", 15),
+        ("JobAcctGatherFrequency = energy=9,task=15\nJobAcctGatherType = jobacct_gather/linux", 15),
         ("JobAcctGatherFrequency  = 30\nJobAcctGatherType       = jobacct_gather/none", None),
         ("JobAcctGatherFrequency  = 30\nJobAcctGatherType       = (null)", None),
         ("JobAcctGatherFrequency  = 0\nJobAcctGatherType       = jobacct_gather/linux", None),
