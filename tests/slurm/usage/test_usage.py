@@ -15,7 +15,7 @@ from calobatch.slurm.usage.edits import as_edits
 from calobatch.slurm.usage.sacct import Job, Run, read_jobs, read_sampling, read_seconds
 from calobatch.slurm.usage.submit_line import WorkflowJob, read_submit_line
 from calobatch.slurm.usage.suggest import Suggestion, suggest
-from calobatch.slurm.usage.table import write_csv
+from calobatch.slurm.usage.table import as_table, write_csv
 from calobatch.slurm.usage.usage import find_jobs, measure_jobs, report, usage
 from calobatch.slurm.usage.used import Measured, Used, finished_by, measure
 from tests.checkout import CHECKOUT
@@ -91,6 +91,12 @@ def test_a_job_too_short_for_samples_was_not_measured():
     assert measure(JOBS["5"], SAMPLING).memory is None
     assert measure(JOBS["3"], 30).memory is None
     assert measure(JOBS["3"], None).memory is None
+
+
+def test_a_running_job_is_not_measured():
+    run = JOBS["3"].runs[0]._replace(state="RUNNING", end=None)
+    used = measure(JOBS["3"]._replace(runs=(run,)), SAMPLING)
+    assert (used.seconds, used.cores, used.memory) == (34, None, None)
 
 
 def test_a_job_that_ran_out_of_memory_used_all_that_it_had():
@@ -270,6 +276,16 @@ def test_the_table_has_a_line_for_each_job_in_the_order_of_the_workflow(cluster)
     assert [line.split()[0] for line in lines[1:8]] == [measured.job.id for measured in jobs]
     assert "every 5 s" in text
     assert "mem_mb_per_cpu: 400 * attempt" in text
+
+
+def test_a_long_name_of_a_file_is_shortened():
+    name = "QCDToGGQQ_IMGjet_RH1all_jet0_run0_n24.test.snappy.parquet"
+    first = find_and_measure()[0]
+    long = first._replace(workflow=first.workflow._replace(wildcards={"file": name}))
+    line = as_table([long]).splitlines()[1]
+    assert name not in line
+    assert "QCDToGGQQ_IMGjet_..." in line
+    assert "parquet  COMPLETED" in line
 
 
 def test_memory_that_the_cluster_never_samples_is_not_zero(cluster):

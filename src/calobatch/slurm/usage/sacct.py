@@ -97,7 +97,7 @@ def ask_jobs(since: str) -> list[Job]:
 def _ask_sacct(since: str) -> Answer:
     command = [
         "sacct", "--noheader", "--parsable2", "--duplicates", f"--starttime={since}",
-        "--endtime=now", f"--format={','.join(FIELDS)}",
+        f"--format={','.join(FIELDS)}",
     ]  # fmt: skip
     # With --duplicates, a requeued job has one entry for each run. Times are in seconds since 1970.
     return ask(command, TIMEOUT_SECONDS, {**os.environ, "SLURM_TIME_FORMAT": "%s"})

@@ -8,18 +8,21 @@ from calobatch.atomic import atomic_path
 from calobatch.slurm.usage.used import Measured
 
 COLUMNS = (
-    "job", "rule", "of", "state", "try", "nodes", "time", "of", "cores", "of", "MB/node", "of",
-    "GPUs", "busy", "Wh",
+    "job", "rule", "wildcards", "state", "try", "nodes", "time", "of", "cores", "of", "MB/node",
+    "of", "GPUs", "busy", "Wh", "MB/GPU",
 )  # fmt: skip
 # Columns of words; the others have numbers, which end below each other.
 WORDS = {1, 2, 3}
 NOT_MEASURED = "?"
+# Names of files are longer than a line of a terminal has room for.
+LONGEST = 36
 
 
 def as_table(jobs: Sequence[Measured]) -> str:
     """Return a table with one line per job.
 
-    Each column "of" has what was requested of the quantity before it.
+    Each column "of" has what was requested of the quantity before it, and "try" the number of the
+    attempt and, after a plus, how many times SLURM returned the job to the queue.
     """
     rows = [COLUMNS, *(_row(measured) for measured in jobs)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
@@ -38,7 +41,7 @@ def _row(measured: Measured) -> tuple[str, ...]:
     return (
         job.id,
         measured.workflow.rule,
-        str(measured.workflow) or "-",
+        _shortened(str(measured.workflow)) or "-",
         measured.state,
         f"{tries} +{measured.requeues}" if measured.requeues else tries,
         str(job.nodes),
@@ -51,7 +54,16 @@ def _row(measured: Measured) -> tuple[str, ...]:
         str(job.gpus) if job.gpus else "-",
         _number(used.gpu_utilisation, ".0%") if job.gpus else "-",
         _number(_watt_hours(used.gpu_joules), ".3g") if job.gpus else "-",
+        _number(used.gpu_memory, ",.0f") if job.gpus else "-",
     )
+
+
+def _shortened(text: str) -> str:
+    """Return the text, without its middle if it is long."""
+    if len(text) <= LONGEST:
+        return text
+    half = (LONGEST - len("...")) // 2
+    return f"{text[: LONGEST - len('...') - half]}...{text[-half:]}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -63,10 +63,11 @@ def measure(job: Job, sampling: float | None, record: RunRecord | None = None) -
     SLURM samples the memory of a job every ``sampling`` seconds, or not at all. ``record`` is that
     of the training that the job finished, if it did.
     """
-    ended = [run for run in job.runs if run.cpu_seconds]
+    # Accounting knows only what the steps that have ended used.
+    ended = [run for run in job.runs if run.start and run.end]
     seconds = sum(run.seconds for run in ended)
     ranks = max((step.tasks for run in job.runs for step in run.steps), default=1)
-    memories = [_memory(run, sampling) for run in job.runs]
+    memories = [_memory(run, sampling) for run in ended]
     if any(run.state == "OUT_OF_MEMORY" for run in job.runs):
         # The samples miss the moment in which the memory ran out.
         memories.append(job.memory / job.nodes)
