@@ -9,7 +9,8 @@
 #   make test-pythons                       tests that need no torch, on the other Python versions
 #   make setup | lint | format | schema | constraints | clean
 #
-# On a cluster (README: "On a cluster"), VARIANT=cuda for GPUs:
+# On a cluster (README: "On a cluster"). VARIANT, cpu or cuda, is that of cluster/slurm/site.yaml if that
+# file exists, and otherwise cpu:
 #
 #   make head                               set up the login node's environment, without torch
 #   make wheelhouse                         download and build every wheel (needs a network)
@@ -41,13 +42,17 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The version of the Python of .venv, or of PYTHON if that is given. Empty if it is not supported.
 PYTHON_VERSION := $(shell PATH="$(PATH)" $(PYTHON) environment/check_python.py make 2>/dev/null)
 
-VARIANT ?= cpu
+# What the site file says about the images, if it exists: $(call of_site,KEY).
+of_site = $(shell sed -nE "s/^$(1): *[\"']?([[:alnum:]_./-]+).*/\1/p" cluster/slurm/site.yaml 2>/dev/null)
+SITE_VARIANT := $(call of_site,variant)
+VARIANT ?= $(or $(SITE_VARIANT),cpu)
+IMAGES := $(or $(call of_site,images),containers/images)
 WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
 # Installs from the wheelhouse alone, without a network, if it has wheels for this Python.
 OFFLINE := $(if $(wildcard $(WHEELHOUSE)/python-$(PYTHON_VERSION)),--no-index --find-links $(WHEELHOUSE))
 
 .PHONY: help setup run test test-pythons bench lint format schema constraints clean \
-    head wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
+    head check-variant wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -57,6 +62,7 @@ help:
 setup: $(VENV)/setup-$(PYTHON_VERSION)
 
 $(VENV)/setup-$(PYTHON_VERSION): environment/constraints.txt environment/build_horovod.sh pyproject.toml
+	@environment/check_host.sh cpu setup
 	@$(call make_venv,setup)
 	@echo "setup: installing torch and the tools that build Horovod (about 1 minute)"
 	@$(PIP) torch cmake ninja setuptools wheel packaging psutil cloudpickle pyyaml cffi
@@ -85,15 +91,22 @@ define make_venv
 $(PYTHON) environment/check_python.py $(1) >/dev/null; \
 if [ "$$($(VENV)/bin/python environment/check_python.py $(1) 2>/dev/null)" != "$(PYTHON_VERSION)" ]; then \
     $(PYTHON) -m venv --clear $(VENV) || \
-        { echo "$(1): the virtual environment $(VENV) could not be made; apt-get install python3-venv" >&2; exit 2; }; \
+        { echo "$(1): $(PYTHON) could not make the virtual environment $(VENV); name another Python with PYTHON=/path/to/python3, or install the module venv (on Debian: apt-get install python3-venv)" >&2; exit 2; }; \
 fi
 endef
 
-wheelhouse:
+# What `make wheelhouse images` needs is looked for before the minutes of the first of them.
+wheelhouse: check-variant
+	@environment/check_host.sh $(VARIANT) $(filter wheelhouse images,$(MAKECMDGOALS))
 	@environment/wheelhouse.sh $(VARIANT)
 
-images:
-	@containers/build $(VARIANT)
+images: check-variant head
+	@containers/build $(VARIANT) $(IMAGES)
+
+# Another variant than the site file's may be wanted, for instance in a bundle, but jobs do not use it.
+check-variant:
+	@[[ "$(or $(SITE_VARIANT),$(VARIANT))" = "$(VARIANT)" ]] || \
+	    echo "make: VARIANT is $(VARIANT), but jobs here use the images of variant $(SITE_VARIANT), as cluster/slurm/site.yaml says; leave VARIANT out to follow that file" >&2
 
 doctor: head
 	@calobatch doctor --scenario $(SCENARIO)
@@ -101,7 +114,7 @@ doctor: head
 submit: head
 	@calobatch submit --scenario $(SCENARIO) $(if $(SET),--set "$(SET)")
 
-bundle:
+bundle: check-variant
 	@environment/bundle.sh $(or $(TO),$(error TO is not set; name the folder to write: make bundle TO=/path)) $(VARIANT)
 
 cluster-up:

@@ -14,7 +14,7 @@ if compgen -G "$folder/horovod-$version-$tag-*.whl" >/dev/null; then
     exit 0
 fi
 command -v g++ >/dev/null || {
-    echo "horovod: a C++ compiler is needed to build Horovod; apt-get install g++ python3-dev" >&2
+    echo "horovod: building Horovod needs a C++ compiler, and g++ is not on the path; load the module of a compiler, or install it (on Debian: apt-get install g++ python3-dev)" >&2
     exit 2
 }
 

@@ -38,6 +38,7 @@ add_data() {
 
 [[ $# -ge 1 ]] || fail "name a folder: environment/bundle.sh FOLDER [cpu|cuda]"
 [[ ! -e $output ]] || fail "$output exists; name a folder that does not exist, or remove it"
+command -v calobatch >/dev/null || fail "calobatch is not on the path; run \`make head\` and \`source .venv/bin/activate\`"
 [[ -z $(git status --porcelain --untracked-files=no) ]] ||
     fail "there are uncommitted changes, which a bundle would not contain; git commit them first"
 environment/wheelhouse.sh "$variant"

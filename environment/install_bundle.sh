@@ -17,9 +17,8 @@ fail() {
 
 [[ $# -eq 1 ]] || fail "name a folder that all nodes see: ./install FOLDER" 2
 [[ ! -e $folder ]] || fail "$folder exists; name a folder that does not exist, or remove it" 2
-for program in git make; do
-    command -v "$program" >/dev/null || fail "$program is not on the path; load its module, or install it" 2
-done
+missing=$(for program in git make; do command -v "$program" >/dev/null || echo -n " $program"; done)
+[[ ! $missing ]] || fail "these programs are not on the path:$missing; load their modules, or ask your administrators to install them" 2
 version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])') ||
     fail "$PYTHON does not run; name a Python with PYTHON=/path/to/python3" 2
 # The wheelhouse has a file of this name for each version of Python that it has wheels for.
@@ -37,4 +36,4 @@ cp -r images/. "$folder/containers/images"
 [[ ! -d data ]] || cp -r data "$folder"
 [[ ! -d pins ]] || cp -r pins "$folder/config"
 make --no-print-directory -C "$folder" head VARIANT="$variant"
-echo "install: done, in $folder; continue with \"On a cluster\" in its README"
+echo "install: done, in $folder; there, copy cluster/slurm/site.example.yaml to cluster/slurm/site.yaml, edit it (variant: $variant), then run \`source .venv/bin/activate\` and \`make doctor SCENARIO=test\`"

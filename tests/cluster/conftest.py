@@ -8,14 +8,16 @@ folder, so that two runs of the tests can go on side by side.
 """
 
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.checkout import files_of_the_checkout
-from tests.cluster.testbed import CHECKOUT, TESTBED, Testbed
+from tests.checkout import Workflow, files_of_the_checkout
+from tests.cluster.readme import commands
+from tests.cluster.testbed import CHECKOUT, SITE, TESTBED, USER, Testbed
 
 
 def why_not_here(shared):
@@ -47,15 +49,32 @@ def testbed():
 
 @pytest.fixture(scope="session")
 def ready(testbed):
-    """The testbed after the first steps of a new user: the environment and the images exist.
+    """The testbed after the README's first steps for a new user, word for word.
 
-    The wheels come from this machine: the wheelhouse is built here and copied.
+    The nodes have no compiler, so the wheelhouse is made on this machine and copied, and
+    `make wheelhouse` finds that it is complete. The repository is cloned in test_readme.py.
     """
     subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
     wheels = testbed.folder / ".cache" / "wheelhouse"
     wheels.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-ru", CHECKOUT / ".cache/wheelhouse/cpu", wheels], check=True)
-    subprocess.run(["chown", "-R", "1000:1000", testbed.folder / ".cache"], check=True)
-    testbed.shell("PYTHON=python3.11 make head")
-    testbed.shell("make images", timeout=1800)
+    subprocess.run(["chown", "-R", f"{USER}:{USER}", testbed.folder / ".cache"], check=True)
+    _, head, site, images, *_ = commands()
+    testbed.shell(head)
+    testbed.shell(site)
+    testbed.write("cluster/slurm/site.yaml", SITE)
+    testbed.shell(images, timeout=1800)
     return testbed
+
+
+@pytest.fixture(scope="session")
+def repository(testbed):
+    """A git repository of this checkout that the user can clone, with what is not committed yet."""
+    folder = testbed.folder / ".cache/repository"
+    shutil.rmtree(folder, ignore_errors=True)
+    Workflow(folder)
+    git = ["git", "-C", folder, "-c", "user.name=tests", "-c", "user.email=tests@localhost"]
+    for command in ("init --quiet", "add --all", "commit --quiet --message tests"):
+        subprocess.run([*git, *command.split()], check=True)
+    subprocess.run(["chown", "-R", f"{USER}:{USER}", folder], check=True)
+    return folder

@@ -39,3 +39,61 @@ def test_a_broken_site_file_is_named_with_the_fix(ready, change, failed):
     assert answer.returncode == 2
     assert marks(answer.stdout)[failed] == "FAILED"
     assert "->" in answer.stdout
+
+
+# Modules whose function reads an unset variable, which a strict bash does not forgive.
+CARELESS = 'module() { [ -n "$NO_SUCH_VARIABLE" ]; false; return 0; }'
+# Variables of a user that would hide jobs, or break each image.
+OF_A_USER = (
+    "export BASH_ENV=/home/physicist/modules.sh SQUEUE_STATES=R APPTAINER_BIND=/no/such "
+    "APPTAINERENV_LD_PRELOAD=/no.so MLFLOW_TRACKING_URI=sqlite:////home/physicist/m.db"
+)
+KEYS = "constraint: fast\nqos: normal\nexclude: [c2]\nmodules: [apptainer]\n"
+SCENARIO = """title: Data elsewhere
+datasets:
+  electron_photon: {source: simulate, events: 200}
+tasks:
+  electron_photon_two_branch: {epochs: 1, batch_size: 32, device: cpu}
+"""
+RUN = (
+    "snakemake --profile slurm --config scenario=elsewhere --until simulate "
+    "--slurm-init-seconds-before-status-checks 5 --slurm-keep-successful-logs"
+)
+
+
+@pytest.fixture
+def unusual(ready):
+    """The testbed with all keys of the site file in use, and `data` outside of the project."""
+    ready.write("config/elsewhere.yaml", SCENARIO)
+    ready.write("cluster/slurm/site.yaml", SITE + KEYS)
+    features = "scontrol update nodename=c1,c2 availablefeatures={0} activefeatures={0}"
+    ready.shell(features.format("fast"))
+    ready.shell(
+        "mkdir -p data && mv data data.kept && rm -rf ~/data && mkdir ~/data && "
+        f"ln -s ~/data data && echo '{CARELESS}' > ~/modules.sh"
+    )
+    yield ready
+    ready.shell("rm -rf data && mv data.kept data; rm -r ~/data")
+    ready.shell(features.format(""))
+    ready.write("cluster/slurm/site.yaml", SITE)
+
+
+def test_after_a_green_doctor_a_job_runs_with_all_keys_modules_and_links(unusual):
+    found = marks(unusual.shell(f"{OF_A_USER}; {DOCTOR} --scenario elsewhere").stdout)
+    assert {name for name, mark in found.items() if mark == "warning"} <= {"ranks"}
+    assert found["links"] == found["linked folders"] == found["compute node"] == "ok"
+    run = unusual.shell(f"{OF_A_USER}; {RUN}")
+    jobs = re.findall(r"SLURM jobid (\d+)", run.stdout + run.stderr)
+    where = "sacct -X -n -P --format=nodelist,constraints,qos,state --jobs=" + ",".join(jobs)
+    assert set(unusual.shell(where).stdout.split()) == {"c1|fast|normal|COMPLETED"}
+    assert len(unusual.shell("find ~/data -type f -size +0").stdout.split()) == len(jobs)
+
+
+def test_a_link_that_leads_nowhere_is_named_by_the_doctor(ready):
+    ready.shell("ln -s /no/such/place data/broken")
+    try:
+        answer = ready.shell(DOCTOR, check=False)
+    finally:
+        ready.shell("rm data/broken")
+    assert marks(answer.stdout)["links"] == "FAILED"
+    assert "data/broken leads to /no/such/place" in answer.stdout

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from tests.checkout import Workflow
+from tests.cluster.readme import commands
 from tests.workflow.test_run import TASKS
 
-QUICK = "--slurm-init-seconds-before-status-checks 5 --slurm-keep-successful-logs"
-RUN = f"snakemake --profile slurm {QUICK} --config scenario=test"
+RUN = commands()[-1]
 
 
 @pytest.fixture(scope="module")

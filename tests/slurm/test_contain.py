@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from calobatch.slurm.contain import apptainer_command, handed_in
+from calobatch.slurm.contain import apptainer_command, environment_of_apptainer, handed_in
 from calobatch.slurm.site import Site
 
 CPU = Site(cpus_per_node=4, cpus_per_rank=2)
@@ -40,3 +40,36 @@ def test_the_command_runs_in_this_folder_and_the_binds_of_the_site_are_mounted()
     assert command[command.index("--pwd") + 1] == str(Path.cwd())
     mounted = {command[i + 1] for i, word in enumerate(command) if word == "--bind"}
     assert mounted == {str(Path.cwd()), "/scratch/alice"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "APPTAINER_BIND",
+        "APPTAINER_BINDPATH",
+        "APPTAINERENV_LD_PRELOAD",
+        "SINGULARITY_BIND",
+        "SINGULARITYENV_PYTHONPATH",
+    ],
+)
+def test_variables_that_change_what_an_image_contains_do_not_reach_apptainer(monkeypatch, name):
+    monkeypatch.setenv(name, "/no/such")
+    assert name not in environment_of_apptainer(CPU)
+
+
+@pytest.mark.parametrize(
+    "name", ["APPTAINER_CACHEDIR", "APPTAINER_TMPDIR", "SINGULARITY_CACHEDIR", "HOME"]
+)
+def test_variables_that_say_where_apptainer_keeps_its_own_files_do(monkeypatch, name):
+    monkeypatch.setenv(name, "/scratch")
+    assert environment_of_apptainer(CPU)[name] == "/scratch"
+
+
+def test_what_the_project_links_to_is_mounted(tmp_path, monkeypatch):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/data").symlink_to(tmp_path / "scratch")
+    monkeypatch.chdir(tmp_path / "project")
+    command = apptainer_command(Path("image.sif"), ["true"], CPU, {})
+    mounted = [command[i + 1] for i, word in enumerate(command) if word == "--bind"]
+    assert mounted == [str(tmp_path / "project"), str(tmp_path / "scratch")]

@@ -27,14 +27,18 @@ from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Mark
 from calobatch.slurm.doctor import CHECKS, doctor, examine
 from calobatch.slurm.images import NAMES, image_path
-from calobatch.slurm.sinfo import read_gpus, read_minutes, read_partitions
+from calobatch.slurm.sinfo import ask_partitions, read_gpus, read_minutes, read_partitions
+from calobatch.slurm.site import read_site
 
 SITE = """account: physics
 cpus_per_node: 4
 mb_per_node: 8000
 """
 SPEED = Speed(2, 2, "horovod", "cpu", "eth0", 10000, 400.0, 900.0)
-NODES = "normal*|up|1-00:00:00|c1|4|8000|idle|gpu:2\nnormal*|up|1-00:00:00|c2|4|8000|idle|gpu:2"
+NODES = (
+    "normal*|up|1-00:00:00|c1|4|8000|idle|gpu:2|fast,ib\n"
+    "normal*|up|1-00:00:00|c2|4|8000|idle|gpu:2|fast"
+)
 START = 'while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"'
 GOOD = {
     "scontrol": "echo 'Slurmctld(primary) at login is UP'",
@@ -182,6 +186,80 @@ def test_a_broken_program_is_found_by_its_own_check_which_says_the_fix(
     assert not leftovers(project)
 
 
+def test_every_job_has_what_the_site_file_names_and_both_kinds_of_jobs_are_tried(project, programs):
+    extra = "constraint: fast\nqos: long\nreservation: course\nexclude: [c3]\n"
+    (project / "cluster/slurm/site.yaml").write_text(SITE + extra)
+    programs("sbatch", "echo $* >> asked")
+    programs("srun", f"echo $* >> asked; {START}")
+    assert findings()["sbatch"].result == "the jobs are accepted"
+    calls = (project / "asked").read_text().splitlines()
+    options = "--account=physics --constraint=fast --qos=long --reservation=course --exclude=c3"
+    assert len(calls) == 4
+    assert all(options in call for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        ("constraint: ib", 1),
+        ("constraint: fast", 2),
+        ("constraint: ib|fast", 2),
+        ("exclude: [c1]", 1),
+        ("exclude: ['c[1-2]']", 0),
+    ],
+)
+def test_only_nodes_on_which_jobs_may_run_are_counted(project, programs, keys, left):
+    programs("scontrol", "echo c1; echo c2")
+    (project / "cluster/slurm/site.yaml").write_text(f"{SITE}{keys}\n")
+    found = ask_partitions(read_site())
+    assert len(found["normal"].nodes) == left
+
+
+def test_links_that_lead_out_are_listed_and_a_node_that_lacks_one_is_named(
+    project, programs, tmp_path
+):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (project / "data").symlink_to(scratch)
+    found = findings()
+    assert str(scratch) in found["links"].result
+    assert found["linked folders"].mark is Mark.OK
+    programs("srun", f"mv {scratch} {scratch}.away; {START}")
+    found = findings()
+    assert found["linked folders"].mark is Mark.FAILED
+    assert str(scratch) in found["linked folders"].result
+    found = findings()
+    assert f"data leads to {scratch}" in found["links"].result
+    assert found["compute node"].result == "not checked because of links (FAILED)"
+
+
+def test_modules_that_cannot_be_loaded_are_named(project, monkeypatch):
+    (project / "cluster/slurm/site.yaml").write_text(SITE + "modules: [apptainer/1.4]\n")
+    assert "no command `module`" in findings()["compute node"].result
+    # The stand-in for srun is no bash, so it would not pass an exported function on.
+    definition = project / "modules.sh"
+    monkeypatch.setenv("BASH_ENV", str(definition))
+    definition.write_text("module() { echo Lmod: unknown module >&2; return 1; }\n")
+    assert "Lmod: unknown module" in findings()["compute node"].result
+    definition.write_text('module() { [ -n "$NO_SUCH_VARIABLE" ]; return 0; }\n')
+    assert findings()["compute node"].mark is Mark.OK
+
+
+def test_a_submitted_head_that_keeps_the_largest_training_waiting_gives_a_warning(
+    project, programs
+):
+    one = NODES.split("\n")[0].replace("|4|", "|2|")
+    programs("sinfo", f"[ $1 = --version ] && echo slurm 26.05.5 || printf '{one}\\n'")
+    found = findings()["submitted head"]
+    assert found.mark is Mark.WARNING
+    assert "wait for ever" in found.result
+
+
+def test_variables_that_change_jobs_are_named(project, monkeypatch):
+    monkeypatch.setenv("SBATCH_QOS", "long")
+    assert "SBATCH_QOS" in findings()["variables"].result
+
+
 def test_a_wrong_site_file_is_named_with_the_fix(project):
     site = project / "cluster/slurm/site.yaml"
     site.write_text(SITE + "partition: gpu_long\n")
@@ -326,7 +404,7 @@ def test_gpus_as_sinfo_writes_them(text, gpus):
 
 
 def test_partitions_have_their_nodes_and_one_is_the_default():
-    found = read_partitions(f"{NODES}\nlow|inact|infinite|c1|4|8000+|drain~|(null)\n")
+    found = read_partitions(f"{NODES}\nlow|inact|infinite|c1|4|8000+|drain~|(null)|(null)\n")
     assert [(p.name, p.default, p.up, len(p.nodes)) for p in found.values()] == [
         ("normal", True, True, 2),
         ("low", False, False, 1),
@@ -348,8 +426,14 @@ def test_two_ranks_are_on_two_nodes_if_two_are_available(monkeypatch, available,
 
 
 def test_inside_a_job_trials_are_still_jobs_of_their_own():
-    kept = trial.outside_of_jobs({"SLURM_JOB_ID": "1", "SLURM_CONF": "/etc", "PATH": "/bin"})
+    kept = trial.environment_of_trial({"SLURM_JOB_ID": "1", "SLURM_CONF": "/etc", "PATH": "/bin"})
     assert kept == {"SLURM_CONF": "/etc", "PATH": "/bin"}
+
+
+def test_a_trial_has_the_wishes_that_the_user_s_variables_add_to_jobs_of_the_run():
+    given = {"SBATCH_ACCOUNT": "a", "SBATCH_PARTITION": "p", "SLURM_ACCOUNT": "b", "SRUN_X": "c"}
+    kept = trial.environment_of_trial(given)
+    assert kept == {"SBATCH_ACCOUNT": "a", "SLURM_ACCOUNT": "a"}
 
 
 def test_times_come_from_the_profile():

@@ -1,14 +1,16 @@
 """The shapes of many jobs, compared with the sbatch command that the real plugin makes of them."""
 
 import re
+import shlex
 from collections import UserDict
 
 import pytest
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
+from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 
 from calobatch.errors import UserError
-from calobatch.slurm.geometry import geometry, launcher, memory, resources
+from calobatch.slurm.geometry import geometry, job_options, launcher, memory, resources
 from calobatch.slurm.site import Site
 
 GRID = [
@@ -37,6 +39,7 @@ class Job:
 def sbatch(asked):
     names = ("run_uuid", "slurm_logfile", "comment_str", "account", "partition", "workdir")
     job = Job(asked)
+    validate_slurm_extra(job)
     return get_submit_command(job, dict.fromkeys(names, "x")) + set_gres_string(job)
 
 
@@ -128,3 +131,53 @@ def test_memory_grows_with_the_attempt_up_to_what_a_node_has():
     asked = [memory(2000, attempt, cores_per_node=2, site=known) for attempt in (1, 2, 3)]
     assert asked == [2000, 4000, 4000]
     assert memory(2000, 3, cores_per_node=2, site=unknown) == 6000
+
+
+FULL = Site(
+    account="physics",
+    partition="batch",
+    gpu_partition="gpu",
+    gpus_per_node=2,
+    cpus_per_node=16,
+    constraint="a100&ib",
+    qos="long",
+    reservation="course",
+    exclude=("node07", "node[10-12]"),
+    sbatch_options="--licenses='a b'",
+)
+# The short options that the plugin uses, and what sbatch takes a job for if an option is absent.
+LONG = {"-A": "--account", "-p": "--partition", "-t": "--time", "-C": "--constraint"}
+ONE_TASK = {"--nodes": "1", "--ntasks": "1"}
+# What differs for each job, or is not a request.
+NOT_COMPARED = {"--job-name", "--output", "--export", "--comment", "--parsable", "--signal", "-D"}
+
+
+def requested(words):
+    """Return the options of a command by their long name, whichever way they are written."""
+    found = dict(ONE_TASK)
+    words = iter(words)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in LONG or name in ("--mem-per-cpu", "--job-name", "--output", "--comment", "-D"):
+            found[LONG.get(name, name)] = value if equals else next(words)
+        else:
+            found[name] = value
+    if "--ntasks-per-node" in found:
+        found.pop("--ntasks")
+    return {name: value for name, value in found.items() if name not in NOT_COMPARED}
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_the_doctor_requests_exactly_what_the_plugin_submits(ranks, device):
+    shape = geometry(ranks, device, FULL)
+    asked = resources(shape, FULL) | {"runtime": 60, "mem_mb_per_cpu": 4000}
+    command = shlex.split(sbatch(asked).replace(" x x ", " "))[1:]
+    partition = asked["slurm_partition"]
+    given = [*command, "-A", asked["slurm_account"], "-p", partition]
+    assert requested(given) == requested(job_options(shape, FULL, 60, 4000))
+    assert requested(given)["--constraint"] == "a100&ib"
+    assert requested(given)["--qos"] == "long"
+    assert requested(given)["--reservation"] == "course"
+    assert requested(given)["--exclude"] == "node07,node[10-12]"
+    assert requested(given)["--licenses"] == "a b"

@@ -20,6 +20,7 @@ RECIPE = [
     "environment/constraints.txt",
     "environment/constraints-cuda.txt",
     "environment/cuda.sh",
+    "environment/torch_build.sh",
     "environment/wheelhouse.sh",
     "pyproject.toml",
 ]

@@ -1,7 +1,12 @@
+"""The site file: its example, the mistakes that it may have, and options that it may not have."""
+
+import re
+
 import pytest
+from snakemake_executor_plugin_slurm.validation import get_forbidden_slurm_options
 
 from calobatch.errors import UserError
-from calobatch.slurm.site import EXAMPLE, Site, read_site
+from calobatch.slurm.site import EXAMPLE, REFUSED, Site, read_site
 
 
 def test_the_example_is_a_site_file_and_names_every_key():
@@ -36,3 +41,43 @@ def test_a_mistake_in_the_site_file_is_named(tmp_path, content, message):
     (tmp_path / "site.yaml").write_text(content)
     with pytest.raises(UserError, match=message):
         read_site(tmp_path / "site.yaml")
+
+
+REFUSED_BY_PLUGIN = [
+    alternative.strip()
+    for pattern in get_forbidden_slurm_options()
+    for alternative in re.sub(r"\[=\\s\]|\\s\??", " ", pattern).split("|")
+]
+
+
+@pytest.mark.parametrize("option", REFUSED_BY_PLUGIN)
+def test_every_option_that_snakemake_s_plugin_refuses_is_refused_when_the_file_is_read(
+    tmp_path, option
+):
+    assert re.fullmatch("--?[a-zA-Z-]+", option)
+    for text in (f"{option} 1", f"--exclusive {option}=1"):
+        (tmp_path / "site.yaml").write_text(f"cpus_per_node: 4\nsbatch_options: {text}\n")
+        with pytest.raises(UserError, match=f"sbatch_options has {option}; "):
+            read_site(tmp_path / "site.yaml")
+
+
+@pytest.mark.parametrize(
+    ("options", "fix"),
+    [
+        ("--qos=normal", "use the key qos"),
+        ("--exclusive -C a100", "use the key constraint"),
+        ("--exclude=c1", "use the key exclude"),
+        ("--time=10", "set runtime in cluster/slurm/config.yaml"),
+        ("--licenses='a", "No closing quotation"),
+    ],
+)
+def test_a_refused_option_is_named_with_the_key_to_use(tmp_path, options, fix):
+    (tmp_path / "site.yaml").write_text(f"cpus_per_node: 4\nsbatch_options: {options}\n")
+    with pytest.raises(UserError, match=fix):
+        read_site(tmp_path / "site.yaml")
+
+
+def test_a_key_that_is_named_in_place_of_an_option_exists():
+    for instead in REFUSED.values():
+        for key in re.findall(r"[a-z]+_[a-z_]+", instead.removeprefix("set runtime")):
+            assert key in Site.model_fields, instead

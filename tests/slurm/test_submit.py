@@ -12,9 +12,9 @@ from calobatch.errors import JobError, UserError
 from calobatch.slurm.site import Site
 from calobatch.slurm.submit import submit
 
-SITE = Site(account="physics", cpus_per_node=4, sbatch_options="--qos=long --exclude=c9")
+SITE = Site(account="physics", cpus_per_node=4, qos="long", exclude=("c9",))
 SBATCH = '#!/bin/sh\nprintf "%s\\n" "$@" >called; cat >script; echo "4711;cluster"\n'
-SINFO = "#!/bin/sh\necho 'short*|up|2:00:00|c1|4|8000|idle|(null)'\n"
+SINFO = "#!/bin/sh\necho 'short*|up|2:00:00|c1|4|8000|idle|(null)|(null)'\n"
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ SITE = Site(
     cpus_per_node=16,
     mb_per_node=32_000,
     cpus_per_rank=2,
-    sbatch_options="--exclude=node07",
+    constraint="a100",
+    exclude=("node07",),
+    sbatch_options="--licenses=scratch",
 )
 CROPS = Simulated(source="simulate", events=1000)
 JETS = Fetched(source="fetch")

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from calobatch.slurm.geometry import TRAINING_MB, launcher, resources
+from calobatch.slurm.site import Site
 from calobatch.workflow.jobs import (
     MOST_CORES,
+    RESOURCES_OF_EVERY_JOB,
     RESOURCES_OF_TRAINING,
     Jobs,
     cores_of_training,
@@ -51,21 +53,23 @@ def test_a_training_on_this_machine_requests_nothing_and_starts_its_ranks(name):
     assert set(made.values()) == {None}
 
 
-def test_a_data_job_on_the_cluster_has_the_account_and_partition_of_the_site_file():
+def test_a_data_job_on_the_cluster_has_what_the_site_file_names_for_every_job():
     made = all_requested(CLUSTER.of("data", mb=2000), threads=2, attempt=1)
     assert made == {
         "start": "calobatch contain data --",
         "mem_mb_per_cpu": 2000,
         "slurm_account": "physics",
         "slurm_partition": "batch",
-        "slurm_extra": "--exclude=node07",
+        "constraint": "a100",
+        "qos": None,
+        "slurm_extra": "--exclude=node07 --licenses=scratch",
     }
 
 
 def test_what_the_site_file_leaves_empty_is_left_to_slurm():
-    plain = SITE.model_copy(update={"account": "", "partition": "", "sbatch_options": ""})
+    plain = Site(cpus_per_node=4)
     made = Jobs(setup(plain), on_cluster=lambda: True).of("data", mb=2000)
-    for name in ("slurm_account", "slurm_partition", "slurm_extra"):
+    for name in (*RESOURCES_OF_EVERY_JOB, "slurm_partition"):
         assert requested(made[name]) is None
 
 
@@ -132,7 +136,8 @@ def test_a_training_on_this_machine_occupies_the_cores_of_all_its_ranks():
 def test_modules_are_loaded_before_each_command_of_a_job():
     assert shell_prefix(()) == ""
     loaded = shell_prefix(("apptainer/1.4", "cuda"))
-    assert loaded == "set -euo pipefail; module load apptainer/1.4 cuda; "
+    assert "module load apptainer/1.4 cuda || " in loaded
+    assert loaded.endswith("; set -euo pipefail; ")
 
 
 def test_a_training_reads_the_store_of_its_dataset():

@@ -1,11 +1,17 @@
 """Run another program that may be missing or never end, and return what it printed."""
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 TIMEOUT_SECONDS = 30.0
 NO_PROGRAM = 127
+# Variables with which users choose what SLURM's programs show them, or what scancel cancels. With
+# SQUEUE_STATES=R, for example, squeue does not list jobs that wait. Kept are SLURM_CONF and
+# SLURM_CLUSTERS, which say what cluster is asked, and SBATCH_*, which belong to the user's jobs.
+FILTERS = ("SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_", "SQUEUE_")
+FORMATS = ("SLURM_BITSTR_LEN", "SLURM_JSON", "SLURM_TIME_FORMAT", "SLURM_YAML")
 
 
 class Answer(NamedTuple):
@@ -33,7 +39,8 @@ def ask(
 ) -> Answer:
     """Run a command with ``text`` as its input and return its answer, even if the command fails.
 
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds. The command gets this process's environment unless another is given;
+    in both cases without the variables that change the answers of SLURM's programs.
     """
     try:
         done = subprocess.run(
@@ -43,7 +50,7 @@ def ask(
             text=True,
             errors="replace",
             timeout=timeout,
-            env=environment,
+            env=asking_for_all(os.environ if environment is None else environment),
             check=False,
         )
     except FileNotFoundError:
@@ -53,3 +60,12 @@ def ask(
     except subprocess.TimeoutExpired:
         return Answer(124, "", f"{command[0]} did not answer within {timeout:.0f} s")
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def asking_for_all(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the variables that change the answers of SLURM's programs."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(FILTERS) and name not in FORMATS
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from calobatch.checkout import CHECKOUT
 from calobatch.errors import UserError
+from calobatch.slurm.folder import links_of_jobs, mounted
 from calobatch.slurm.images import require_image
 from calobatch.slurm.place import place_of_rank
 from calobatch.slurm.site import Site, read_site
@@ -17,6 +18,11 @@ from calobatch.slurm.site import Site, read_site
 # LD_PRELOAD, could change results or break programs of the image.
 PASSED = ("CALOBATCH_TRACEBACK", "CUDA_VISIBLE_DEVICES", "SLURM_PROCID", "TZ")
 PASSED_PREFIXES = ("CALOBATCH_GIT_", "HOROVOD_", "NCCL_", "GLOO_", "MLFLOW_", "AWS_")
+# Variables by which users change what Apptainer mounts and sets inside images, for example
+# APPTAINER_BIND and APPTAINERENV_LD_PRELOAD. They are dropped, so that the site file alone decides,
+# except those that only say where Apptainer keeps files of its own.
+OF_APPTAINER = ("APPTAINER", "SINGULARITY")
+KEPT_OF_APPTAINER = ("CACHEDIR", "CONFIGDIR", "TMPDIR")
 
 
 def contain(image: str, command: Sequence[str]) -> None:
@@ -32,6 +38,9 @@ def contain(image: str, command: Sequence[str]) -> None:
             "or ask the cluster's support to install it"
         )
     path = require_image(site.images, image, site.variant)
+    for link in links_of_jobs(Path.cwd()):
+        if link.broken:
+            print(f"calobatch: {link.broken}", file=sys.stderr)
     environment = environment_of_apptainer(site)
     # Snakemake ignores these signals, and processes that it starts inherit that. The training must
     # receive them, because they ask it to write a checkpoint.
@@ -52,7 +61,16 @@ def environment_of_apptainer(site: Site) -> dict[str, str]:
     would lose its image before it has written its checkpoint.
     """
     path_with_mount = f"{CHECKOUT / 'containers' / 'mount'}:{os.environ['PATH']}"
-    return {**os.environ, **handed_in(os.environ, site), "PATH": path_with_mount}
+    return {**_of_the_host(), **handed_in(os.environ, site), "PATH": path_with_mount}
+
+
+def _of_the_host() -> dict[str, str]:
+    """Return this process's environment without variables that change what an image contains."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(OF_APPTAINER) or name.partition("_")[2] in KEPT_OF_APPTAINER
+    }
 
 
 def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:
@@ -94,9 +112,13 @@ def has_gpus(environment: Mapping[str, str], site: Site) -> bool:
 def apptainer_command(
     image: Path, command: Sequence[str], site: Site, environment: Mapping[str, str]
 ) -> list[str]:
-    """Return the call of Apptainer, which mounts only the project folder and the site's binds."""
+    """Return the call of Apptainer.
+
+    It mounts only the project folder, what the project links to, and the site's binds.
+    """
     here = Path.cwd()
-    binds = [option for bind in (str(here), *site.binds) for option in ("--bind", bind)]
+    paths = mounted(here, site.binds, environment)
+    binds = [option for path in paths for option in ("--bind", path)]
     # --nv mounts the host's GPU driver into the image.
     gpus = ["--nv"] if has_gpus(environment, site) else []
     return [

@@ -12,6 +12,9 @@ from calobatch.slurm.site import Site
 NOTICE_SECONDS = 120
 # Memory in MB per core that a training requests at its first attempt.
 TRAINING_MB = 4000
+# Memory in MB per core that the largest data job requests at its first attempt, and the number of
+# cores above which a data job does not get faster.
+DATA_MB, MOST_CORES = 2000, 8
 
 
 class Geometry(NamedTuple):
@@ -67,17 +70,50 @@ def shapes_of(scenario: Scenario, site: Site) -> dict[str, Geometry]:
     }
 
 
+def options_of_every_job(site: Site) -> list[str]:
+    """Return the options of sbatch that the site file names for all jobs.
+
+    Everything that calobatch submits has them: jobs of Snakemake, the head process, the doctor's
+    test jobs and the benchmarks.
+    """
+    named = {"account": site.account, "constraint": site.constraint, "qos": site.qos}
+    return [*(f"--{name}={value}" for name, value in named.items() if value), *_extra(site)]
+
+
+def resources_of_every_job(site: Site) -> dict[str, int | str]:
+    """Return the same options as the resources by which Snakemake's SLURM plugin knows them."""
+    named = {
+        "slurm_account": site.account,
+        "constraint": site.constraint,
+        "qos": site.qos,
+        "slurm_extra": shlex.join(_extra(site)),
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def _extra(site: Site) -> list[str]:
+    """Return the options for which the plugin has no resource; it hands on `slurm_extra`."""
+    # The plugin itself excludes nodes that failed during this run. An `exclude` of the site file
+    # comes later on sbatch's command line and replaces that; SLURM uses no node that is down.
+    named = {"reservation": site.reservation, "exclude": ",".join(site.exclude)}
+    return [
+        *(f"--{name}={value}" for name, value in named.items() if value),
+        *shlex.split(site.sbatch_options),
+    ]
+
+
 def resources(shape: Geometry, site: Site) -> dict[str, int | str]:
     """Return the Snakemake resources from which its SLURM plugin requests a job of this shape."""
-    asked: dict[str, int | str] = {
+    asked = resources_of_every_job(site) | {
         "nodes": shape.nodes,
         "cpus_per_task": shape.cpus_per_rank,
         # Without this key the plugin passes `tasks` on as the number of tasks per GPU.
         "tasks_per_gpu": 0,
-        # Without the prefix "B:" the signal goes to the job's steps, which are the trainings, and
-        # not to the batch shell.
-        "slurm_extra": f"{site.sbatch_options} --signal=USR1@{NOTICE_SECONDS}".strip(),
     }
+    # Without the prefix "B:" the signal goes to the job's steps, which are the trainings, and not
+    # to the batch shell.
+    signal = f"--signal=USR1@{NOTICE_SECONDS}"
+    asked["slurm_extra"] = f"{asked.get('slurm_extra', '')} {signal}".strip()
     # `mpi` makes the plugin leave the start of the ranks to the rule's own srun. calobatch uses no
     # MPI. The plugin refuses `mpi` for a single task.
     if shape.ranks > 1:
@@ -113,13 +149,11 @@ def job_options(shape: Geometry, site: Site, minutes: int, memory_per_cpu: int) 
     ``memory_per_cpu`` is in MB.
     """
     asked = resources(shape, site)
-    account = [f"--account={site.account}"] if site.account else []
     return [
-        *account,
+        *options_of_every_job(site),
         *(f"--{option}={asked[name]}" for name, option in OPTIONS.items() if name in asked),
         f"--time={minutes}",
         f"--mem-per-cpu={memory_per_cpu}",
-        *shlex.split(site.sbatch_options),
     ]
 
 

@@ -20,6 +20,7 @@ RECIPE = (
     "environment/*.txt",
     "environment/build_horovod.sh",
     "environment/cuda.sh",
+    "environment/torch_build.sh",
     "environment/wheelhouse.sh",
     "pyproject.toml",
 )

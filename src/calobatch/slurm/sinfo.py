@@ -2,14 +2,16 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from calobatch.errors import UserError
-from calobatch.slurm.ask import Answer, ask
+from calobatch.errors import JobError, UserError
+from calobatch.slurm.ask import ask
+from calobatch.slurm.site import Site
 
-# Partition, its availability, its time limit, node, cores, memory, state and GPUs of the node.
-SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G"
+# Partition, its availability, its time limit; name, cores, memory, state, GPUs and features of the
+# node.
+SINFO_FORMAT = "%P|%a|%l|%n|%c|%m|%t|%G|%f"
 # States in which a node takes no new job, as the beginnings of sinfo's short names for them.
 UNAVAILABLE = ("down", "drain", "drng", "fail", "maint", "unk", "inval", "futr")
 GPUS = re.compile(r"gpu:(?:([^:,()]+):)?(\d+)")
@@ -23,6 +25,7 @@ class Node(NamedTuple):
     memory: int
     state: str
     gpus: dict[str, int]
+    features: frozenset[str] = frozenset()
 
     @property
     def available(self) -> bool:
@@ -44,23 +47,57 @@ class Partition(NamedTuple):
     nodes: tuple[Node, ...]
 
 
-def ask_partitions() -> Answer:
-    """Ask sinfo for all partitions and their nodes, for :func:`read_partitions`."""
-    return ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
+def ask_partitions(site: Site) -> dict[str, Partition]:
+    """Ask sinfo for the partitions, with those of their nodes on which jobs of ``site`` may run.
+
+    Raises a JobError if sinfo does not answer.
+    """
+    answer = ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
+    if answer.code:
+        raise JobError(f"sinfo does not answer: {answer.complaint}")
+    excluded = _expanded(site.exclude)
+    # Only SLURM understands constraints such as "a100|h100".
+    feature = site.constraint if re.fullmatch(r"\w+", site.constraint) else ""
+    return {
+        name: partition._replace(
+            nodes=tuple(
+                node
+                for node in partition.nodes
+                if node.name not in excluded and (not feature or feature in node.features)
+            )
+        )
+        for name, partition in read_partitions(answer.output).items()
+    }
+
+
+def _expanded(nodes: Sequence[str]) -> set[str]:
+    """Return the names in lists of nodes such as "node[07-09]"."""
+    if not any("[" in name for name in nodes):
+        return set(nodes)
+    return set(ask(["scontrol", "show", "hostnames", ",".join(nodes)]).output.split())
 
 
 def read_partitions(output: str) -> dict[str, Partition]:
-    """Return the partitions that :func:`ask_partitions` printed.
+    """Return the partitions that `sinfo --noheader --Node --format=SINFO_FORMAT` printed.
 
     sinfo prints a line for each pair of a partition and a node, a star after the default partition,
     and a plus after the memory if it differs within a group of nodes.
     """
     found: dict[str, Partition] = {}
     for line in output.splitlines():
-        starred, available, limit, node, cpus, memory, state, gres = line.strip().split("|")
+        starred, available, limit, node, cpus, memory, state, gres, features = line.strip().split(
+            "|"
+        )
         name = starred.rstrip("*")
         known = found.get(name)
-        there = Node(node, int(cpus), int(memory.rstrip("+")), state, read_gpus(gres))
+        there = Node(
+            node,
+            int(cpus),
+            int(memory.rstrip("+")),
+            state,
+            read_gpus(gres),
+            frozenset(features.split(",")),
+        )
         found[name] = Partition(
             name,
             starred.endswith("*"),
@@ -88,7 +125,7 @@ def read_minutes(limit: str) -> float:
     return 1440 * int(days or 0) + 60 * int(hours) + int(minutes) + int(seconds) / 60
 
 
-def partition_named(partitions: dict[str, Partition], name: str) -> Partition:
+def partition_named(partitions: Mapping[str, Partition], name: str) -> Partition:
     """Return the partition called ``name``, or the default partition if ``name`` is empty.
 
     Raises a UserError if the user has no such partition.

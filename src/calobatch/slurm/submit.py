@@ -12,8 +12,8 @@ from pathlib import Path
 from calobatch.config.models import Scenario
 from calobatch.errors import JobError, UserError
 from calobatch.slurm.ask import NO_PROGRAM, ask
-from calobatch.slurm.geometry import NOTICE_SECONDS
-from calobatch.slurm.sinfo import ask_partitions, partition_named, read_partitions
+from calobatch.slurm.geometry import NOTICE_SECONDS, options_of_every_job
+from calobatch.slurm.sinfo import ask_partitions, partition_named
 from calobatch.slurm.site import Site
 
 JOB_NAME = "calobatch-submit"
@@ -79,11 +79,10 @@ def sbatch_command(scenario: str, site: Site, log: Path) -> list[str]:
         # steps.
         "signal": f"B:USR1@{NOTICE_SECONDS}",
         "mem": str(HEAD_MB),
-        "account": site.account,
         "partition": site.partition,
     }
     options = [f"--{name}={value}" for name, value in asked.items() if value]
-    return ["sbatch", "--parsable", "--requeue", *options, *shlex.split(site.sbatch_options)]
+    return ["sbatch", "--parsable", "--requeue", *options, *options_of_every_job(site)]
 
 
 def head_minutes(site: Site) -> int:
@@ -91,10 +90,7 @@ def head_minutes(site: Site) -> int:
 
     SLURM would accept a job that asks for more, and never start it.
     """
-    answer = ask_partitions()
-    if answer.code:
-        return HEAD_MINUTES
-    allowed = partition_named(read_partitions(answer.output), site.partition).minutes
+    allowed = partition_named(ask_partitions(site), site.partition).minutes
     return int(min(HEAD_MINUTES, allowed))
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from calobatch.errors import JobError
 from calobatch.slurm.ask import Answer, ask
+from calobatch.slurm.modules import NO_MODULE_COMMAND, NOT_LOADED, loading
 from calobatch.slurm.site import SITE_FILE, Site
 
 # The walltime that the doctor's trials request.
@@ -20,11 +21,15 @@ TRIAL_MINUTES = 5
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 10.0
 SECONDS_TO_END = 10.0
 # Exit codes of START that no program uses, from which `explained` knows what is missing.
-NO_FOLDER, NO_PYTHON, NO_MODULE = 97, 98, 99
+NO_FOLDER, NO_PYTHON = 97, 98
 # The node may lack the project folder or its Python, so a shell, which every node has, looks.
 START = (
     f'cd "$1" 2>/dev/null || exit {NO_FOLDER}; shift; [ -x "$1" ] || exit {NO_PYTHON}; exec "$@"'
 )
+# What users may choose for their jobs with variables SBATCH_*, unless the site file chooses it.
+# Snakemake's SLURM plugin always names a partition, so SBATCH_PARTITION has no effect on jobs.
+NOT_A_WISH = "SBATCH_PARTITION"
+WISHES = ("ACCOUNT", "QOS", "CONSTRAINT", "RESERVATION", "EXCLUSIVE", "GRES", "WCKEY")
 
 
 class NotStartedError(Exception):
@@ -59,7 +64,7 @@ def run_trial(
             # --quiet keeps lines such as "job is queued" out of the errors of the trial. Without
             # --kill-on-bad-exit, other tasks would wait for a failed one until the walltime.
             *("srun", "--quiet", "--kill-on-bad-exit=1", f"--job-name={name}", *options),
-            *("bash", "-c", _loading(site.modules) + START, "bash", str(Path.cwd())),
+            *("bash", "-c", loading(site.modules) + START, "bash", str(Path.cwd())),
             *(sys.executable, *python),
         ],
         stdin=subprocess.DEVNULL,
@@ -67,7 +72,7 @@ def run_trial(
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env=outside_of_jobs(os.environ),
+        env=environment_of_trial(os.environ),
         # Ctrl-C then reaches only this process, which ends srun and its job in an orderly way.
         start_new_session=True,
     )
@@ -77,20 +82,21 @@ def run_trial(
         _end(process, name)
 
 
-def _loading(modules: Sequence[str]) -> str:
-    return f"module load {' '.join(modules)} || exit {NO_MODULE}; " if modules else ""
+def environment_of_trial(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which `srun` and `sbatch` request the same as Snakemake's jobs.
 
-
-def outside_of_jobs(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without the variables of the SLURM job that this process may run in.
-
-    With them, `srun` would start a step of that job instead of a new job.
+    Without the variables of the SLURM job that this process may run in: with them, `srun` would
+    start a step of that job instead of a new job. The user's SBATCH_ACCOUNT, SBATCH_QOS and others
+    become SLURM_ACCOUNT, SLURM_QOS and others, which are their names for srun.
     """
-    kept = ("SLURM_CONF",)  # where the configuration of the cluster is, not a job's variable
-    return {
+    kept = ("SLURM_CONF", "SLURM_CLUSTERS")  # which cluster to ask, not a job's variables
+    own = {
         name: value
         for name, value in environment.items()
-        if not name.startswith("SLURM_") or name in kept
+        if name in kept or not name.startswith(("SLURM_", "SRUN_", NOT_A_WISH))
+    }
+    return own | {
+        f"SLURM_{name}": own[f"SBATCH_{name}"] for name in WISHES if f"SBATCH_{name}" in own
     }
 
 
@@ -156,8 +162,14 @@ def explained(
             "delete .venv and make it again with a Python that the nodes have too: "
             "make head PYTHON=...",
         ),
-        NO_MODULE: (
-            f"module load fails on the node: {answer.complaint}",
+        NO_MODULE_COMMAND: (
+            "jobs have no command `module`",
+            "set BASH_ENV to the file that defines it, for example "
+            "`export BASH_ENV=/etc/profile.d/modules.sh` in ~/.bashrc, or ask the cluster's "
+            "support how batch jobs load modules",
+        ),
+        NOT_LOADED: (
+            f"module load fails on the node: {_cause(answer)}",
             f"correct modules in {SITE_FILE}",
         ),
     }
@@ -165,6 +177,7 @@ def explained(
 
 
 def _cause(answer: Answer) -> str:
-    """Return the program's last message: srun's own lines only report that the program ended."""
-    said = [line for line in answer.errors.splitlines() if line and not line.startswith("srun: ")]
+    """Return the program's last message, not what srun and calobatch say about it."""
+    own = ("srun: ", "calobatch: ")
+    said = [line for line in answer.errors.splitlines() if line and not line.startswith(own)]
     return said[-1].strip() if said else answer.complaint

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calobatch.provenance import hand_down_commit
+from calobatch.slurm.folder import require_usable_folder
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.orphans import end_orphans
 from calobatch.slurm.site import Site, read_site
@@ -32,12 +33,14 @@ def begin_here(scenario: str) -> None:
 def begin_on_cluster(scenario: str, executor: Any) -> None:
     """Begin as a head process whose jobs ``executor``, Snakemake's SLURM plugin, submits.
 
-    Raises a UserError if another head process works on ``scenario``, and a JobError if SLURM does
-    not answer, or if a job that a killed head process left behind does not end.
+    Raises a UserError if jobs cannot run in this folder or another head process works on
+    ``scenario``, and a JobError if SLURM does not answer, or if a job that a killed head process
+    left behind does not end.
     """
     # Only a head process has the plugin, so it is not imported at the top.
     from calobatch.slurm.patient import adopt
 
+    require_usable_folder(Path.cwd())
     claim(scenario, executor.run_uuid)
     end_orphans(Path.cwd(), {head.run for head in known() if head.scenario != scenario})
     hand_down_commit()

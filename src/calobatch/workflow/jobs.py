@@ -4,19 +4,28 @@ In this module, "on the cluster" means that jobs are submitted to SLURM. Otherwi
 process on this machine, and all resources but `start` are None: nothing is requested.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from calobatch.config.models import Scenario
-from calobatch.slurm.geometry import TRAINING_MB, launcher, memory, resources
+from calobatch.slurm.geometry import (
+    MOST_CORES,
+    TRAINING_MB,
+    launcher,
+    memory,
+    resources,
+    resources_of_every_job,
+)
+from calobatch.slurm.modules import loading
 from calobatch.workflow.scenario import Setup
 
-# A data job does not get faster with more cores than this.
-MOST_CORES = 8
-# The resources that a training may request besides memory and account; its shape decides which.
+# The resources that a job may request because of the site file. A key that is empty there is None
+# here, which leaves the choice to SLURM.
+RESOURCES_OF_EVERY_JOB = ("slurm_account", "constraint", "qos", "slurm_extra")
+# The resources that a training may request besides memory; its shape decides which.
 RESOURCES_OF_TRAINING = (
+    *RESOURCES_OF_EVERY_JOB,
     "slurm_partition",
-    "slurm_extra",
     "mpi",
     "nodes",
     "tasks",
@@ -57,9 +66,8 @@ class Jobs:
             "mem_mb_per_cpu": lambda wildcards, threads, attempt: self._memory(
                 mb, attempt, threads
             ),
-            "slurm_account": lambda wildcards: self._site("account"),
-            "slurm_partition": lambda wildcards: self._site("partition"),
-            "slurm_extra": lambda wildcards: self._site("sbatch_options"),
+            "slurm_partition": lambda wildcards: self._partition(),
+            **{name: self._of_every_job(name) for name in RESOURCES_OF_EVERY_JOB},
         }
 
     def of_training(self) -> dict[str, Resource]:
@@ -69,7 +77,6 @@ class Jobs:
             "mem_mb_per_cpu": lambda wildcards, attempt: self._memory(
                 TRAINING_MB, attempt, self.setup.shapes[wildcards.task].cpus_per_node
             ),
-            "slurm_account": lambda wildcards: self._site("account"),
             **{name: self._of_shape(name) for name in RESOURCES_OF_TRAINING},
         }
 
@@ -84,9 +91,15 @@ class Jobs:
     def _memory(self, mb: int, attempt: int, cores: int) -> int | None:
         return memory(mb, attempt, cores, self.setup.site) if self.on_cluster() else None
 
-    def _site(self, key: str) -> str | None:
-        """Return a value of the site file, or None, which leaves the choice to SLURM, if empty."""
-        return (getattr(self.setup.site, key) or None) if self.on_cluster() else None
+    def _partition(self) -> str | None:
+        """Return the partition of data jobs, or None, which leaves the choice to SLURM."""
+        return (self.setup.site.partition or None) if self.on_cluster() else None
+
+    def _of_every_job(self, name: str) -> Resource:
+        def value(wildcards: Any) -> int | str | None:
+            return resources_of_every_job(self.setup.site).get(name) if self.on_cluster() else None
+
+        return value
 
     def _of_shape(self, name: str) -> Resource:
         def value(wildcards: Any) -> int | str | None:
@@ -109,9 +122,9 @@ def cores_of_training(scenario: Scenario, task: str) -> int:
     return settings.ranks * settings.threads
 
 
-def shell_prefix(modules: tuple[str, ...]) -> str:
-    """Return what is put before every command of a job, to load the modules of the site file."""
-    return f"set -euo pipefail; module load {' '.join(modules)}; " if modules else ""
+def shell_prefix(modules: Sequence[str]) -> str:
+    """Return what Snakemake puts before every command of a job, in place of its own `set -e`."""
+    return loading(modules)
 
 
 def store_of(scenario: Scenario, task: str) -> Mapping[str, str]:

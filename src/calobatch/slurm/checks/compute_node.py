@@ -92,6 +92,17 @@ def _delay(seconds: float) -> str:
     return "files visible at once" if seconds < 0.1 else f"files visible after {seconds:.1f} s"
 
 
+def linked_folders(case: Case) -> Finding:
+    """Check that the node has what links in the project and the site's binds lead to."""
+    if case.node.missing:
+        return failed(
+            f"{case.node.host} does not have {', '.join(case.node.missing)}, which binds or links "
+            "of the project lead to",
+            f"name folders that all nodes mount, in the links and as binds in {SITE_FILE}",
+        )
+    return ok(f"{case.node.host} has all that binds and links of the project lead to")
+
+
 def file_locks(case: Case) -> Finding:
     """Check that the node saw the file locks that were held on this machine."""
     unseen = {kind: how for kind, how in case.node.locks.items() if how != SEEN}

@@ -1,12 +1,15 @@
 """Checks of the user's own files: the site file, the profile and the images."""
 
+import os
+
 from calobatch.errors import UserError
 from calobatch.slurm.checks.case import Case
-from calobatch.slurm.checks.finding import Finding, failed, ok
+from calobatch.slurm.checks.finding import Finding, failed, ok, warning
 from calobatch.slurm.checks.request import largest_request
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.profile import latency_wait
 from calobatch.slurm.site import SITE_FILE, read_site
+from calobatch.slurm.trial import NOT_A_WISH
 
 
 def site_file(case: Case) -> Finding:
@@ -35,6 +38,18 @@ def images_there(case: Case) -> Finding:
     except UserError as error:
         return _failed(error)
     return ok(", ".join(f"{path.name} ({path.stat().st_size / 1e6:.0f} MB)" for path in paths))
+
+
+def variables(case: Case) -> Finding:
+    """List the user's variables that change what jobs request, which others do not see."""
+    given = (name for name in os.environ if name.startswith("SBATCH_"))
+    found = sorted(name for name in given if name != NOT_A_WISH)
+    if found:
+        return warning(
+            f"your environment also decides what jobs request: {', '.join(found)}",
+            f"write what they say into {SITE_FILE}, and unset them",
+        )
+    return ok("your environment does not change what jobs request")
 
 
 def _failed(error: UserError) -> Finding:

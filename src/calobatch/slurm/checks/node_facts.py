@@ -15,6 +15,7 @@ from calobatch.config.models import Section
 from calobatch.errors import UserError
 from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.contain import apptainer_command, environment_of_apptainer
+from calobatch.slurm.folder import links_of_jobs
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.site import Site, read_site
 
@@ -47,12 +48,14 @@ class NodeFacts(Section):
     """The facts about a node. Fields for an error are empty if there was none.
 
     ``token`` is what the node read from the login node's file. ``locks`` says for each kind whether
-    the node saw the login node's lock, or gives the error.
+    the node saw the login node's lock, or gives the error. ``missing`` names the paths to mount
+    that the node does not have.
     """
 
     host: str
     token: str
     write_error: str
+    missing: tuple[str, ...]
     locks: dict[str, str]
     apptainer: str
     apptainer_error: str
@@ -71,6 +74,7 @@ def main(folder: Path, gpus: int) -> None:
         host=os.uname().nodename,
         token=read(folder / FROM_LOGIN),
         write_error=write(folder / FROM_NODE),
+        missing=missing(site),
         locks={kind: try_lock(folder / kind, lock) for kind, lock in LOCKS.items()},
         apptainer=version.output.strip(),
         apptainer_error=version.complaint if version.code else "",
@@ -96,6 +100,13 @@ def write(path: Path) -> str:
     except OSError as error:
         return str(error)
     return ""
+
+
+def missing(site: Site) -> tuple[str, ...]:
+    """Return the targets of the site's binds and of the project's links that are not here."""
+    wanted = [Path(bind.split(":")[0]) for bind in site.binds]
+    wanted += [link.target for link in links_of_jobs(Path.cwd())]
+    return tuple(str(path) for path in dict.fromkeys(wanted) if not path.exists())
 
 
 def try_lock(path: Path, lock: Callable[[int, int], None]) -> str:

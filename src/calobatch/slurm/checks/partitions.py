@@ -1,34 +1,44 @@
 """Checks of the partitions: whether they exist and have room and time for the jobs."""
 
+import os
 import re
+import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
-from calobatch.errors import UserError
+from calobatch.errors import JobError, UserError
 from calobatch.slurm.ask import ask
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, failed, ok, warning
-from calobatch.slurm.geometry import job_options, partition_of
+from calobatch.slurm.geometry import (
+    DATA_MB,
+    MOST_CORES,
+    Geometry,
+    job_options,
+    memory,
+    partition_of,
+)
 from calobatch.slurm.profile import PROFILE, minutes_of
+from calobatch.slurm.room import in_the_way
 from calobatch.slurm.sinfo import (
     Node,
     Partition,
     ask_partitions,
     names,
     partition_named,
-    read_partitions,
 )
 from calobatch.slurm.site import SITE_FILE
+from calobatch.slurm.submit import HEAD_MB
+from calobatch.slurm.trial import environment_of_trial
 
 
 def partitions_exist(case: Case) -> Finding:
     """Check that the partitions in the site file exist and take jobs."""
-    answer = ask_partitions()
-    if answer.code:
-        return failed(f"sinfo does not answer: {answer.complaint}", "ask the cluster's support")
-    case.partitions = read_partitions(answer.output)
     try:
+        case.partitions = ask_partitions(case.site)
         used = [partition_of_jobs(case), partition_of_trainings(case)]
+    except JobError as error:
+        return failed(str(error), "ask the cluster's support")
     except UserError as error:
         return failed(str(error), f"correct partition and gpu_partition in {SITE_FILE}")
     closed = [partition.name for partition in used if not partition.up]
@@ -166,16 +176,40 @@ def time_limit(case: Case) -> Finding:
 
 
 def accepted(case: Case) -> Finding:
-    """Ask SLURM whether it would accept the largest training, without submitting it."""
+    """Ask SLURM whether it would accept the jobs of a run, without submitting them."""
     first = case.request.attempts[0]
-    options = job_options(case.request.shape, case.site, *first)
-    answer = ask(["sbatch", "--test-only", *options, "--wrap=true"])
-    if answer.code:
-        return failed(
-            f"`sbatch {' '.join(options)}` is refused: {answer.complaint}",
-            f"correct {SITE_FILE}, or lower what {PROFILE} requests",
-        )
-    start = re.search(r"start at (\S+).* on nodes (\S+)", answer.complaint)
-    return ok(
-        "a job would start at {} on {}".format(*start.groups()) if start else "the job is accepted"
+    training = job_options(case.request.shape, case.site, *first)
+    cores = min(MOST_CORES, case.site.cpus_per_node)
+    memory_per_cpu = memory(DATA_MB, 1, cores, case.site)
+    data = job_options(
+        Geometry(1, 1, 0, cores), case.site, minutes_of("any other")[0], memory_per_cpu
     )
+    start = None
+    for options in (data, training):
+        # --requeue as the profile has it.
+        answer = ask(
+            ["sbatch", "--test-only", "--requeue", *options, "--wrap=true"],
+            environment=environment_of_trial(os.environ),
+        )
+        if answer.code:
+            return failed(
+                f"`sbatch {shlex.join(options)}` is refused: {answer.complaint}",
+                f"correct {SITE_FILE}, or lower what {PROFILE} requests",
+            )
+        start = re.search(r"start at (\S+).* on nodes (\S+)", answer.complaint)
+    return ok(
+        "a training would start at {} on {}".format(*start.groups())
+        if start
+        else "the jobs are accepted"
+    )
+
+
+def submitted_head(case: Case) -> Finding:
+    """Check that a head process which runs as a job leaves enough nodes to the largest training."""
+    if problem := in_the_way(case.request, case.site, case.partitions, HEAD_MB):
+        return warning(
+            problem,
+            "do not use `make submit`, but run `snakemake --profile slurm` on the login node; or "
+            f"name another partition in {SITE_FILE}, or lower the number of ranks",
+        )
+    return ok("a head process that runs as a job leaves enough nodes to the largest training")

@@ -10,10 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from calobatch.errors import UserError
 from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, failed, ok, skipped, warning
 from calobatch.slurm.checks.node_facts import FROM_LOGIN, LOCKS
+from calobatch.slurm.folder import mounted, require_usable_folder
 
 GB = 1_000_000_000
 LEAST_BYTES, LEAST_FILES = 20 * GB, 10_000
@@ -35,6 +37,17 @@ def project_folder(case: Case) -> Finding:
             "correct its permissions or your quota, or put the project in a folder of your own",
         )
     return ok(f"{here} can be written to")
+
+
+def links(case: Case) -> Finding:
+    """Check that jobs can use the project's path and what it links to, and list what is mounted."""
+    here = Path.cwd()
+    try:
+        require_usable_folder(here)
+    except UserError as error:
+        result, _, fix = str(error).rpartition("; ")
+        return failed(result, fix)
+    return ok(f"images see {', '.join(mounted(here, case.site.binds, os.environ))}")
 
 
 def disk_space(case: Case) -> Finding:
