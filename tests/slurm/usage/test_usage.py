@@ -93,6 +93,12 @@ def test_a_job_too_short_for_samples_was_not_measured():
     assert measure(JOBS["3"], None).memory is None
 
 
+def test_times_are_read():
+    run = JOBS["1"].runs[0]
+    assert run.end - run.start == run.seconds == 38
+    assert JOBS["7"].runs[0].start is None
+
+
 def test_a_running_job_is_not_measured():
     run = JOBS["3"].runs[0]._replace(state="RUNNING", end=None)
     used = measure(JOBS["3"]._replace(runs=(run,)), SAMPLING)
@@ -303,7 +309,7 @@ def test_gpus_with_little_to_do_are_mentioned():
 
 def test_the_newest_run_is_shown_unless_a_time_is_given(cluster):
     row = next(line for line in PRINTED.splitlines() if line.startswith("5|"))
-    newer = row.replace("5|", "50|", 1).replace("1111", "9999").replace("|17956", "|17957")
+    newer = row.replace("5|", "50|", 1).replace("1111", "9999").replace("|2026-", "|2027-")
     with (cluster / "jobs").open("a") as file:
         file.write(newer.replace("/home/alice/calobatch", str(cluster)) + "\n")
     assert [job.id for _, job in find_jobs(cluster, "quickstart")] == ["50"]

@@ -3,9 +3,9 @@
 Memory is in MB of 1024 * 1024 bytes, as SLURM counts it.
 """
 
-import os
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,8 +99,8 @@ def _ask_sacct(since: str) -> Answer:
         "sacct", "--noheader", "--parsable2", "--duplicates", f"--starttime={since}",
         f"--format={','.join(FIELDS)}",
     ]  # fmt: skip
-    # With --duplicates, a requeued job has one entry for each run. Times are in seconds since 1970.
-    return ask(command, TIMEOUT_SECONDS, {**os.environ, "SLURM_TIME_FORMAT": "%s"})
+    # With --duplicates, a requeued job has one entry for each run.
+    return ask(command, TIMEOUT_SECONDS)
 
 
 def read_jobs(output: str) -> list[Job]:
@@ -212,8 +212,9 @@ def read_seconds(text: str) -> float:
 
 
 def _time(text: str) -> float | None:
-    """Return a time in seconds since 1970; None for "Unknown" and "None"."""
-    return float(text) if text.isdigit() else None
+    """Return a time such as "2026-01-31T09:15:00" in seconds since 1970; None for "Unknown"."""
+    # sacct prints the local time of this machine.
+    return datetime.fromisoformat(text).timestamp() if text[:1].isdigit() else None
 
 
 def submitted_from(jobs: Sequence[Job], folder: Path) -> list[Job]:
