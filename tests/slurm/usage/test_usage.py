@@ -158,8 +158,10 @@ def test_the_record_of_a_training_has_its_memory_and_its_gpus(record):
     gpus = {"gpu_utilisation": 0.25, "gpu_energy_joules": 7200.0, "gpu_peak_memory_mb": 900.0}
     throughput = record.throughput.model_copy(update=gpus | {"peak_memory_mb": 1024**2 / 1e6 * 300})
     measured = record.model_copy(update={"throughput": throughput, "ranks": 2})
-    used = measure(JOBS["5"], SAMPLING, measured)
-    assert used.memory == pytest.approx(600), "no samples are needed"
+    used = measure(JOBS["3"], SAMPLING, measured)
+    batch = JOBS["3"].runs[0].steps[0].task_memory
+    assert used.memory == pytest.approx(batch + 2 * 300), "more than the samples have"
+    assert measure(JOBS["5"], SAMPLING, measured).memory is None, "the batch script is not known"
     assert (used.gpu_utilisation, used.gpu_joules, used.gpu_memory) == (0.25, 7200, 900)
 
 

@@ -67,7 +67,9 @@ def measure(job: Job, sampling: float | None, record: RunRecord | None = None) -
     ended = [run for run in job.runs if run.start and run.end]
     seconds = sum(run.seconds for run in ended)
     ranks = max((step.tasks for run in job.runs for step in run.steps), default=1)
-    memories = [_memory(run, sampling) for run in ended]
+    # Samples miss a short peak. A training asks the system for that of its ranks.
+    peak = -(-record.ranks // job.nodes) * _peak(record) if record else 0.0
+    memories = [_memory(run, sampling, peak) for run in ended]
     if any(run.state == "OUT_OF_MEMORY" for run in job.runs):
         # The samples miss the moment in which the memory ran out.
         memories.append(job.memory / job.nodes)
@@ -78,9 +80,6 @@ def measure(job: Job, sampling: float | None, record: RunRecord | None = None) -
         ranks=ranks,
     )
     if record:
-        # A training asks the system for its peak, which needs no samples.
-        per_node = -(-record.ranks // job.nodes)
-        memories.append(per_node * record.throughput.peak_memory_mb / SLURM_MB)
         used = used._replace(
             ranks=record.ranks,
             threads=record.training.threads,
@@ -91,20 +90,25 @@ def measure(job: Job, sampling: float | None, record: RunRecord | None = None) -
     return used._replace(memory=max((mb for mb in memories if mb), default=None))
 
 
-def _memory(run: Run, sampling: float | None) -> float | None:
-    """Return the memory per node in MB that the samples of a run show; None if there are too few.
+def _peak(record: RunRecord) -> float:
+    """Return the memory of the largest rank in MB as SLURM counts them."""
+    return record.throughput.peak_memory_mb / SLURM_MB
 
-    One step follows the other in a job of the workflow, all beside the batch script.
+
+def _memory(run: Run, sampling: float | None, peak: float) -> float | None:
+    """Return the memory per node in MB that a run used; None if there were too few samples.
+
+    ``peak`` is that of the ranks, if they recorded it; it is not all, because the ranks share the
+    node with the batch script. The steps of a job of the workflow follow each other.
     """
-    batch = [step for step in run.steps if step.name == "batch"]
-    others = [step for step in run.steps if step.name not in ("batch", "extern")]
-    parts = [max((_memory_of(step) for step in steps), default=0.0) for steps in (batch, others)]
-    if sampling is None or any(
-        step.seconds < FEWEST_SAMPLES * sampling or not step.task_memory
-        for step in [*batch, *others]
+    steps = [step for step in run.steps if step.name != "extern"]
+    if sampling is None or not all(
+        step.task_memory and step.seconds >= FEWEST_SAMPLES * sampling for step in steps
     ):
         return None
-    return sum(parts) or None
+    batch = sum(_memory_of(step) for step in steps if step.name == "batch")
+    ranks = max((_memory_of(step) for step in steps if step.name != "batch"), default=0.0)
+    return batch + max(ranks, peak) or None
 
 
 def _memory_of(step: Step) -> float:
