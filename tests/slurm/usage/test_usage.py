@@ -18,7 +18,7 @@ from calobatch.slurm.usage.suggest import Suggestion, suggest
 from calobatch.slurm.usage.table import as_table, write_csv
 from calobatch.slurm.usage.usage import find_jobs, measure_jobs, report, usage
 from calobatch.slurm.usage.used import Measured, Used, finished_by, measure
-from tests.checkout import CHECKOUT
+from tests.checkout import CHECKOUT, Workflow
 
 PRINTED = Path(__file__).with_name("sacct.txt").read_text()
 JOBS = {job.id: job for job in read_jobs(PRINTED)}
@@ -257,6 +257,27 @@ def test_edits_are_lines_of_the_two_files_that_snakemake_and_calobatch_read():
     }
     assert yaml.safe_load(site) == {"cpus_per_rank": 2}
     assert "No smaller request" in as_edits([Suggestion("report")])
+
+
+def test_snakemake_requests_what_the_edited_profile_says(tmp_path):
+    checkout = Workflow(tmp_path)
+    profile = tmp_path / "cluster" / "slurm" / "config.yaml"
+    found = [
+        Suggestion("pack", minutes=15, mb_per_core=701, most_mb_per_core=2000, cores=3),
+        Suggestion("train", minutes=45, mb_per_core=1201),
+    ]
+    lines = yaml.safe_load(as_edits(found).split("config.yaml:")[1])
+    content = yaml.safe_load(profile.read_text())
+    profile.write_text(yaml.safe_dump(content | lines))
+    planned = checkout.snakemake(
+        "-n", "--profile", "slurm", "--cores", "8", "--config", "scenario=test"
+    ).stdout
+    pack, train = planned.split("rule pack:")[1], planned.split("rule train:")[1]
+    assert "threads: 3" in pack.split("rule ")[0]
+    assert "runtime=15" in pack.split("rule ")[0]
+    assert "mem_mb_per_cpu=701" in pack.split("rule ")[0]
+    assert "runtime=45" in train.split("rule ")[0]
+    assert "mem_mb_per_cpu=1201" in train.split("rule ")[0]
 
 
 @pytest.fixture
