@@ -50,6 +50,7 @@ LOGIN_NODE = [
              if line.startswith("from calobatch")}),
     "from calobatch.plan import answer, finished_run, measurements",
     "from calobatch.slurm import doctor, images, submit",
+    "from calobatch.slurm.usage import usage",
     "from calobatch.fetch import fetch",
 ]  # fmt: skip
 

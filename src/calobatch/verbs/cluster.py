@@ -104,6 +104,34 @@ def _doctor(options: argparse.Namespace) -> None:
         sys.exit(UserError.exit_code)
 
 
+def _usage_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scenario", default="", metavar="NAME",
+        help="only jobs of this scenario (default: the scenario that ran last)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--since", default="", metavar="TIME",
+        help="all runs since this time, for example 2026-01-31 or now-2days (default: the newest "
+        "run of the last 30 days)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="also write the jobs to this file, as numbers"
+    )
+
+
+def _usage(options: argparse.Namespace) -> None:
+    from calobatch.slurm.site import SITE_FILE, read_site
+    from calobatch.slurm.usage.table import write_csv
+    from calobatch.slurm.usage.usage import usage
+    from calobatch.workflow.scenario import DEFAULT
+
+    mb_per_node = read_site().mb_per_node if SITE_FILE.exists() else 0
+    text, jobs = usage(Path.cwd(), DEFAULT, Path(options.scenario).stem, options.since, mb_per_node)
+    if options.csv:
+        write_csv(jobs, options.csv)
+    print(text)
+
+
 CLUSTER = (
     Verb("launch", "start a command as N ranks on this machine", _launch_options, _launch),
     Verb("contain", "run a command inside an Apptainer image, as jobs on a cluster do",
@@ -115,4 +143,6 @@ CLUSTER = (
     Verb("images", "list the images that this checkout needs", _images_options, _images),
     Verb("doctor", "check everything that a scenario needs on this cluster",
          _doctor_options, _doctor),
+    Verb("usage", "show what each job requested and used, and suggest smaller requests",
+         _usage_options, _usage),
 )  # fmt: skip
