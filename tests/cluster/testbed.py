@@ -18,7 +18,7 @@ gpus_per_node: 2
 cpus_per_node: 4
 mb_per_node: 8000
 """
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 600
 # The daemons of the login node that a test may stop: the controller, the accounting, its database.
 Daemon = Literal["slurmctld", "slurmdbd", "mariadbd"]
 
