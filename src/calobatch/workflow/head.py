@@ -3,11 +3,13 @@
 The head process is the Snakemake that starts and watches all jobs.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from calobatch.provenance import hand_down_commit
+from calobatch.slurm.ask import asking_for_all
 from calobatch.slurm.folder import require_usable_folder
 from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.orphans import end_orphans
@@ -41,6 +43,9 @@ def begin_on_cluster(scenario: str, executor: Any) -> None:
     from calobatch.slurm.patient import adopt
 
     require_usable_folder(Path.cwd())
+    # What hides jobs from the user must not hide them from Snakemake's SLURM plugin.
+    for name in set(os.environ) - set(asking_for_all(os.environ)):
+        del os.environ[name]
     claim(scenario, executor.run_uuid)
     end_orphans(Path.cwd(), {head.run for head in known() if head.scenario != scenario})
     hand_down_commit()
