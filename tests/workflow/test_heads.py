@@ -136,6 +136,15 @@ def test_a_head_process_on_another_machine_that_does_not_touch_its_entry_is_dead
     assert "whether the head process of test on login2 is alive" in capsys.readouterr().err
 
 
+def test_an_entry_that_cannot_be_read_is_not_taken_for_that_of_a_dead_process(folder):
+    """A link to itself gives an error, which stands for those of a network file system."""
+    head, path = elsewhere(folder)
+    path.unlink()
+    path.symlink_to(path.name)  # too many levels of symbolic links
+    with pytest.raises(JobError, match=r"cannot read .*test\.json"):
+        is_alive(head, path)
+
+
 def test_a_living_head_process_touches_its_entry(folder, monkeypatch):
     monkeypatch.setattr(heads, "SECONDS_BETWEEN_BEATS", 0.2)
     claim("beating")

@@ -46,7 +46,7 @@ class Partial:
         """Where the bytes come from, or None if that was not recorded."""
         try:
             return Origin(**json.loads(self._origin_path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+        except (FileNotFoundError, ValueError, TypeError):
             return None
 
     def begin(self, total: int | None, origin: Origin | None = None) -> None:

@@ -7,6 +7,7 @@ was killed is recognised and replaced, so that nobody has to remove a lock by ha
 """
 
 import atexit
+import errno
 import os
 import socket
 import sys
@@ -157,12 +158,21 @@ def _beats(head: Head, path: Path) -> bool:
 
 
 def _touched(path: Path) -> float | None:
-    """Return when the file was touched. Opening it makes a network file system ask its server."""
+    """Return when the file was touched, or None if it is gone.
+
+    Opening it makes a network file system ask its server. Raises a JobError if it cannot be read,
+    which does not mean that its head process is dead.
+    """
     try:
         with path.open("rb") as file:
             return os.fstat(file.fileno()).st_mtime
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESTALE):
+            return None
+        raise JobError(
+            f"cannot read {path}, the entry of a head process: {error}; try again when the file "
+            "system answers"
+        ) from None
 
 
 def _keep_alive(path: Path) -> None:
