@@ -53,10 +53,15 @@ def requeue(command: Sequence[str]) -> None:
         _return_to_queue(job)
     # Inside of a step, the command is the only rank and has ended. In the batch script, it is an
     # srun, and its step may have outlived it.
-    elif code and job and "SLURM_STEP_ID" not in os.environ:
+    elif code and job and not _inside_of_step():
         _end_steps(job)
     # A negative code is the signal that killed the command; shells report it as 128 + signal.
     sys.exit(code if code >= 0 else 128 - code)
+
+
+def _inside_of_step() -> bool:
+    """Return whether srun started this process. SLURM gives batch scripts a negative number."""
+    return int(os.environ.get("SLURM_STEP_ID", "-1")) >= 0
 
 
 def _return_to_queue(job: str) -> None:
