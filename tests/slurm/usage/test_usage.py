@@ -105,6 +105,14 @@ def test_a_running_job_is_not_measured():
     assert (used.seconds, used.cores, used.memory) == (34, None, None)
 
 
+def test_processor_time_that_was_lost_with_a_node_is_not_zero():
+    lost = JOBS["3"].runs[0]._replace(state="NODE_FAIL", cpu_seconds=0.0, steps=())
+    whole = JOBS["3"].runs[0]
+    assert measure(JOBS["3"]._replace(runs=(lost,)), SAMPLING).cores is None
+    both = measure(JOBS["3"]._replace(runs=(lost, whole)), SAMPLING)
+    assert both.cores == measure(JOBS["3"], SAMPLING).cores
+
+
 def test_a_job_that_ran_out_of_memory_used_all_that_it_had():
     assert measure(JOBS["2"], SAMPLING).memory == 200
 

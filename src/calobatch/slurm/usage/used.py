@@ -65,7 +65,9 @@ def measure(job: Job, sampling: float | None, record: RunRecord | None = None) -
     """
     # Accounting knows only what the steps that have ended used.
     ended = [run for run in job.runs if run.start and run.end]
-    seconds = sum(run.seconds for run in ended)
+    # Without any time of processors, the record was lost, for example together with the node.
+    recorded = [run for run in ended if run.cpu_seconds]
+    seconds = sum(run.seconds for run in recorded)
     ranks = max((step.tasks for run in job.runs for step in run.steps), default=1)
     # Samples miss a short peak. A training asks the system for that of its ranks.
     peak = -(-record.ranks // job.nodes) * _peak(record) if record else 0.0
@@ -75,7 +77,7 @@ def measure(job: Job, sampling: float | None, record: RunRecord | None = None) -
         memories.append(job.memory / job.nodes)
     used = Used(
         seconds=sum(run.seconds for run in job.runs),
-        cores=sum(run.cpu_seconds for run in ended) / seconds if seconds else None,
+        cores=sum(run.cpu_seconds for run in recorded) / seconds if seconds else None,
         memory=None,
         ranks=ranks,
     )
