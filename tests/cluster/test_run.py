@@ -81,3 +81,17 @@ def test_a_second_run_has_nothing_to_do(finished_on_cluster):
     testbed, _ = finished_on_cluster
     answer = testbed.shell(RUN)
     assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def test_usage_lists_every_job_with_what_it_used(finished_on_cluster):
+    testbed, output = finished_on_cluster
+    testbed.shell("calobatch usage --scenario test --csv usage.csv")
+    with (testbed.folder / "usage.csv").open(newline="") as file:
+        lines = {line["job"]: line for line in csv.DictReader(file)}
+    assert {job: line["rule"] for job, line in lines.items()} == dict(submitted(output))
+    for line in lines.values():
+        assert line["state"] == "COMPLETED"
+        assert 0 < float(line["seconds"]) < float(line["seconds_requested"])
+        # On a fast machine a job may end before SLURM has sampled its memory twice.
+        if line["mb_per_node"] or line["rule"] == "train":
+            assert 10 < float(line["mb_per_node"]) < float(line["mb_per_node_requested"])
