@@ -8,7 +8,7 @@ import pytest
 
 from tests.checkout import Workflow
 from tests.cluster.readme import commands
-from tests.cluster.testbed import SITE
+from tests.cluster.testbed import PROFILE, SITE
 from tests.workflow.test_run import TASKS
 
 NODES = ("login", "c1", "c2")
@@ -48,6 +48,8 @@ def installed(offline, bundle):
     folder = "~/from_bundle"
     offline.shell(at("~", f"rm -rf {folder} && {bundle}/install {folder}"))
     offline.shell(at(folder, f"cat >cluster/slurm/site.yaml <<'END'\n{SITE}END\n"))
+    # Snakemake looks at its jobs as early as in the other tests.
+    offline.shell(f"cp {offline.folder / PROFILE} {folder}/{PROFILE}")
     yield folder
     offline.shell(f"rm -rf {folder}")
 

@@ -57,7 +57,7 @@ tasks:
 """
 RUN = (
     "snakemake --profile slurm --config scenario=elsewhere --until simulate "
-    "--slurm-init-seconds-before-status-checks 5 --slurm-keep-successful-logs"
+    "--slurm-keep-successful-logs"
 )
 
 

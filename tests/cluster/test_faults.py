@@ -25,7 +25,7 @@ seeds: [1, 2, 3, 4]
 """
 SEEDS = (1, 2, 3, 4)
 RUN = (
-    "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
+    "snakemake --profile slurm"
     " --until train --config scenario=faults"
     # By default the memory of one training fills a node. With less, all four run at the same time.
     " --set-resources train:mem_mb_per_cpu=1500"

@@ -18,7 +18,7 @@ tasks:
 """
 # With less memory than the default, several trainings run at the same time.
 RUN = (
-    "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
+    "snakemake --profile slurm"
     " --set-resources train:mem_mb_per_cpu=1500 --config scenario={} >{}.log 2>&1"
 )
 SCENARIOS = ("cancelled", "beside")

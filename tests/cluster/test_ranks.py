@@ -7,10 +7,7 @@ import time
 import pytest
 
 STORE = "data/test/packed/electron_photon"
-PACK = (
-    "snakemake --profile slurm --slurm-init-seconds-before-status-checks 5"
-    f" {STORE}/manifest.json --config scenario=test"
-)
+PACK = f"snakemake --profile slurm {STORE}/manifest.json --config scenario=test"
 TRAINING = {
     "model": "cnn",
     "epochs": 1,

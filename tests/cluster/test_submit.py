@@ -12,7 +12,6 @@ datasets:
 tasks:
   electron_photon_two_branch: {epochs: 1, batch_size: 32, device: cpu}
 """
-PROFILE = "cluster/slurm/config.yaml"
 
 
 def submit_and_log_out(testbed):
@@ -35,13 +34,10 @@ def submit_and_log_out(testbed):
 def submitted(ready):
     """The testbed, the job of a head process that is running there, and its log."""
     ready.write("config/submitted.yaml", SCENARIO)
-    original = (ready.folder / PROFILE).read_text()
-    ready.write(PROFILE, re.sub("(before-status-checks): .*", r"\1: 2", original))
     output = submit_and_log_out(ready)
     job, log = re.search(r"submitted as job (\d+).*\nLog +(\S+)", output).groups()
     yield ready, job, ready.folder / log
     ready.shell("scancel --user physicist", check=False)
-    ready.write(PROFILE, original)
 
 
 def test_a_head_process_whose_user_logged_out_and_whose_job_is_requeued_finishes_the_run(submitted):
