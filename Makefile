@@ -152,7 +152,7 @@ format: setup
 	snakefmt --line-length 100 Snakefile workflow
 
 test: lint
-	pytest
+	@tests/run_all
 
 test-pythons:
 	@environment/test_pythons.sh
