@@ -43,7 +43,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PYTHON_VERSION := $(shell PATH="$(PATH)" $(PYTHON) environment/check_python.py make 2>/dev/null)
 
 # What the site file says about the images, if it exists: $(call of_site,KEY).
-of_site = $(shell sed -nE "s/^$(1): *[\"']?([[:alnum:]_./-]+).*/\1/p" cluster/slurm/site.yaml 2>/dev/null)
+of_site = $(shell sed -nE "s/^$(1): *[\"']?([^[:space:]\"']+).*/\1/p" cluster/slurm/site.yaml 2>/dev/null)
 SITE_VARIANT := $(call of_site,variant)
 VARIANT ?= $(or $(SITE_VARIANT),cpu)
 IMAGES := $(or $(call of_site,images),containers/images)

@@ -44,9 +44,10 @@ def test_without_a_site_file_the_variant_is_cpu(checkout):
     assert "containers/build cpu containers/images\n" in commands
 
 
-def test_images_are_built_where_the_site_file_looks_for_them(checkout):
-    write_site(checkout, "images: /shared/images")
-    assert "containers/build cpu /shared/images\n" in make(checkout, "--dry-run", "images").stdout
+@pytest.mark.parametrize("folder", ["/shared/images", "/shared/a+b/@images=1"])
+def test_images_are_built_where_the_site_file_looks_for_them(checkout, folder):
+    write_site(checkout, f"images: {folder}  # on all nodes")
+    assert f"containers/build cpu {folder}\n" in make(checkout, "--dry-run", "images").stdout
 
 
 def test_what_both_need_is_looked_for_before_the_first_of_them(checkout):

@@ -48,6 +48,7 @@ def test_the_command_runs_in_this_folder_and_the_binds_of_the_site_are_mounted()
         "APPTAINER_BIND",
         "APPTAINER_BINDPATH",
         "APPTAINERENV_LD_PRELOAD",
+        "APPTAINERENV_TMPDIR",
         "SINGULARITY_BIND",
         "SINGULARITYENV_PYTHONPATH",
     ],

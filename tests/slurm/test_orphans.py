@@ -27,6 +27,11 @@ def test_without_another_head_process_no_job_is_spared():
     assert Orphan("17", "pack") in find_orphans(LISTING, HERE, spared=())
 
 
+def test_line_breaks_in_the_comments_of_other_jobs_do_no_harm():
+    listing = f"11|mine|two\nlines|/home/alice/elsewhere\n{LISTING}"
+    assert find_orphans(listing, HERE, {"alive"}) == find_orphans(LISTING, HERE, {"alive"})
+
+
 def test_an_empty_queue_has_no_orphans():
     assert find_orphans("", HERE, spared=()) == []
 

@@ -123,6 +123,12 @@ def test_ranks_that_do_not_leave_are_killed(slurm):
     assert asked(slurm) == ["scancel --signal=USR1 4711.0", "scancel 4711.0"]
 
 
+def test_line_breaks_in_the_comments_of_other_jobs_do_no_harm(slurm):
+    other = "4000|RUNNING|2026-11-26T09:00:00|mine|two\nlines\nand|a|third|one\n"
+    (slurm / "queue").write_text(other + OWN)
+    assert run() == 0
+
+
 def test_a_command_inside_of_a_step_never_ends_its_own_step(slurm, monkeypatch):
     monkeypatch.setenv("SLURM_STEP_ID", "0")
     (slurm / "steps").write_text("4711.0\n")

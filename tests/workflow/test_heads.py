@@ -1,5 +1,6 @@
 """One living head process per scenario and folder. The head processes are real processes."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -109,6 +110,27 @@ def test_of_many_that_replace_a_killed_head_process_one_succeeds(start, folder):
         process.communicate()
 
 
+def test_an_entry_that_was_replaced_during_the_look_at_it_stays(start, folder, monkeypatch):
+    first = start("test")
+    first.kill()
+    first.wait()
+    second = []
+
+    def slow_look(head, path):
+        if not second:
+            second.append(start("test"))
+            return False
+        return is_alive(head, path)
+
+    monkeypatch.setattr(heads, "is_alive", slow_look)
+    with pytest.raises(UserError, match="already has a head process"):
+        claim("test")
+    assert [head.pid for head in known()] == [second[0].pid]
+    assert [path.name for path in folder.iterdir()] == ["test.json"]
+    second[0].communicate()
+    assert list(folder.iterdir()) == []
+
+
 def test_a_number_that_another_process_has_today_is_not_the_head_process(folder):
     folder.mkdir(parents=True)
     head = Head(scenario="test", host=socket.gethostname(), pid=os.getpid(), began=1.0)
@@ -151,6 +173,26 @@ def test_a_living_head_process_touches_its_entry(folder, monkeypatch):
     path = folder / "beating.json"
     os.utime(path, (0, 0))
     time.sleep(1)
+    assert path.stat().st_mtime > 0
+    path.unlink()
+
+
+def test_a_file_system_that_fails_for_a_moment_does_not_end_the_heartbeat(folder, monkeypatch):
+    failed = []
+
+    def touch(path, *arguments, touch=os.utime):
+        if not failed:
+            failed.append(path)
+            raise OSError(errno.EIO, "Input/output error")
+        touch(path, *arguments)
+
+    monkeypatch.setattr(heads, "SECONDS_BETWEEN_BEATS", 0.2)
+    claim("failing")
+    path = folder / "failing.json"
+    os.utime(path, (0, 0))
+    monkeypatch.setattr(os, "utime", touch)
+    time.sleep(1.5)
+    assert failed
     assert path.stat().st_mtime > 0
     path.unlink()
 

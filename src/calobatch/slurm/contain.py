@@ -22,7 +22,9 @@ PASSED_PREFIXES = ("CALOBATCH_GIT_", "HOROVOD_", "NCCL_", "GLOO_", "MLFLOW_", "A
 # APPTAINER_BIND and APPTAINERENV_LD_PRELOAD. They are dropped, so that the site file alone decides,
 # except those that only say where Apptainer keeps files of its own.
 OF_APPTAINER = ("APPTAINER", "SINGULARITY")
-KEPT_OF_APPTAINER = ("CACHEDIR", "CONFIGDIR", "TMPDIR")
+KEPT_OF_APPTAINER = {
+    f"{program}_{name}" for program in OF_APPTAINER for name in ("CACHEDIR", "CONFIGDIR", "TMPDIR")
+}
 
 
 def contain(image: str, command: Sequence[str]) -> None:
@@ -69,7 +71,7 @@ def _of_the_host() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(OF_APPTAINER) or name.partition("_")[2] in KEPT_OF_APPTAINER
+        if not name.startswith(OF_APPTAINER) or name in KEPT_OF_APPTAINER
     }
 
 

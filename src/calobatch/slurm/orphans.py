@@ -71,7 +71,8 @@ def find_orphans(listing: str, folder: Path, spared: Collection[str]) -> list[Or
     """
     found = []
     for line in listing.splitlines():
-        job, name, comment, where = line.split("|", maxsplit=3)
+        # Comments of the user's other jobs may contain line breaks, which leave shorter lines.
+        job, name, comment, where = [*line.split("|", maxsplit=3), "", "", ""][:4]
         if where == str(folder) and comment.startswith("rule_") and name not in spared:
             found.append(Orphan(job, comment.removeprefix("rule_").partition("_wildcards_")[0]))
     return found

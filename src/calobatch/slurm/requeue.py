@@ -145,8 +145,9 @@ def _earlier_attempts(job: int) -> list[Attempt]:
     listed = _squeue("--me", "--format=%A|%T|%S|%j|%k") or ""
     attempts = []
     for line in listed.splitlines():
-        number, state, started, task = line.split("|", maxsplit=3)
-        if state != "PENDING":
+        number, state, started, task = [*line.split("|", maxsplit=3), "", "", ""][:4]
+        # Comments of the user's other jobs may contain line breaks, and what follows one is no job.
+        if number.isdigit() and task and state != "PENDING":
             attempts.append(Attempt(int(number), started, task))
     own = next((attempt for attempt in attempts if attempt.job == job), None)
     if own is None:

@@ -7,6 +7,7 @@ was killed is recognised and replaced, so that nobody has to remove a lock by ha
 """
 
 import atexit
+import contextlib
 import errno
 import os
 import socket
@@ -50,7 +51,8 @@ class Head(Record):
         """Return the head process in words, and how to end it."""
         if self.job:
             return f"job {self.job} (end it with `scancel {self.job}`)"
-        return f"process {self.pid} on {self.host} (end it there with `kill {self.pid}`)"
+        # After a plain `kill`, Snakemake first waits for all jobs that run.
+        return f"process {self.pid} on {self.host} (end it there with `kill -INT {self.pid}`)"
 
 
 def claim(scenario: str, run: str = "", folder: Path = FOLDER) -> Head:
@@ -71,12 +73,8 @@ def claim(scenario: str, run: str = "", folder: Path = FOLDER) -> Head:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while not _created(path, this):
-            require_free(scenario, folder)
-            # Of several processes that find a dead entry at the same time, one succeeds in moving
-            # it away, and one in creating the next.
-            aside = path.with_name(f".{scenario}.{this.host}.{this.pid}.dead")
-            path.replace(aside)
-            aside.unlink()
+            dead = require_free(scenario, folder)
+            _remove_dead(path, dead, path.with_name(f".{scenario}.{this.host}.{this.pid}.dead"))
     except FileNotFoundError:
         return claim(scenario, run, folder)
     except OSError as error:
@@ -87,8 +85,11 @@ def claim(scenario: str, run: str = "", folder: Path = FOLDER) -> Head:
     return this
 
 
-def require_free(scenario: str, folder: Path = FOLDER) -> None:
-    """Raise a UserError that names the head process of ``scenario``, if one is alive."""
+def require_free(scenario: str, folder: Path = FOLDER) -> Head | None:
+    """Raise a UserError that names the head process of ``scenario``, if one is alive.
+
+    Otherwise return the head process that left its entry when it was killed, or None.
+    """
     path = folder / f"{scenario}.json"
     head = _read(path)
     if head and is_alive(head, path):
@@ -96,16 +97,12 @@ def require_free(scenario: str, folder: Path = FOLDER) -> None:
             f"the scenario {scenario} already has a head process in this folder, {head}; wait "
             "until it ends, or run another scenario beside it"
         )
-
-
-def living(folder: Path = FOLDER) -> list[Head]:
-    """Return the head processes of this folder that are alive."""
-    return [head for head, path in _entries(folder) if is_alive(head, path)]
+    return head
 
 
 def known(folder: Path = FOLDER) -> list[Head]:
     """Return the head processes that have an entry, alive or killed."""
-    return [head for head, _ in _entries(folder)]
+    return [head for path in sorted(folder.glob("*.json")) if (head := _read(path))]
 
 
 def is_alive(head: Head, path: Path) -> bool:
@@ -188,8 +185,10 @@ def _keep_alive(path: Path) -> None:
     def beat() -> None:
         while True:
             time.sleep(SECONDS_BETWEEN_BEATS)
-            if is_own():
-                os.utime(path)
+            # A network file system may fail for a moment, which must not end the heartbeat.
+            with contextlib.suppress(OSError):
+                if is_own():
+                    os.utime(path)
 
     def remove() -> None:
         if is_own():
@@ -213,9 +212,20 @@ def _created(path: Path, head: Head) -> bool:
     return True
 
 
-def _entries(folder: Path) -> list[tuple[Head, Path]]:
-    paths = sorted(folder.glob("*.json"))
-    return [(head, path) for path in paths if (head := _read(path))]
+def _remove_dead(path: Path, dead: Head | None, aside: Path) -> None:
+    """Remove the entry of ``dead``, or a damaged one, but not one that has replaced it since.
+
+    Asking whether ``dead`` is alive takes seconds, in which another process may have claimed the
+    scenario. The entry is therefore moved away, looked at, and put back if it is a different one.
+    """
+    path.replace(aside)
+    try:
+        if _read(aside) != dead:
+            # Fails if a third process has created an entry in the meantime, which then stands.
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, path)
+    finally:
+        aside.unlink()
 
 
 def _read(path: Path) -> Head | None:
