@@ -90,7 +90,7 @@ check_images() {
     # Without a range of its own numbers, apptainer uses the program fakeroot.
     [[ $(id -u) = 0 ]] || command -v fakeroot >/dev/null || grep -qsE "^($(id -un)|$(id -u)):" /etc/subuid ||
         getsubids "$(id -un)" &>/dev/null ||
-        lack images "apptainer --fakeroot needs a range of user numbers for $(id -un) in /etc/subuid, or the program fakeroot, and finds neither" \
+        lack images "apptainer --fakeroot needs a range of user numbers for $(id -un) in /etc/subuid, or the program fakeroot, and neither exists" \
             "ask your administrators for one of them"
     check_space images "$PWD" 1 5 "remove something, or clone to a larger file system"
     check_space images "${APPTAINER_TMPDIR:-${TMPDIR:-/tmp}}" 4 12 "name another folder with APPTAINER_TMPDIR=/path"
@@ -107,6 +107,6 @@ for step in "$@"; do
     esac
 done
 if [[ $missing = 1 && " $* " != *" setup "* ]]; then
-    echo "make: where that is not possible, run \`make wheelhouse images VARIANT=$variant\` on another machine and copy .cache/wheelhouse/$variant and containers/images from there, or the whole with \`make bundle\`." >&2
+    echo "make: where that is not possible, run \`make wheelhouse images VARIANT=$variant\` on another machine and copy .cache/wheelhouse/$variant and containers/images from there, or copy everything with \`make bundle\`." >&2
 fi
 [[ $missing = 0 ]] || exit 2

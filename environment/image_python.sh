@@ -18,6 +18,6 @@ for python in "${candidates[@]}"; do
     fi
 done
 found="no python$version that runs is on the path"
-[[ -z ${IMAGE_PYTHON:-} ]] || found="$IMAGE_PYTHON is not one"
-echo "wheelhouse: the images have Python $version, so their wheels need one, and $found; load its module, or name one with IMAGE_PYTHON=/path/to/python$version" >&2
+[[ -z ${IMAGE_PYTHON:-} ]] || found="$IMAGE_PYTHON does not have that version"
+echo "wheelhouse: the images have Python $version, so Python $version must build their wheels, but $found; load its module, or name one with IMAGE_PYTHON=/path/to/python$version" >&2
 exit 2

@@ -78,6 +78,20 @@ def test_the_walltime_is_what_the_partition_allows(slurm):
     assert "--time=120" in (folder / "called").read_text().splitlines()
 
 
+@pytest.mark.parametrize(
+    ("partition", "minutes"), [("long", 1440), ("long,short", 120), ("hidden", 1440), ("", 1440)]
+)
+def test_lists_of_partitions_hidden_ones_and_no_default_are_left_to_sbatch(
+    slurm, partition, minutes
+):
+    folder, scenario = slurm
+    line = "echo '{}|up|{}|c1|4|8000|idle|(null)|(null)'"
+    lines = [line.format("short", "2:00:00"), line.format("long", "7-00:00:00")]
+    (folder / "sinfo").write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    submit(scenario, "", SITE.model_copy(update={"partition": partition}))
+    assert f"--time={minutes}" in (folder / "called").read_text().splitlines()
+
+
 def test_snakemake_does_not_see_that_it_runs_in_a_job(slurm):
     """With SLURM's variables of the job, srun and sbatch would take them for their own options."""
     folder, scenario = slurm

@@ -152,6 +152,18 @@ def test_a_checkpoint_that_cannot_be_read_now_stops_the_training_and_stays(
     assert not (tmp_path / "run.json").exists()
 
 
+def test_a_checkpoint_that_memory_is_too_small_for_is_not_taken_for_damaged(tmp_path, monkeypatch):
+    def decode(raw):
+        raise MemoryError
+
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"good")
+    monkeypatch.setattr(checkpoint_module, "_decode", decode)
+    with pytest.raises(JobError, match=r"too little memory to read the checkpoint .*state\.pt"):
+        read_checkpoint(path, "identity")
+    assert path.read_bytes() == b"good"
+
+
 def test_a_resumed_training_keeps_its_first_start_time(crops_store, quick, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         interrupt_after(patched, 1)

@@ -1,4 +1,4 @@
-"""An absence: a part of SLURM does not answer for a while, which is reported but is no error."""
+"""Report that a part of SLURM does not answer for a while. This is not an error."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ SECONDS_BETWEEN_REPORTS = 600.0
 
 
 class Absence:
-    """Reports that a part of SLURM does not answer: once at first, then at intervals, and the end.
+    """Reports when a part of SLURM stops answering, at intervals from then on, and when it answers.
 
     ``what`` names the part, and ``meanwhile`` says what happens until it answers.
     """

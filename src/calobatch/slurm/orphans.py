@@ -64,7 +64,7 @@ def _wait_for_end(folder: Path, spared: Collection[str], seconds: float) -> list
 
 
 def find_orphans(listing: str, folder: Path, spared: Collection[str]) -> list[Orphan]:
-    """Return the jobs of ``listing`` that Snakemake submitted from ``folder`` and nobody watches.
+    """Return the jobs of ``listing`` that Snakemake submitted from ``folder``, unless spared.
 
     Each line of ``listing`` is "job|name|comment|folder". Snakemake's SLURM plugin gives all jobs
     of one run the same name, and writes the rule and its wildcards into the comment.

@@ -1,4 +1,4 @@
-"""Snakemake's SLURM executor with patience: no job is forgotten, and none is waited for in vain.
+"""Keep Snakemake's SLURM executor from forgetting jobs, and from waiting for jobs that have ended.
 
 Version 2.8.0 of the plugin waits for ever in three cases, which are corrected here:
 
@@ -23,7 +23,7 @@ from calobatch.slurm.absence import Absence
 from calobatch.slurm.ask import ask
 
 SECONDS_BETWEEN_QUESTIONS = 10.0
-# A job that has left the queue is given this time to appear in accounting as ended.
+# After a job has left the queue, accounting has this much time to list it as ended.
 SECONDS_UNTIL_LOST = 600.0
 ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "ERROR", "FAILED", "OUT_OF_MEMORY",
          "TIMEOUT"}  # fmt: skip
@@ -65,9 +65,9 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
         self._watched = []
 
     def states(self, answer: dict[str, str] | None) -> dict[str, str]:
-        """Return what the plugin shall know of the state of each job, from what it was answered.
+        """Return the job states that the plugin is to see; ``answer`` has those that sacct printed.
 
-        Without an answer (None), it knows no state, and so keeps all its jobs.
+        If sacct failed (None), no state is returned, and the plugin keeps all its jobs.
         """
         if answer is None:
             self._accounting.lasts("sacct failed")
@@ -81,7 +81,7 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
         return states | dict.fromkeys(self._lost(states), UNKNOWN)
 
     def _lost(self, states: dict[str, str]) -> list[str]:
-        """Return the jobs that left the queue a while ago and that accounting does not see end."""
+        """Return jobs that left the queue a while ago but are not listed as ended in accounting."""
         now = time.monotonic()
         unsettled = {job.external_jobid for job in self._watched} - {
             job for job, state in states.items() if state in ENDED

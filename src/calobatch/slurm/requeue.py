@@ -1,4 +1,4 @@
-"""requeue: run the ranks of a training in its SLURM job, alone and to the end of all of them.
+"""requeue: run a training in its SLURM job until all ranks end, never beside an earlier attempt.
 
 * A training that stopped early and left a checkpoint returns its job to the queue. Reaching the
   walltime or being preempted is not a failure, so it must not use up any of the attempts that

@@ -17,9 +17,9 @@ def in_the_way(
 ) -> str:
     """Return how a head process of one core and ``head_mb`` MB keeps a training waiting, or "".
 
-    ``partitions`` comes from sinfo.ask_partitions.
-    A training that would wait without a head process too gives an empty text. Raises a UserError if
-    the site file names a partition that does not exist.
+    ``partitions`` comes from sinfo.ask_partitions. The text is also empty if the training would
+    wait even without a head process. Raises a UserError if the site file names a partition that
+    does not exist.
     """
     heads = partition_named(partitions, site.partition)
     trainings = partition_named(partitions, partition_of(request.shape, site))

@@ -13,7 +13,7 @@ from calobatch.config.models import Scenario
 from calobatch.errors import JobError, UserError
 from calobatch.slurm.ask import NO_PROGRAM, ask
 from calobatch.slurm.geometry import NOTICE_SECONDS, options_of_every_job
-from calobatch.slurm.sinfo import ask_partitions, partition_named
+from calobatch.slurm.sinfo import ask_partitions
 from calobatch.slurm.site import Site
 
 JOB_NAME = "calobatch-submit"
@@ -86,12 +86,19 @@ def sbatch_command(scenario: str, site: Site, log: Path) -> list[str]:
 
 
 def head_minutes(site: Site) -> int:
-    """Return the walltime of the head process: a day, or less if its partition allows less.
+    """Return the walltime of the head process: a day, or less if one of its partitions allows less.
 
     SLURM would accept a job that asks for more, and never start it.
     """
-    allowed = partition_named(ask_partitions(site), site.partition).minutes
-    return int(min(HEAD_MINUTES, allowed))
+    # sbatch itself refuses a partition that does not exist. sinfo does not list hidden ones, and
+    # not every cluster has a default partition.
+    wanted = site.partition.split(",")
+    allowed = [
+        partition.minutes
+        for partition in ask_partitions(site).values()
+        if partition.name in wanted or (partition.default and not site.partition)
+    ]
+    return int(min([HEAD_MINUTES, *allowed]))
 
 
 def _snakemake(scenario: str, overrides: str) -> list[str]:

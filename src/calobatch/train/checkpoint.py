@@ -197,6 +197,11 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
             return None
         content["history"] = [Epoch.model_validate(epoch) for epoch in content["history"]]
         return Checkpoint(**content)
+    except MemoryError:
+        raise JobError(
+            f"there is too little memory to read the checkpoint {path}, which may be good; request "
+            "more memory and run the same command again, or delete the file to train from scratch"
+        ) from None
     except Exception as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
     try:

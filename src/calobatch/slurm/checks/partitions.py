@@ -205,11 +205,11 @@ def accepted(case: Case) -> Finding:
 
 
 def submitted_head(case: Case) -> Finding:
-    """Check that a head process which runs as a job leaves enough nodes to the largest training."""
+    """Check that a head process that is a job leaves enough nodes for the largest training."""
     if problem := in_the_way(case.request, case.site, case.partitions, HEAD_MB):
         return warning(
             problem,
             "do not use `make submit`, but run `snakemake --profile slurm` on the login node; or "
             f"name another partition in {SITE_FILE}, or lower the number of ranks",
         )
-    return ok("a head process that runs as a job leaves enough nodes to the largest training")
+    return ok("a head process that runs as a job leaves enough nodes for the largest training")
