@@ -44,7 +44,7 @@ def test_a_head_process_whose_user_logged_out_and_whose_job_is_requeued_finishes
     testbed, job, log = submitted
     wait_until(lambda: log.exists() and "rule pack" in log.read_text(), "the rule pack")
     again = testbed.shell("make submit SCENARIO=submitted", check=False)
-    assert f"job {job} is already the head process" in again.stderr
+    assert f"submitted already has a head process in this folder, job {job}" in again.stderr
     testbed.shell(f"scontrol requeue {job}")
     report = testbed.folder / "results/submitted/report.html"
     wait_until(report.exists, "the report")

@@ -42,7 +42,8 @@ def start(backend, where, limit, environment):
 
 @pytest.fixture
 def environment():
-    return {**os.environ, "PYTHONPATH": str(CHECKOUT / "src")}
+    paths = [str(CHECKOUT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @pytest.mark.parametrize("backend", ["horovod", "torch"])

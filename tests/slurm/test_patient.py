@@ -72,7 +72,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
     options = ["--executor", "slurm", "--jobs", "2", "--retries", "1", "--keep-going"]
     quick = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "1"]
     return subprocess.Popen(
-        [Path(sys.executable).with_name("snakemake"), *options, *quick],
+        [sys.executable, "-m", "snakemake", *options, *quick],
         cwd=folder,
         env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
         stdout=subprocess.PIPE,
@@ -143,4 +143,12 @@ def test_the_files_of_a_job_that_vanished_decide_whether_it_is_submitted_again(f
     output, _ = run.communicate(timeout=120)
     assert run.returncode == 0, output
     assert sorted(submitted(folder)) == ["first", "first", "second"]
-    assert "sacct still lists it as RUNNING" in output
+    assert "accounting lists it as RUNNING" in output
+
+
+def test_without_accounting_and_scontrol_the_files_of_jobs_decide(folder):
+    (folder / "accounting_away").touch()
+    (folder / "bin/scontrol").write_text("#!/bin/sh\necho 'not permitted' >&2; exit 1\n")
+    output, _ = (run := start(folder)).communicate(timeout=120)
+    assert run.returncode == 0, output
+    assert sorted(submitted(folder)) == ["first", "second"]

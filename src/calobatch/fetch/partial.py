@@ -107,8 +107,9 @@ class Partial:
             with contextlib.suppress(OSError):
                 _lock(file.fileno(), self.destination)
             # The process that had the lock before may have published or discarded the file.
-            if self.path.exists() and os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
-                return file
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                    return file
             file.close()
 
 

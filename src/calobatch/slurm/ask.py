@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 TIMEOUT_SECONDS = 30.0
-NO_PROGRAM = 127
+TIMED_OUT, NO_PROGRAM = 124, 127
 # Variables with which users choose what SLURM's programs show them, or what scancel cancels. With
 # SQUEUE_STATES=R, for example, squeue does not list jobs that wait. Kept are SLURM_CONF and
 # SLURM_CLUSTERS, which say what cluster is asked, and SBATCH_*, which belong to the user's jobs.
@@ -58,7 +58,7 @@ def ask(
     except PermissionError as error:
         return Answer(126, "", str(error))
     except subprocess.TimeoutExpired:
-        return Answer(124, "", f"{command[0]} did not answer within {timeout:.0f} s")
+        return Answer(TIMED_OUT, "", f"{command[0]} did not answer within {timeout:.0f} s")
     return Answer(done.returncode, done.stdout, done.stderr)
 
 

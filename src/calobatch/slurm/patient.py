@@ -20,7 +20,7 @@ from typing import Any
 import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]
 
 from calobatch.slurm.absence import Absence
-from calobatch.slurm.ask import ask
+from calobatch.slurm.ask import TIMED_OUT, ask
 
 SECONDS_BETWEEN_QUESTIONS = 10.0
 # After a job has left the queue, accounting has this much time to list it as ended.
@@ -50,7 +50,9 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
         """Submit a job, but wait first until SLURM's controller answers."""
         while not self._stopping.is_set():
             ping = ask(["scontrol", "ping"])
-            if " UP" in ping.output:
+            # Where scontrol is missing or forbidden, sbatch itself says what is wrong.
+            is_away = " DOWN" in ping.output or ping.code == TIMED_OUT
+            if " UP" in ping.output or not is_away:
                 self._controller.ends()
                 super().run_job(job)
                 return
@@ -67,14 +69,15 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
     def states(self, answer: dict[str, str] | None) -> dict[str, str]:
         """Return the job states that the plugin is to see; ``answer`` has those that sacct printed.
 
-        If sacct failed (None), no state is returned, and the plugin keeps all its jobs.
+        If sacct failed (None), there are no states, and the plugin keeps all its jobs, except those
+        that have left the queue.
         """
         if answer is None:
             self._accounting.lasts("sacct failed")
-            return {}
-        self._accounting.ends()
+        else:
+            self._accounting.ends()
         states = {}
-        for job, state in answer.items():
+        for job, state in (answer or {}).items():
             states[job], _, by = state.partition(" by ")
             if states[job] == "CANCELLED":
                 self._cancelled[job] = by
@@ -99,7 +102,7 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
         for job in lost:
             self.logger.warning(
                 f"calobatch: SLURM job {job} left the queue more than "
-                f"{SECONDS_UNTIL_LOST / 60:.0f} minutes ago, and sacct still lists it as "
+                f"{SECONDS_UNTIL_LOST / 60:.0f} minutes ago, and accounting lists it as "
                 f"{states.get(job, 'unknown')}; it is taken as ended, and its files decide "
                 "whether it is submitted again"
             )
