@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -23,10 +24,10 @@ def test_a_daemon_that_is_stopped_does_not_answer_until_it_is_started(testbed, d
 
 
 def test_a_job_goes_on_without_controller_and_accounting(testbed):
-    job = testbed.shell(f"{SBATCH} --wrap 'sleep 3'").stdout.strip()
+    job = testbed.shell(f"{SBATCH} --wrap 'sleep 10'").stdout.strip()
     wait_until(lambda: testbed.sacct_state(job) == "RUNNING", "the job")
     with testbed.without("slurmctld", "slurmdbd"):
-        pass
+        time.sleep(10)
     wait_until(lambda: testbed.sacct_state(job) == "COMPLETED", "the end of the job")
 
 
