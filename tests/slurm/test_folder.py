@@ -7,17 +7,17 @@ import pytest
 
 from calobatch.errors import UserError
 from calobatch.slurm.folder import (
-    STORE_VARIABLE,
     links_of_jobs,
     mounted,
     require_usable_folder,
     store_of_head,
 )
+from calobatch.tracking_uri import VARIABLE
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     folder = tmp_path / "project"
     for name in ("data/cms", "results", "src", ".cache"):
         (folder / name).mkdir(parents=True)
@@ -96,13 +96,13 @@ def test_a_path_that_apptainer_cannot_mount_is_refused(project, tmp_path):
     ],
 )
 def test_the_folder_of_the_tracking_store_is_mounted_if_it_is_outside(project, uri, folder):
-    found = store_of_head(project, {STORE_VARIABLE: uri})
+    found = store_of_head(project, {VARIABLE: uri})
     assert [link.target for link in found] == ([Path(folder)] if folder else [])
 
 
 def test_a_tracking_store_in_a_folder_that_does_not_exist_is_refused(project, monkeypatch):
-    monkeypatch.setenv(STORE_VARIABLE, "sqlite:////no/such/m.db")
-    with pytest.raises(UserError, match=f"{STORE_VARIABLE} leads to /no/such, which"):
+    monkeypatch.setenv(VARIABLE, "sqlite:////no/such/m.db")
+    with pytest.raises(UserError, match=f"{VARIABLE} leads to /no/such, which"):
         require_usable_folder(project)
 
 

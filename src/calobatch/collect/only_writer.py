@@ -5,10 +5,11 @@ SQLite gives up after some seconds if another process writes.
 """
 
 import contextlib
-import fcntl
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from calobatch.file_lock import wait_for_lock
+from calobatch.tracking_uri import sqlite_file
 
 
 @contextlib.contextmanager
@@ -17,21 +18,13 @@ def only_writer(tracking_uri: str) -> Iterator[None]:
 
     Servers and other stores take several writers, so nothing is locked for them.
     """
-    kind, _, path = tracking_uri.partition("?")[0].partition(":///")
-    if kind != "sqlite" or not path:
+    path = sqlite_file(tracking_uri)
+    if not path:
         yield
         return
     with contextlib.ExitStack() as stack:
         # A file system that cannot be written to or has no locks is reported by MLflow, if at all.
         with contextlib.suppress(OSError):
             file = stack.enter_context(Path(f"{path}.lock").open("ab"))
-            _lock(file.fileno(), path)
+            wait_for_lock(file, f"another process that writes to {path}")
         yield
-
-
-def _lock(descriptor: int, path: str) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"waiting for another process that writes to {path}", file=sys.stderr)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)

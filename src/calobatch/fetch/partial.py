@@ -1,11 +1,9 @@
 """A file that is being fetched, ``.<name>.partial``, and a record of where its bytes come from."""
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import IO, NamedTuple
 
 from calobatch.atomic import write_text
 from calobatch.errors import UserError
+from calobatch.file_lock import wait_for_lock
 
 
 class Origin(NamedTuple):
@@ -105,17 +104,9 @@ class Partial:
             # Some network file systems have no locks. There, it is up to the users not to fetch
             # the same file twice at the same time.
             with contextlib.suppress(OSError):
-                _lock(file.fileno(), self.destination)
+                wait_for_lock(file, f"another process that is fetching {self.destination}")
             # The process that had the lock before may have published or discarded the file.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
                     return file
             file.close()
-
-
-def _lock(descriptor: int, destination: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"waiting for another process that is fetching {destination}", file=sys.stderr)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)

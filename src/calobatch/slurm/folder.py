@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from calobatch import tracking_uri
 from calobatch.errors import UserError
 
 # Snakemake's SLURM plugin puts the path into a shell command without quoting it, and Apptainer and
@@ -19,7 +20,6 @@ UNUSABLE = re.compile(r"[^\w/.+@=~-]")
 # Folders of the project whose links jobs follow, and the number of levels below them that are
 # searched: a file of data/<scenario>/raw/<dataset> is on level 4.
 SEARCHED, LEVELS = ("config", "data", "logs", "results"), 4
-STORE_VARIABLE, STORE = "MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"
 
 
 class Link(NamedTuple):
@@ -59,7 +59,7 @@ def require_usable_folder(folder: Path) -> None:
 
 def links_of_jobs(folder: Path) -> list[Link]:
     """Return the links of ``folder`` that lead out of it, except that of MLflow's store."""
-    store = folder / STORE.removeprefix("sqlite:///")
+    store = folder / tracking_uri.sqlite_file(tracking_uri.DEFAULT)
     places = [(folder, 0), *((folder / name, LEVELS) for name in SEARCHED)]
     return [
         link
@@ -74,7 +74,11 @@ def store_of_head(folder: Path, environment: Mapping[str, str]) -> list[Link]:
 
     Only the head process uses the store, so a compute node need not have it.
     """
-    kind, _, text = environment.get(STORE_VARIABLE, STORE).partition("?")[0].partition("://")
+    kind, _, text = (
+        environment.get(tracking_uri.VARIABLE, tracking_uri.DEFAULT)
+        .partition("?")[0]
+        .partition("://")
+    )
     kind = kind.removesuffix("+pysqlite")
     # sqlite:///relative.db and sqlite:////absolute.db, but file:///absolute. A path has no "://".
     path = folder / (text.removeprefix("/") if kind == "sqlite" else text or kind)
@@ -84,7 +88,7 @@ def store_of_head(folder: Path, environment: Mapping[str, str]) -> list[Link]:
         path = _target(path)
     # SQLite writes other files beside the store.
     where = path.parent if kind == "sqlite" else path
-    name = STORE_VARIABLE if STORE_VARIABLE in environment else "mlflow.db"
+    name = tracking_uri.VARIABLE if tracking_uri.VARIABLE in environment else "mlflow.db"
     return [] if where.is_relative_to(folder) else [Link(name, where)]
 
 

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from types import FrameType
 
+from calobatch import tracking_uri
 from calobatch.errors import StoppedError, UserError
 from calobatch.verbs.verb import Verb, add_settings, add_workers
 
@@ -160,8 +161,8 @@ def _collect_options(parser: argparse.ArgumentParser) -> None:
         "--leaderboard", type=Path, required=True, metavar="CSV", help="leaderboard to write"
     )
     parser.add_argument(
-        "--tracking-uri", default="sqlite:///mlflow.db", metavar="URI",
-        help="MLflow store to write to (default: sqlite:///mlflow.db)",
+        "--tracking-uri", default=tracking_uri.DEFAULT, metavar="URI",
+        help=f"MLflow store to write to (default: {tracking_uri.DEFAULT})",
     )  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-# A file in the checkout, unless the user's environment names a different store.
-TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+from calobatch.tracking_uri import DEFAULT, VARIABLE, sqlite_file
+
+TRACKING_URI = os.environ.get(VARIABLE, DEFAULT)
 
 
 def forget_missing_store(uri: str, stamp: str) -> None:
@@ -14,6 +15,6 @@ def forget_missing_store(uri: str, stamp: str) -> None:
     without it, collect runs again. The store cannot be that output: other scenarios have their runs
     in it too, and Snakemake deletes outputs before a rule runs and after it fails.
     """
-    kind, _, path = uri.partition("?")[0].partition(":///")
-    if kind == "sqlite" and path and not Path(path).exists():
+    path = sqlite_file(uri)
+    if path and not Path(path).exists():
         Path(stamp).unlink(missing_ok=True)
