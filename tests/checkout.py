@@ -28,8 +28,10 @@ class Workflow:
         # MLflow's client, which tests use, leaves its store in the environment.
         given = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # `bin/snakemake` names the Python of the folder that its environment was made in, and
+        # environments in .cache are used from other checkouts too.
         answer = subprocess.run(
-            ["snakemake", *arguments],
+            [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
             env={**given, "PATH": path},
             capture_output=True,
