@@ -4,7 +4,6 @@ A stand-in for srun starts here what srun would start on a compute node.
 """
 
 import inspect
-import math
 import os
 import re
 import shutil
@@ -27,7 +26,7 @@ from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Mark
 from calobatch.slurm.doctor import CHECKS, doctor, examine
 from calobatch.slurm.images import NAMES, image_path
-from calobatch.slurm.sinfo import ask_partitions, read_gpus, read_minutes, read_partitions
+from calobatch.slurm.sinfo import ask_partitions
 from calobatch.slurm.site import read_site
 
 SITE = """account: physics
@@ -374,50 +373,11 @@ def test_every_check_comes_after_the_checks_that_it_needs():
 
 
 @pytest.mark.parametrize(
-    ("text", "minutes"),
-    [
-        ("1-00:00:00", 1440),
-        ("2-12:30:00", 3630),
-        ("12:00:00", 720),
-        ("30:00", 30),
-        ("0:30", 0.5),
-        ("infinite", math.inf),
-        ("n/a", math.inf),
-    ],
-)
-def test_time_limits_as_sinfo_writes_them(text, minutes):
-    assert read_minutes(text) == minutes
-
-
-@pytest.mark.parametrize(
-    ("text", "gpus"),
-    [
-        ("(null)", {}),
-        ("gpu:4", {"": 4}),
-        ("gpu:2(S:0)", {"": 2}),
-        ("gpu:2080ti:4(S:0-1)", {"2080ti": 4}),
-        ("gpu:a100:3,gpu:a100_1g.5gb:7,shard:8", {"a100": 3, "a100_1g.5gb": 7}),
-    ],
-)
-def test_gpus_as_sinfo_writes_them(text, gpus):
-    assert read_gpus(text) == gpus
-
-
-def test_partitions_have_their_nodes_and_one_is_the_default():
-    found = read_partitions(f"{NODES}\nlow|inact|infinite|c1|4|8000+|drain~|(null)|(null)\n")
-    assert [(p.name, p.default, p.up, len(p.nodes)) for p in found.values()] == [
-        ("normal", True, True, 2),
-        ("low", False, False, 1),
-    ]
-    assert not found["low"].nodes[0].available
-
-
-@pytest.mark.parametrize(
     ("available", "gpus", "shape"), [(2, 2, (2, 1, 1)), (1, 2, (1, 2, 2)), (0, 1, (1, 2, 0))]
 )
 def test_two_ranks_are_on_two_nodes_if_two_are_available(monkeypatch, available, gpus, shape):
     nodes = [SimpleNamespace(available=number < available) for number in range(3)]
-    monkeypatch.setattr(ranks, "fitting", lambda case: nodes)
+    monkeypatch.setattr(ranks, "nodes_for_training", lambda case: nodes)
     case = SimpleNamespace(
         request=SimpleNamespace(shape=SimpleNamespace(gpus_per_node=2)),
         site=SimpleNamespace(gpus_per_node=gpus, cpus_per_rank=4),

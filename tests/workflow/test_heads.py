@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -50,11 +51,18 @@ def start(folder):
 
 def elsewhere(folder, scenario="test"):
     """Write the entry of a head process on another machine, and return both."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     head = Head(scenario=scenario, host="login2", pid=1, began=0.0)
     path = folder / f"{scenario}.json"
     path.write_text(head.model_dump_json())
     return head, path
+
+
+def wait_for(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def squeue(tmp_path, monkeypatch, text):
@@ -163,8 +171,56 @@ def test_an_entry_that_cannot_be_read_is_not_taken_for_that_of_a_dead_process(fo
     head, path = elsewhere(folder)
     path.unlink()
     path.symlink_to(path.name)  # too many levels of symbolic links
-    with pytest.raises(JobError, match=r"cannot read .*test\.json"):
-        is_alive(head, path)
+    for look in (lambda: is_alive(head, path), lambda: claim("test"), known):
+        with pytest.raises(JobError, match=r"cannot read .*test\.json"):
+            look()
+
+
+def test_an_entry_that_is_removed_under_a_living_head_process_is_written_again(folder, monkeypatch):
+    monkeypatch.setattr(heads, "SECONDS_BETWEEN_BEATS", 0.2)
+    head = claim("removed")
+    shutil.rmtree(folder.parent)
+    wait_for(lambda: known() == [head])
+
+
+def test_an_entry_that_another_head_process_has_taken_stays_its_own(folder, monkeypatch):
+    monkeypatch.setattr(heads, "SECONDS_BETWEEN_BEATS", 0.2)
+    claim("taken")
+    (folder / "taken.json").unlink()
+    other, path = elsewhere(folder, "taken")
+    os.utime(path, (0, 0))
+    time.sleep(1)
+    assert known() == [other]
+    assert path.stat().st_mtime == 0
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_file_system_without_hard_links_also_holds_one_claim(folder, monkeypatch, start, error):
+    def refuse(*_):
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "link", refuse)
+    claim("first")
+    assert [head.scenario for head in known()] == ["first"]
+    holder = start("second")
+    with pytest.raises(UserError, match=f"already has a head process.*{holder.pid}"):
+        claim("second")
+    holder.kill()
+    holder.wait()
+    claim("second")
+    assert {head.pid for head in known()} == {os.getpid()}
+
+
+def test_a_link_that_a_network_file_system_made_twice_is_a_claim(folder, monkeypatch):
+    """NFS repeats a request if the answer to it was lost, and then says that the name exists."""
+
+    def make_twice(source, target, link=os.link):
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", make_twice)
+    head = claim("twice")
+    assert known() == [head]
 
 
 def test_a_living_head_process_touches_its_entry(folder, monkeypatch):
@@ -174,7 +230,6 @@ def test_a_living_head_process_touches_its_entry(folder, monkeypatch):
     os.utime(path, (0, 0))
     time.sleep(1)
     assert path.stat().st_mtime > 0
-    path.unlink()
 
 
 def test_a_file_system_that_fails_for_a_moment_does_not_end_the_heartbeat(folder, monkeypatch):
@@ -194,7 +249,6 @@ def test_a_file_system_that_fails_for_a_moment_does_not_end_the_heartbeat(folder
     time.sleep(1.5)
     assert failed
     assert path.stat().st_mtime > 0
-    path.unlink()
 
 
 @pytest.mark.parametrize(
@@ -228,13 +282,12 @@ def test_a_restarted_job_takes_over_from_itself(folder, tmp_path, monkeypatch):
     assert not is_alive(head, folder / "test.json")
 
 
-def test_a_damaged_entry_holds_nobody_up(folder):
+def test_a_damaged_entry_holds_nobody_up(folder, start):
     folder.mkdir(parents=True)
     (folder / "test.json").write_text("{")
     require_free("test")
-    claim("test")
-    assert [head.pid for head in known()] == [os.getpid()]
-    (folder / "test.json").unlink()
+    head = start("test")
+    assert [other.pid for other in known()] == [head.pid]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):

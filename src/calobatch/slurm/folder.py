@@ -74,20 +74,17 @@ def store_of_head(folder: Path, environment: Mapping[str, str]) -> list[Link]:
 
     Only the head process uses the store, so a compute node need not have it.
     """
-    kind, _, text = (
-        environment.get(tracking_uri.VARIABLE, tracking_uri.DEFAULT)
-        .partition("?")[0]
-        .partition("://")
-    )
-    kind = kind.removesuffix("+pysqlite")
-    # sqlite:///relative.db and sqlite:////absolute.db, but file:///absolute. A path has no "://".
-    path = folder / (text.removeprefix("/") if kind == "sqlite" else text or kind)
-    if text and kind not in ("sqlite", "file"):
+    uri = environment.get(tracking_uri.VARIABLE, tracking_uri.DEFAULT)
+    file = tracking_uri.sqlite_file(uri)
+    kind, scheme, text = uri.partition("://")
+    if scheme and kind != "file" and not file:
         return []  # a server
+    # A path may be given without "file://".
+    path = folder / (file or text or uri)
     if path.is_symlink():
         path = _target(path)
     # SQLite writes other files beside the store.
-    where = path.parent if kind == "sqlite" else path
+    where = path.parent if file else path
     name = tracking_uri.VARIABLE if tracking_uri.VARIABLE in environment else "mlflow.db"
     return [] if where.is_relative_to(folder) else [Link(name, where)]
 

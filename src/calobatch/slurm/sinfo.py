@@ -52,7 +52,8 @@ def ask_partitions(site: Site) -> dict[str, Partition]:
 
     Raises a JobError if sinfo does not answer.
     """
-    answer = ask(["sinfo", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
+    # With --all, hidden partitions are listed too: jobs may name them.
+    answer = ask(["sinfo", "--all", "--noheader", "--Node", f"--format={SINFO_FORMAT}"])
     if answer.code:
         raise JobError(f"sinfo does not answer: {answer.complaint}")
     excluded = _expanded(site.exclude)
@@ -78,7 +79,7 @@ def _expanded(nodes: Sequence[str]) -> set[str]:
 
 
 def read_partitions(output: str) -> dict[str, Partition]:
-    """Return the partitions that `sinfo --noheader --Node --format=SINFO_FORMAT` printed.
+    """Return the partitions that `sinfo --all --noheader --Node --format=SINFO_FORMAT` printed.
 
     sinfo prints a line for each pair of a partition and a node, a star after the default partition,
     and a plus after the memory if it differs within a group of nodes.
@@ -128,17 +129,26 @@ def read_minutes(limit: str) -> float:
 def partition_named(partitions: Mapping[str, Partition], name: str) -> Partition:
     """Return the partition called ``name``, or the default partition if ``name`` is empty.
 
-    Raises a UserError if the user has no such partition.
+    A list such as "short,long" returns one partition with the nodes of all of them, because SLURM
+    starts a job in whichever has room first. Raises a UserError if there is no such partition.
     """
-    if name in partitions:
-        return partitions[name]
     if not name:
         for partition in partitions.values():
             if partition.default:
                 return partition
-    there = ", ".join(partitions) or "none"
-    which = f"partition {name!r}" if name else "default partition"
-    raise UserError(f"SLURM offers you no {which}; you can use: {there}")
+    listed = name.split(",")
+    for unknown in (one for one in listed if one not in partitions):
+        which = f"partition {unknown!r}" if unknown else "default partition"
+        raise UserError(f"SLURM has no {which}; it has: {', '.join(partitions) or 'none'}")
+    found = [partitions[one] for one in listed]
+    nodes = {node.name: node for partition in found for node in partition.nodes}
+    return Partition(
+        name,
+        any(partition.default for partition in found),
+        any(partition.up for partition in found),
+        max(partition.minutes for partition in found),
+        tuple(nodes.values()),
+    )
 
 
 def names(nodes: Sequence[Node], most: int = 4) -> str:

@@ -30,6 +30,8 @@ SECONDS_BETWEEN_BEATS = 15.0
 SECONDS_TO_WATCH = 90.0
 # Two readings of the time at which a process started may differ by rounding.
 SECONDS_OF_ROUNDING = 2.0
+# What file systems without hard links answer.
+NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Head(Record):
@@ -81,7 +83,7 @@ def claim(scenario: str, run: str = "", folder: Path = FOLDER) -> Head:
         raise UserError(
             f"cannot write {path}: {error}; correct its permissions, or free some space"
         ) from None
-    _keep_alive(path)
+    _keep_alive(path, this)
     return this
 
 
@@ -166,49 +168,71 @@ def _touched(path: Path) -> float | None:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ESTALE):
             return None
-        raise JobError(
-            f"cannot read {path}, the entry of a head process: {error}; try again when the file "
-            "system answers"
-        ) from None
+        raise _unreadable(path, error) from None
 
 
-def _keep_alive(path: Path) -> None:
-    """Touch the entry until this process ends, and then remove it."""
-    own = path.stat().st_ino
+def _keep_alive(path: Path, head: Head) -> None:
+    """Touch the entry until this process ends, and then remove it.
 
-    def is_own() -> bool:
-        try:
-            return path.stat().st_ino == own
-        except OSError:
-            return False
+    An entry that somebody removed, for instance with the whole folder .snakemake, is written again
+    unless another head process has claimed the scenario since.
+    """
+    path = path.absolute()
+
+    def beat_once() -> None:
+        found = _read(path)
+        if found == head:
+            os.utime(path)
+        elif found is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _created(path, head)
 
     def beat() -> None:
         while True:
             time.sleep(SECONDS_BETWEEN_BEATS)
             # A network file system may fail for a moment, which must not end the heartbeat.
-            with contextlib.suppress(OSError):
-                if is_own():
-                    os.utime(path)
+            with contextlib.suppress(OSError, JobError):
+                beat_once()
 
     def remove() -> None:
-        if is_own():
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, JobError):
+            if _read(path) == head:
+                path.unlink()
 
     threading.Thread(target=beat, name="heartbeat", daemon=True).start()
     atexit.register(remove)
 
 
 def _created(path: Path, head: Head) -> bool:
-    """Write an entry unless there is one, and return whether it was written."""
+    """Write an entry unless there is one, and return whether the entry is that of ``head``."""
+    text = head.model_dump_json()
     partial = path.with_name(f".{path.name}.{head.host}.{head.pid}")
     try:
-        partial.write_text(head.model_dump_json(), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
         # A link, unlike a rename, fails if the name exists.
         os.link(partial, path)
     except FileExistsError:
-        return False
+        # NFS repeats a request whose answer was lost, and then finds its own link.
+        return _read(path) == head
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        return _created_without_link(path, text)
     finally:
         partial.unlink(missing_ok=True)
+    return True
+
+
+def _created_without_link(path: Path, text: str) -> bool:
+    """Do the same on a file system that has no hard links.
+
+    For an instant the entry is empty, and another head process takes it for a damaged one.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
     return True
 
 
@@ -220,20 +244,32 @@ def _remove_dead(path: Path, dead: Head | None, aside: Path) -> None:
     """
     path.replace(aside)
     try:
-        if _read(aside) != dead:
-            # Fails if a third process has created an entry in the meantime, which then stands.
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
+        other = _read(aside)
+        if other and other != dead:
+            # Changes nothing if a third process has created an entry in the meantime.
+            _created(path, other)
     finally:
         aside.unlink()
 
 
 def _read(path: Path) -> Head | None:
-    """Return the head process of an entry, or None if there is no entry or it is damaged."""
+    """Return the head process of an entry, or None if there is no entry or it is damaged.
+
+    Raises a JobError if the entry cannot be read, which does not mean that it is damaged.
+    """
     try:
         return Head.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> JobError:
+    return JobError(
+        f"cannot read {path}, the entry of a head process: {error}; correct its permissions, or "
+        "try again when the file system answers"
+    )
 
 
 def _own_job() -> str:

@@ -3,8 +3,6 @@
 import os
 import re
 import shlex
-from collections.abc import Callable
-from typing import NamedTuple
 
 from calobatch.errors import JobError, UserError
 from calobatch.slurm.ask import ask
@@ -19,7 +17,7 @@ from calobatch.slurm.geometry import (
     partition_of,
 )
 from calobatch.slurm.profile import PROFILE, minutes_of
-from calobatch.slurm.room import in_the_way
+from calobatch.slurm.room import demands, fitting, in_the_way
 from calobatch.slurm.sinfo import (
     Node,
     Partition,
@@ -60,45 +58,16 @@ def partition_of_trainings(case: Case) -> Partition:
     return partition_named(case.partitions, partition_of(case.request.shape, case.site))
 
 
-class Demand(NamedTuple):
-    """The amount of one resource that a job requests on each node, and the key that sets it."""
-
-    what: str
-    amount: int
-    of_node: Callable[[Node], int]
-    key: str
-
-
-def demands(case: Case, attempt: int = 0) -> list[Demand]:
-    """Return what the largest training requests on each node; ``attempt`` counts from 0."""
-    request, kind = case.request, case.site.gpu_type
-    return [
-        Demand("cores", request.shape.cpus_per_node, lambda node: node.cpus, "cpus_per_node"),
-        Demand(
-            f"GPUs{kind and f' of type {kind}'}",
-            request.shape.gpus_per_node,
-            lambda node: node.gpus_of(kind),
-            "gpus_per_node and gpu_type",
-        ),
-        Demand(
-            "MB of memory",
-            request.memory_per_node(attempt),
-            lambda node: node.memory,
-            "mb_per_node",
-        ),
-    ]
-
-
-def fitting(case: Case, attempt: int = 0) -> list[Node]:
+def nodes_for_training(case: Case, attempt: int = 0) -> list[Node]:
     """Return the nodes that are large enough for the largest training, available or not."""
-    nodes = partition_of_trainings(case).nodes
-    return [n for n in nodes if all(d.of_node(n) >= d.amount for d in demands(case, attempt))]
+    wanted = demands(case.request, case.site, attempt)
+    return fitting(partition_of_trainings(case).nodes, wanted)
 
 
 def nodes_fit(case: Case) -> Finding:
     """Check that enough nodes are large enough for the largest training, and available."""
     partition, wanted = partition_of_trainings(case), case.request.shape.nodes
-    fit = fitting(case)
+    fit = nodes_for_training(case)
     if len(fit) < wanted:
         return _too_small(case, partition)
     away = [node for node in fit if not node.available]
@@ -113,7 +82,7 @@ def nodes_fit(case: Case) -> Finding:
             "the number of ranks",
         )
     for attempt in range(1, len(case.request.attempts)):
-        if len(fitting(case, attempt)) < wanted:
+        if len(nodes_for_training(case, attempt)) < wanted:
             return warning(
                 f"{result}; too few nodes are large enough for attempt {attempt + 1} of a job, "
                 f"which requests {case.request.memory_per_node(attempt)} MB per node",
@@ -124,7 +93,7 @@ def nodes_fit(case: Case) -> Finding:
 
 def _too_small(case: Case, partition: Partition) -> Finding:
     wanted = case.request.shape.nodes
-    for demand in demands(case):
+    for demand in demands(case.request, case.site):
         most = sorted((demand.of_node(node) for node in partition.nodes), reverse=True)
         if sum(have >= demand.amount for have in most) < wanted:
             return failed(

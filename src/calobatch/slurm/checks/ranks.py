@@ -5,7 +5,7 @@ from calobatch.errors import JobError
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.compute_node import not_started
 from calobatch.slurm.checks.finding import Finding, failed, ok, warning
-from calobatch.slurm.checks.partitions import fitting
+from calobatch.slurm.checks.partitions import nodes_for_training
 from calobatch.slurm.geometry import Geometry, job_options
 from calobatch.slurm.site import SITE_FILE
 from calobatch.slurm.trial import TRIAL_MINUTES, NotStartedError, explained, run_trial
@@ -44,7 +44,7 @@ def shape_of_two(case: Case) -> Geometry:
 
     The ranks use GPUs if trainings do and a node has enough of them.
     """
-    nodes = min(2, sum(node.available for node in fitting(case)))
+    nodes = min(2, sum(node.available for node in nodes_for_training(case)))
     nodes = max(nodes, 1)
     per_node = 2 // nodes
     on_gpus = case.request.shape.gpus_per_node and case.site.gpus_per_node >= per_node
