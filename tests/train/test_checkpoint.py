@@ -109,8 +109,8 @@ def test_a_damaged_checkpoint_is_reported_in_one_line_and_kept(tmp_path, capsys,
     path.write_bytes(damaged)
     assert read_checkpoint(path, "id") is None
     assert re.fullmatch(
-        rf"the checkpoint {path} is damaged \(.+\); the training starts from scratch, and the "
-        r"damaged file is kept as state\.pt\.damaged until the training has finished\n",
+        rf"the checkpoint {path} is damaged \(.+\) and was renamed to state\.pt\.damaged; the "
+        r"training continues from the checkpoint before it, or from scratch if there is none\n",
         capsys.readouterr().err,
     )
     assert not path.exists()
@@ -132,6 +132,27 @@ def test_a_training_whose_checkpoint_is_damaged_starts_from_scratch(crops_store,
     (tmp_path / "checkpoint" / "state.pt").write_bytes(b"PK\x03\x04 not a whole archive")
     train("task", quick(), 1, crops_store, tmp_path)
     assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
+
+
+@pytest.mark.parametrize("lost", ["damaged", "missing"])
+def test_a_training_continues_from_the_checkpoint_before_a_lost_one(
+    crops_store, quick, tmp_path, monkeypatch, lost
+):
+    """A checkpoint is missing if the process was killed between the two renames."""
+    train("task", quick(epochs=4), 1, crops_store, tmp_path / "undisturbed")
+    folder = tmp_path / "resumed"
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 3)
+        with pytest.raises(KeyboardInterrupt):
+            train("task", quick(epochs=4), 1, crops_store, folder)
+    state = folder / "checkpoint/state.pt"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1
+    state.unlink() if lost == "missing" else state.write_bytes(content)
+    train("task", quick(epochs=4), 1, crops_store, folder)
+    assert RunRecord.read(folder / "run.json").resumed_after_epoch == 2
+    for name in ("predictions.parquet", "model.safetensors"):
+        assert (folder / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
 
 
 def test_without_a_checkpoint_nothing_is_reported(tmp_path, capsys):

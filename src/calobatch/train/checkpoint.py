@@ -25,6 +25,8 @@ from calobatch.run.history import Epoch, write_history
 
 CHECKPOINT_FOLDER = "checkpoint"
 STATE_FILE = "state.pt"
+# The checkpoint before the last one, in case the last one is damaged.
+PREVIOUS_FILE = "previous.pt"
 
 
 @dataclass(kw_only=True)
@@ -79,7 +81,7 @@ class CheckpointKeeper:
         found: Checkpoint | JobError | None = None
         if self.communicator.rank == 0:
             try:
-                found = read_checkpoint(self.folder / STATE_FILE, self.identity)
+                found = read_last_good(self.folder, self.identity)
             except JobError as error:
                 found = error
         found = self.communicator.broadcast(found)
@@ -101,7 +103,7 @@ class CheckpointKeeper:
         seconds: float = 0.0,
         ranks: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """Write a checkpoint of the current model and optimizer in place of the previous one.
+        """Write a checkpoint of the current model and optimizer, and keep the one before it.
 
         In the middle of an epoch, ``ranks`` has what :func:`rank_state` returned on each rank.
         """
@@ -118,7 +120,10 @@ class CheckpointKeeper:
             seconds=seconds,
             ranks=list(ranks),
         )
-        write_checkpoint(checkpoint, self.folder / STATE_FILE)
+        last = self.folder / STATE_FILE
+        if last.exists():
+            last.replace(self.folder / PREVIOUS_FILE)
+        write_checkpoint(checkpoint, last)
         # Not read by calobatch: it lets people follow a training.
         write_history(history, self.folder / HISTORY_FILE)
 
@@ -161,20 +166,30 @@ def restore_rank(
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write ``checkpoint``. The previous one stays in place until the new file is complete."""
+    """Write ``checkpoint``, either the whole file or nothing."""
     content = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     content["history"] = [epoch.model_dump() for epoch in checkpoint.history]
     with atomic_path(path) as partial:
         torch.save(content, partial)
 
 
+def read_last_good(folder: Path, identity: str) -> Checkpoint | None:
+    """Return the last checkpoint in ``folder`` that is not damaged, or None if there is none.
+
+    Raises a JobError as :func:`read_checkpoint` does.
+    """
+    for name in (STATE_FILE, PREVIOUS_FILE):
+        if checkpoint := read_checkpoint(folder / name, identity):
+            return checkpoint
+    return None
+
+
 def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
     """Return the checkpoint in the file ``path``, with its tensors on the CPU.
 
     Returns None if there is no file, and also, with one line in the log, if the file is damaged or
-    has a different ``identity``; the training then starts from scratch. A damaged file is renamed.
-    Raises a JobError if the file exists and cannot be read: it may be good, and a training that
-    started from scratch would overwrite it.
+    has a different ``identity``. A damaged file is renamed. Raises a JobError if the file exists
+    and cannot be read: it may be good, and a training that started from scratch would overwrite it.
     """
     damaged = path.with_name(f"{path.name}.damaged")
     try:
@@ -192,7 +207,7 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
         if content["identity"] != identity:
             _say(
                 f"the checkpoint {path} was left with different settings, data, code or package "
-                "versions; the training starts from scratch"
+                "versions, so it is not used"
             )
             return None
         content["history"] = [Epoch.model_validate(epoch) for epoch in content["history"]]
@@ -212,8 +227,8 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
             f"({error.strerror}); fix the cause or delete the file, and run the same command again"
         ) from None
     _say(
-        f"the checkpoint {path} is damaged ({reason}); the training starts from scratch, and the "
-        f"damaged file is kept as {damaged.name} until the training has finished"
+        f"the checkpoint {path} is damaged ({reason}) and was renamed to {damaged.name}; the "
+        "training continues from the checkpoint before it, or from scratch if there is none"
     )
     return None
 
