@@ -4,6 +4,7 @@ The head process is the Snakemake that starts and watches all jobs.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from calobatch.slurm.images import NAMES, require_image
 from calobatch.slurm.orphans import end_orphans
 from calobatch.slurm.site import Site, read_site
 from calobatch.workflow.heads import claim, known
+from calobatch.workflow.orphans import end_orphans_here
 
 
 def require_site_and_images(site: Site) -> None:
@@ -24,12 +26,24 @@ def require_site_and_images(site: Site) -> None:
         require_image(site.images, image, site.variant)
 
 
+def take_hangup_for_interrupt() -> None:
+    """End as after Ctrl-C if the terminal is closed, unless the user started this with `nohup`.
+
+    By default, a hangup kills the head process and leaves its jobs at work.
+    """
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+
+
 def begin_here(scenario: str) -> None:
     """Begin as a head process whose jobs run on this machine.
 
-    Raises a UserError if another head process works on ``scenario``.
+    Raises a UserError if another head process works on ``scenario``, and a JobError if a process
+    that a killed head process left behind does not end.
     """
+    take_hangup_for_interrupt()
     claim(scenario)
+    end_orphans_here(Path.cwd(), scenario)
 
 
 def begin_on_cluster(scenario: str, executor: Any) -> None:
@@ -46,8 +60,11 @@ def begin_on_cluster(scenario: str, executor: Any) -> None:
     # What hides jobs from the user must not hide them from Snakemake's SLURM plugin.
     for name in set(os.environ) - set(asking_for_all(os.environ)):
         del os.environ[name]
+    take_hangup_for_interrupt()
     claim(scenario, executor.run_uuid)
     end_orphans(Path.cwd(), {head.run for head in known() if head.scenario != scenario})
+    # fetch and collect run here.
+    end_orphans_here(Path.cwd(), scenario)
     hand_down_commit()
     adopt(executor)
     seconds = executor.workflow.executor_settings.init_seconds_before_status_checks
