@@ -1,8 +1,15 @@
-"""The offline bundle: a cluster without a network runs a scenario to its end from it alone.
+"""A cluster without a network runs a whole scenario from the offline bundle.
 
 The bundle is made on the login node, with the images and the wheels of the fixture `ready`. Then
-the nodes lose their route to everything but each other.
+the nodes lose their route to everything but each other, and the README's last two commands run word
+for word in the folder that the bundle was installed to.
 """
+
+import csv
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -12,15 +19,34 @@ from tests.cluster.testbed import PROFILE, SITE
 from tests.workflow.test_run import TASKS
 
 NODES = ("login", "c1", "c2")
+DOCTOR, RUN = commands()[-2:]
 
 
-def at(folder: str, command: str) -> str:
+def at(folder: str | Path, command: str) -> str:
     """Return a command that runs in another folder, without the environment of the checkout."""
     return f"deactivate; cd {folder} && {command}"
 
 
 @pytest.fixture(scope="module")
-def bundle(ready, repository):
+def on_this_machine(tmp_path_factory):
+    """A function that returns the folder of a run of the scenario on this machine.
+
+    That run goes on beside the one on the cluster.
+    """
+    workflow = Workflow(tmp_path_factory.mktemp("on_this_machine"))
+    command = ("--profile", "cluster/local", "--config", "scenario=test")
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(workflow.snakemake, *command, timeout=900)
+
+        def folder():
+            run.result()
+            return workflow.folder
+
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def bundle(ready, repository, on_this_machine):
     """The folder of a bundle that `make bundle` made in a clone."""
     ready.shell(at("~", f"rm -rf origin bundle && git clone --quiet {repository} origin"))
     ready.shell("mkdir -p ~/origin/.cache && ln -s $PWD/.cache/wheelhouse ~/origin/.cache")
@@ -42,16 +68,35 @@ def offline(ready, bundle):
         ready.node(node, "exec", "ip", "route", "add", *route.split())
 
 
+class Installed:
+    """The folder that the bundle was installed to, and commands there as the user."""
+
+    def __init__(self, testbed, folder):
+        self.testbed, self.folder = testbed, folder
+
+    def shell(self, command, check=True):
+        return self.testbed.shell(
+            at(self.folder, f"source .venv/bin/activate && {command}"), check=check
+        )
+
+
 @pytest.fixture(scope="module")
 def installed(offline, bundle):
-    """The folder that the bundle was installed to, with a site file."""
-    folder = "~/from_bundle"
+    folder = offline.folder / ".cache/from_bundle"
     offline.shell(at("~", f"rm -rf {folder} && {bundle}/install {folder}"))
     offline.shell(at(folder, f"cat >cluster/slurm/site.yaml <<'END'\n{SITE}END\n"))
     # Snakemake looks at its jobs as early as in the other tests.
     offline.shell(f"cp {offline.folder / PROFILE} {folder}/{PROFILE}")
-    yield folder
+    yield Installed(offline, folder)
     offline.shell(f"rm -rf {folder}")
+
+
+@pytest.fixture(scope="module")
+def finished_on_cluster(installed):
+    """The folder after a run, and what snakemake printed."""
+    installed.shell(DOCTOR)
+    answer = installed.shell(RUN)
+    return installed, answer.stdout + answer.stderr
 
 
 def test_the_nodes_reach_nothing_but_each_other(offline):
@@ -61,17 +106,74 @@ def test_the_nodes_reach_nothing_but_each_other(offline):
             offline.node(node, "exec", "ip", "route", "get", "192.0.2.1")
 
 
-def test_a_whole_scenario_runs_from_the_bundle_with_the_same_predictions(
-    offline, installed, finished: Workflow
+def accounted(place):
+    """Return state, number of nodes and resources of the finished jobs that SLURM lists, by job."""
+    listed = place.shell("sacct -X -n -P --starttime today -o jobid,state,nnodes,alloctres").stdout
+    return {line.split("|")[0]: line.split("|")[1:] for line in listed.splitlines()}
+
+
+def submitted(output):
+    """Return the SLURM job and the rule of each job; the name of its log contains the rule."""
+    return re.findall(r"SLURM jobid (\d+) \(log: \S*/rule_(\w+?)/", output)
+
+
+def test_every_rule_instance_was_one_successful_job(finished_on_cluster):
+    place, output = finished_on_cluster
+    rules = [rule for _, rule in submitted(output)]
+    expected = {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "report": 1}
+    assert {rule: rules.count(rule) for rule in set(rules)} == expected
+    states = accounted(place)
+    assert {states[job][0] for job, _ in submitted(output)} == {"COMPLETED"}
+
+
+def test_every_job_ran_in_an_image(finished_on_cluster):
+    """The head process's environment has neither torch nor h5py, so outside of an image every job
+    would fail.
+    """
+    place, _ = finished_on_cluster
+    answer = place.shell("python -c 'import torch'; python -c 'import h5py'", check=False)
+    assert answer.stderr.count("ModuleNotFoundError") == 2
+
+
+def test_the_predictions_are_the_same_as_those_of_a_run_on_this_machine(
+    finished_on_cluster, on_this_machine
 ):
-    doctor, run = commands()[-2:]
-    for command in (doctor, run):
-        offline.shell(at(installed, f"source .venv/bin/activate && {command}"))
-    results = f"{installed}/results/test"
-    offline.shell(f"test -s {results}/report.html && test -s {results}/leaderboard.csv")
+    place, _ = finished_on_cluster
+    here = on_this_machine()
     for task in TASKS:
-        name = f"{task}/seed1/predictions.parquet"
-        expected = finished.folder / "results/test" / name
-        copied = offline.folder / ".cache/predictions.parquet"
-        offline.shell(f"cp {results}/{name} {copied}")
-        assert copied.read_bytes() == expected.read_bytes()
+        name = f"results/test/{task}/seed1/predictions.parquet"
+        assert (place.folder / name).read_bytes() == (here / name).read_bytes()
+
+
+def test_the_leaderboard_and_the_report_are_written(finished_on_cluster):
+    place, _ = finished_on_cluster
+    with (place.folder / "results/test/leaderboard.csv").open() as file:
+        assert {line["task"] for line in csv.DictReader(file)} == TASKS
+    assert (place.folder / "results/test/report.html").stat().st_size > 100_000
+    assert (place.folder / "mlflow.db").exists()
+
+
+def test_the_run_record_names_the_nodes_of_the_ranks(finished_on_cluster):
+    place, _ = finished_on_cluster
+    record = json.loads((place.folder / "results/test/quark_gluon_cnn/seed1/run.json").read_text())
+    assert set(record["hosts"]) <= {"c1", "c2"}
+
+
+def test_a_second_run_has_nothing_to_do(finished_on_cluster):
+    place, _ = finished_on_cluster
+    answer = place.shell(RUN)
+    assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def test_usage_lists_every_job_with_what_it_used(finished_on_cluster):
+    place, output = finished_on_cluster
+    place.shell("calobatch usage --scenario test --csv usage.csv")
+    with (place.folder / "usage.csv").open(newline="") as file:
+        lines = {line["job"]: line for line in csv.DictReader(file)}
+    assert {job: line["rule"] for job, line in lines.items()} == dict(submitted(output))
+    for line in lines.values():
+        assert line["state"] == "COMPLETED"
+        assert 0 < float(line["seconds"]) < float(line["seconds_requested"])
+        # On a fast machine a job may end before SLURM has sampled its memory twice.
+        if line["mb_per_node"] or line["rule"] == "train":
+            assert 10 < float(line["mb_per_node"]) < float(line["mb_per_node_requested"])

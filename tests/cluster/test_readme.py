@@ -1,7 +1,7 @@
 """The README's commands for a first run on a cluster, word for word, as an ordinary user.
 
-The fixture `ready` runs the second to the fourth, and test_run.py the last. The user only edits the
-site file, and the address of the repository is that of a copy.
+The fixture `ready` runs the second to the fourth, and test_bundle.py the last two. The user only
+edits the site file, and the address of the repository is that of a copy.
 """
 
 import re
@@ -13,11 +13,6 @@ def test_the_first_command_clones_the_repository(testbed, repository):
     clone = commands()[0].replace("ADDRESS", str(repository))
     answer = testbed.shell(f"cd ~ && rm -rf calobatch && {clone} && git status --short && pwd")
     assert answer.stdout == "/home/physicist/calobatch\n"
-
-
-def test_doctor_finds_the_cluster_ready_for_the_run(ready):
-    answer = ready.shell(commands()[-2])
-    assert not re.search("^FAILED", answer.stdout, re.MULTILINE)
 
 
 def test_both_commands_that_name_a_scenario_name_the_same():
