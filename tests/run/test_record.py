@@ -120,9 +120,12 @@ def test_a_failed_write_leaves_the_older_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_keys_of_run_json_are_those_of_version_0_1_0():
-    """A run of an older version can be read only if no key is renamed or added."""
-    assert list(RunRecord.model_fields) == [
+def test_the_keys_of_run_json_are_those_of_version_0_1_0_and_files():
+    """A run of an older version can be read only if no key without a default is added."""
+    *keys, last = RunRecord.model_fields
+    assert last == "files"
+    assert not RunRecord.model_fields[last].is_required()
+    assert keys == [
         *("task", "dataset", "layout", "simulated", "seed", "training", "identity"),
         *("dataset_sha256", "source_sha256", "parameters", "ranks", "device", "hosts"),
         *("started", "finished", "epochs_run", "best_epoch", "resumed_after_epoch"),
