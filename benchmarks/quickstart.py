@@ -98,5 +98,5 @@ def _records() -> Iterator[Path]:
 
 
 def _compute_seconds(run: Path) -> float:
-    record = RunRecord.model_validate_json((run / RECORD_FILE).read_text(encoding="utf-8"))
+    record = RunRecord.read(run / RECORD_FILE)
     return record.ranks * sum(epoch.compute_seconds for epoch in read_history(run / HISTORY_FILE))

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calobatch.checksum import sha256_of
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
-from calobatch.store import open_store, read_manifest
+from calobatch.store import HIT, open_store, read_manifest
 
 
 @given(events=st.lists(st.integers(0, 129), max_size=20))
@@ -86,10 +88,106 @@ def test_an_incomplete_store_is_an_error_that_says_to_pack_again(folder, damage)
 
 
 def test_a_store_with_another_format_is_an_error_that_names_both_formats(folder):
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    read_manifest(folder).model_copy(update={"format": 99}).write(folder / "manifest.json")
     with pytest.raises(UserError, match="has format 99, expected 1; pack the dataset again"):
         read_manifest(folder)
+
+
+def replaced(batch, name, column):
+    """Return the batch with another column of this name."""
+    return batch.set_column(batch.column_names.index(name), batch.schema.field(name), column)
+
+
+def change_offsets(folder, change):
+    """Change the offsets in the file itself, because Arrow would write consistent ones."""
+    start = np.array(open_store(folder).start)
+    path = folder / "events.arrow"
+    before, content = start.tobytes(), path.read_bytes()
+    assert content.count(before) == 1
+    change(start)
+    path.write_bytes(content.replace(before, start.tobytes()))
+
+
+def with_number(name, number):
+    def changed(batch):
+        values = batch.column(name).to_numpy().copy()
+        values[7] = number
+        return replaced(batch, name, pa.array(values))
+
+    return changed
+
+
+def with_pixel(batch):
+    hits = batch.column("hits")
+    pixel = hits.values.field("pixel").to_numpy().copy()
+    pixel[7] = 2048
+    parts = [pa.array(pixel), hits.values.field("value")]
+    struct = pa.StructArray.from_arrays(parts, fields=list(HIT))
+    return replaced(batch, "hits", pa.LargeListArray.from_arrays(hits.offsets, struct))
+
+
+def with_a_missing_label(batch):
+    labels = batch.column("label").to_pylist()
+    return replaced(batch, "label", pa.array([None, *labels[1:]], pa.uint8()))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (partial(change_offsets, change=lambda start: start.__setitem__(0, 1)), "hits of its"),
+        (partial(change_offsets, change=lambda start: start.__setitem__(5, start[7])), "offset"),
+        (
+            partial(change_offsets, change=lambda start: start.__setitem__(-1, start[-1] - 1)),
+            "hits of",
+        ),
+        (partial(change_offsets, change=lambda start: start.__setitem__(-1, 10**12)), "offset"),
+        (partial(change_offsets, change=lambda start: start.__setitem__(5, -(10**9))), "offset"),
+        (partial(rewrite_events, change=with_pixel), "has pixel 2048, and the largest .* is 2047"),
+        (partial(rewrite_events, change=with_number("label", 2)), "it has label 2, and the larg"),
+        (partial(rewrite_events, change=with_number("split", 3)), "it has split 3, and the larg"),
+        (partial(rewrite_events, change=with_a_missing_label), "missing values"),
+        (
+            partial(rewrite_events, change=lambda b: replaced(b, "split", b.column("label"))),
+            "numbers of events",
+        ),
+    ],
+)
+def test_events_that_lead_out_of_their_arrays_are_refused_although_the_checksum_agrees(
+    folder, damage, said
+):
+    """Compiled code follows offsets and pixels without asking where they lead."""
+    damage(folder)
+    sha256 = sha256_of(folder / "events.arrow")
+    manifest = read_manifest(folder).model_copy(update={"events_sha256": sha256})
+    manifest.write(folder / "manifest.json")
+    with pytest.raises(UserError, match=rf"events\.arrow: .*{said}.*; pack the dataset again"):
+        open_store(folder)
+
+
+def test_a_changed_byte_is_found_also_after_the_store_was_opened(folder):
+    events = folder / "events.arrow"
+    for _ in range(2):
+        open_store(folder)
+    content = bytearray(events.read_bytes())
+    content[len(content) // 2] ^= 1
+    events.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"events\.arrow: its SHA-256 is not the one in manif"):
+            open_store(folder)
+    content[len(content) // 2] ^= 1
+    events.write_bytes(content)
+    open_store(folder)
+
+
+def test_a_manifest_without_a_checksum_is_read_and_a_changed_one_is_not(folder):
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"zero_below": 1.0}))
+    with pytest.raises(UserError, match=r"manifest\.json: it was changed after it was written"):
+        open_store(folder)
+    del content["content_sha256"]
+    path.write_text(json.dumps(content))
+    open_store(folder)
 
 
 def test_importing_the_store_does_not_load_torch():

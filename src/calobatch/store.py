@@ -17,26 +17,27 @@ Events keep the order of the source files, so that event k can be found in its s
 Tensor names: B events, C channels, H rows (eta), W columns (phi), S scalars.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from calobatch.arrow_view import view
+from calobatch.arrow_view import reading_arrow, view
 from calobatch.config.models import SPLITS, Split
-from calobatch.errors import UserError
+from calobatch.errors import reading
+from calobatch.known_sha256 import known_sha256
 from calobatch.layouts import Layout, layout_named
-from calobatch.record import Record
+from calobatch.record import Record, checked_content
+from calobatch.store_structure import check_structure, count_events
 
 # Increase this number whenever older stores can no longer be read.
 FORMAT = 1
 EVENTS_FILE = "events.arrow"
 MANIFEST_FILE = "manifest.json"
+FIX = "pack the dataset again"
 HIT = pa.struct(
     [
         pa.field("pixel", pa.uint16(), nullable=False),
@@ -84,6 +85,8 @@ class Manifest(Record):
     ``simulated`` is true if one of the raw files says that it is simulated by calobatch, ``shape``
     is (channels, rows, columns), and ``counts`` has the number of events per split and class.
     """
+
+    fix: ClassVar[str] = FIX
 
     format: int
     dataset: str
@@ -141,59 +144,45 @@ def events_schema(layout: Layout) -> pa.Schema:
 
 
 def open_store(folder: Path) -> Store:
-    """Open a packed store, memory-mapped.
+    """Open a packed store, memory-mapped, and check that its events are those that were packed.
 
-    Raises a UserError if a file is missing, damaged or in a different format, or if the number of
-    events differs from the manifest.
+    The first process that opens a store reads the whole file for that
+    (:mod:`calobatch.known_sha256`). Raises a UserError if a file is missing, damaged or in a
+    different format, or if the two files do not belong together.
     """
     manifest = read_manifest(folder)
     layout = layout_named(manifest.layout)
-    try:
-        batch = pa.ipc.open_file(pa.memory_map(str(folder / EVENTS_FILE))).get_batch(0)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot read {folder / EVENTS_FILE}: {error}; pack the dataset again"
-        ) from None
-    if batch.schema != events_schema(layout):
-        raise UserError(
-            f"{folder / EVENTS_FILE} does not have the columns of a packed store; pack the dataset "
-            "again"
-        )
-    hits = batch.column("hits")
-    # This finds two files that do not belong together, for instance after an incomplete copy.
-    expected = sum(sum(of_split.values()) for of_split in manifest.counts.values())
-    if batch.num_rows != expected:
-        raise UserError(
-            f"{folder / EVENTS_FILE} has {batch.num_rows} events, but its manifest lists "
-            f"{expected}; pack the dataset again"
-        )
-    scalars = [view(batch.column(scalar.name)) for scalar in layout.scalars]
+    path = folder / EVENTS_FILE
+    with reading_arrow(path, FIX):
+        if known_sha256(path) != manifest.events_sha256:
+            raise ValueError(f"its SHA-256 is not the one in {MANIFEST_FILE}, so it has changed")
+        file = pa.ipc.open_file(pa.memory_map(str(path)))
+        if file.schema != events_schema(layout) or file.num_record_batches != 1:
+            raise ValueError("it does not have the columns of a packed store")
+        batch = file.get_batch(0)
+        check_structure(batch, layout)
+        label, split = view(batch.column("label")), view(batch.column("split"))
+        if count_events(label, split, manifest.classes) != manifest.counts:
+            raise ValueError(f"its numbers of events are not those in {MANIFEST_FILE}")
+        hits = batch.column("hits")
+        scalars = [view(batch.column(scalar.name)) for scalar in layout.scalars]
     return Store(
         manifest=manifest,
         layout=layout,
         start=view(hits.offsets),
         pixel=view(hits.values.field("pixel")),
         value=view(hits.values.field("value")),
-        label=view(batch.column("label")),
-        split=view(batch.column("split")),
-        scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((batch.num_rows, 0)),
+        label=label,
+        split=split,
+        scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((len(label), 0)),
     )
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of the store in ``folder``; raise a UserError if it is not valid."""
     path = folder / MANIFEST_FILE
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    with reading(path, FIX):
+        content = checked_content(path.read_text(encoding="utf-8"))
         if isinstance(content, dict) and content.get("format") != FORMAT:
-            raise UserError(
-                f"{path} has format {content.get('format')}, expected {FORMAT}; pack the dataset "
-                "again"
-            )
+            raise ValueError(f"it has format {content.get('format')}, expected {FORMAT}")
         return Manifest.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the whole file"
-        raise UserError(f"{path}: {where}: {problem['msg']}; pack the dataset again") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}; pack the dataset again") from None

@@ -1,7 +1,6 @@
 """What MLflow has after collect, read with the client of MLflow itself."""
 
 import csv
-import json
 import os
 import shutil
 import subprocess
@@ -174,9 +173,26 @@ def changed(runs, folder):
     copies = [folder / "crops" / run.name for run in runs]
     for run, copy in zip(runs, copies, strict=True):
         shutil.copytree(run, copy)
-    record = json.loads((copies[0] / "run.json").read_text())
-    (copies[0] / "run.json").write_text(json.dumps(record | {"started": record["started"] - 1}))
+    record = RunRecord.read(copies[0] / "run.json")
+    earlier = record.model_copy(update={"started": record.started - 1})
+    earlier.write(copies[0] / "run.json")
     return copies
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "predictions.parquet", "metrics.json"])
+def test_a_damaged_run_is_refused_before_mlflow_has_anything_of_it(
+    scenario, runs, tmp_path, monkeypatch, name
+):
+    monkeypatch.chdir(tmp_path)
+    copy = shutil.copytree(runs[0], tmp_path / "run")
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with pytest.raises(UserError, match=name):
+        collect(scenario, [copy], uri, tmp_path / "leaderboard.csv")
+    assert not (tmp_path / "mlflow.db").exists()
+    assert not (tmp_path / "leaderboard.csv").exists()
 
 
 def test_a_repeated_training_gets_a_new_run_and_the_old_one_is_kept(
@@ -298,6 +314,6 @@ def test_a_model_file_that_was_cut_short_is_named_with_what_to_do(
     path = copies[0] / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(
-        UserError, match=r"^cannot load the weights .*model\.safetensors: .*; train again$"
+        UserError, match=r"model\.safetensors was changed after .*; delete it and train again$"
     ):
         collect(scenario, copies, f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "leaderboard.csv")

@@ -1,5 +1,4 @@
 import csv
-import json
 import re
 import shutil
 from itertools import pairwise
@@ -8,6 +7,7 @@ import pytest
 
 from calobatch.errors import UserError
 from calobatch.run.training import RunRecord
+from calobatch.store import read_manifest
 from tests.report.page import Element, read_page
 
 BANNER = "Simulated stand-ins, not CMS data"
@@ -146,9 +146,11 @@ def as_if_from_cms(results, folder):
     stores = [folder / "stores" / store.name for store in results.stores]
     for source, target in zip([*results.runs, *results.stores], [*runs, *stores], strict=True):
         shutil.copytree(source, target)
-    for path in [run / "run.json" for run in runs] + [s / "manifest.json" for s in stores]:
-        content = json.loads(path.read_text())
-        path.write_text(json.dumps(content | {"simulated": False}))
+    real = {"simulated": False}
+    for run in runs:
+        RunRecord.read(run / "run.json").model_copy(update=real).write(run / "run.json")
+    for store in stores:
+        read_manifest(store).model_copy(update=real).write(store / "manifest.json")
     return results._replace(runs=runs, stores=stores)
 
 
@@ -180,11 +182,21 @@ def test_a_run_that_the_leaderboard_lacks_is_refused(results, tmp_path):
 
 def test_a_run_trained_on_a_different_version_of_its_dataset_is_refused(results, tmp_path):
     copied = as_if_from_cms(results, tmp_path)
-    manifest = copied.stores[0] / "manifest.json"
-    content = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(content | {"events_sha256": "0" * 64}))
+    path = copied.runs[0] / "run.json"
+    RunRecord.read(path).model_copy(update={"dataset_sha256": "0" * 64}).write(path)
     with pytest.raises(UserError, match=r"different version of electron_photon.*train again"):
         copied.page(tmp_path / "page.html")
+
+
+def test_a_number_in_the_leaderboard_that_is_not_that_of_its_run_is_refused(results, tmp_path):
+    header, *lines = results.leaderboard.read_text().splitlines()
+    place = header.split(",").index("auc")
+    cells = [line.split(",") for line in lines]
+    cells[2][place] = f"{float(cells[2][place]) + 1e-6:.6f}"
+    changed = "".join(",".join(row) + "\n" for row in [header.split(","), *cells])
+    (tmp_path / "changed.csv").write_text(changed)
+    with pytest.raises(UserError, match=r"changed\.csv and .*seed3 have .* test split; run `calo"):
+        results._replace(leaderboard=tmp_path / "changed.csv").page(tmp_path / "page.html")
 
 
 def test_a_missing_store_is_named(results, tmp_path):
@@ -212,13 +224,10 @@ def test_gpu_columns_are_shown_if_a_run_used_gpus(page, results, tmp_path):
     run = results.runs[0]
     moved = tmp_path / run.parent.name / run.name
     shutil.copytree(run, moved)
-    record = json.loads((moved / "run.json").read_text())
-    record["throughput"] |= {
-        "gpu_peak_memory_mb": 2000.0,
-        "gpu_utilisation": 0.75,
-        "gpu_energy_joules": 7200.0,
-    }
-    (moved / "run.json").write_text(json.dumps(record))
+    record = RunRecord.read(moved / "run.json")
+    of_gpus = {"gpu_peak_memory_mb": 2e3, "gpu_utilisation": 0.75, "gpu_energy_joules": 7200.0}
+    throughput = record.throughput.model_copy(update=of_gpus)
+    record.model_copy(update={"throughput": throughput}).write(moved / "run.json")
     with_gpu = results._replace(runs=[moved, *results.runs[1:]])
     text = speed_table(read_page(with_gpu.page(tmp_path / "report.html"))).text
     for shown in ("GPU energy", "2\N{NARROW NO-BREAK SPACE}GB", "75", "2 Wh", "no meter"):

@@ -9,11 +9,13 @@ from calobatch.run.files import (
     PLOTS,
     PREDICTIONS_FILE,
     RECORD_FILE,
+    WEIGHTS_FILE,
     missing_files,
     plot_path,
     plots_in,
 )
 from calobatch.run.folder import read_run, write_run
+from calobatch.run.history import write_history
 from calobatch.run.predictions import read_predictions
 from tests.run.examples import epoch, metrics, record
 
@@ -28,6 +30,7 @@ def scores_of(store):
 @pytest.fixture
 def run(packed_crops, tmp_path):
     """A finished and evaluated run."""
+    (tmp_path / WEIGHTS_FILE).write_bytes(b"weights")
     write_run(tmp_path, packed_crops, HISTORY, scores_of(packed_crops), record())
     metrics().write(tmp_path / METRICS_FILE)
     return tmp_path
@@ -36,7 +39,8 @@ def run(packed_crops, tmp_path):
 def test_a_run_is_read_back_as_it_was_written(run):
     read = read_run(run)
     assert read.folder == run
-    assert read.record == record()
+    assert read.record.model_copy(update={"files": {}}) == record()
+    assert list(read.record.files) == [WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE]
     assert read.metrics == metrics()
     assert read.history == HISTORY
 
@@ -78,11 +82,38 @@ def test_the_record_is_written_last(packed_crops, tmp_path):
 def test_the_fingerprint_depends_on_every_file_of_the_training(run, name):
     before = read_run(run).fingerprint
     assert read_run(run).fingerprint == before
-    with (run / name).open("ab") as file:
-        file.write(b"\n")  # JSON may end with any number of line ends
+    # As an older version writes it, without checksums of the other files.
+    record().write(run / RECORD_FILE)
+    older = read_run(run).fingerprint
+    assert older != before
     if name == HISTORY_FILE:
-        (run / name).write_text("".join(e.model_dump_json() + "\n" for e in HISTORY[:1]))
-    assert read_run(run).fingerprint != before
+        write_history(HISTORY[:1], run / HISTORY_FILE)
+    elif name == PREDICTIONS_FILE:
+        (run / name).write_bytes((run / name).read_bytes() + b"\n")
+    else:
+        record(seed=6).write(run / RECORD_FILE)
+    assert read_run(run).fingerprint != older
+
+
+@pytest.mark.parametrize("name", [HISTORY_FILE, PREDICTIONS_FILE, WEIGHTS_FILE])
+def test_a_changed_file_is_named_with_what_to_do(run, name):
+    intact = read_run(run)
+    content = bytearray((run / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (run / name).write_bytes(content)
+    said = rf"^{run / name} was changed after the training wrote it.*; delete it and train again$"
+    with pytest.raises(UserError, match=said):
+        intact.file(name)
+    if name != WEIGHTS_FILE:
+        with pytest.raises(UserError, match=said):
+            read_run(run)
+
+
+def test_the_files_of_a_run_of_an_older_version_are_not_compared(run):
+    record().write(run / RECORD_FILE)
+    read_run(run).file(WEIGHTS_FILE)
+    (run / WEIGHTS_FILE).write_bytes(b"other")
+    assert read_run(run).file(WEIGHTS_FILE) == run / WEIGHTS_FILE
 
 
 def test_the_fingerprint_does_not_depend_on_the_evaluation(run):

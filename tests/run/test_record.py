@@ -31,7 +31,7 @@ def test_a_record_is_read_back_as_it_was_written(written):
 
 def test_an_unknown_key_is_refused_with_what_to_do(written):
     path, content, fix = written
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "red"}))
+    path.write_text(json.dumps(json.loads(content.model_dump_json()) | {"colour": "red"}))
     with pytest.raises(UserError) as raised:
         type(content).read(path)
     message = str(raised.value)
@@ -43,11 +43,46 @@ def test_an_unknown_key_is_refused_with_what_to_do(written):
 
 def test_a_missing_key_is_refused_with_what_to_do(written):
     path, content, fix = written
-    values = json.loads(path.read_text())
+    values = json.loads(content.model_dump_json())
     del values["seed"]
     path.write_text(json.dumps(values))
     with pytest.raises(UserError, match=rf"^cannot read .*: .*seed Field required.*; {fix}$"):
         type(content).read(path)
+
+
+def test_a_number_that_was_changed_is_refused_with_what_to_do(written):
+    path, content, fix = written
+    path.write_text(path.read_text().replace('"seed": 5', '"seed": 7'))
+    with pytest.raises(UserError, match=rf"^cannot read .*: it was changed after .*; {fix}$"):
+        type(content).read(path)
+
+
+def test_no_flipped_bit_gives_other_values(written):
+    path, content, _ = written
+    intact = path.read_bytes()
+    found = 0
+    for place in range(0, len(intact), 3):
+        damaged = bytearray(intact)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            assert type(content).read(path) == content
+        except UserError:
+            found += 1
+    assert found > 0.9 * len(intact) / 3
+
+
+def test_spaces_and_the_order_of_keys_do_not_matter(written):
+    path, content, _ = written
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(values.items()))))
+    assert type(content).read(path) == content
+
+
+def test_a_file_of_an_older_version_has_no_checksum_and_is_read(written):
+    path, content, _ = written
+    path.write_text(content.model_dump_json())
+    assert type(content).read(path) == content
 
 
 def test_a_missing_file_is_refused_with_what_to_do(written):
@@ -85,9 +120,12 @@ def test_a_failed_write_leaves_the_older_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_keys_of_run_json_are_those_of_version_0_1_0():
-    """A run of an older version can be read only if no key is renamed or added."""
-    assert list(RunRecord.model_fields) == [
+def test_the_keys_of_run_json_are_those_of_version_0_1_0_and_files():
+    """A run of an older version can be read only if no key without a default is added."""
+    *keys, last = RunRecord.model_fields
+    assert last == "files"
+    assert not RunRecord.model_fields[last].is_required()
+    assert keys == [
         *("task", "dataset", "layout", "simulated", "seed", "training", "identity"),
         *("dataset_sha256", "source_sha256", "parameters", "ranks", "device", "hosts"),
         *("started", "finished", "epochs_run", "best_epoch", "resumed_after_epoch"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
 from calobatch.config.models import Scenario
+from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import format_leaderboard, write_leaderboard
 
@@ -15,10 +16,13 @@ def collect(
 ) -> None:
     """Write the runs in ``folders`` to MLflow and the ``leaderboard``, and print the leaderboard.
 
-    Collecting the same runs again changes nothing. Raises UserError if a run is incomplete, or if
-    the MLflow store cannot be used.
+    Collecting the same runs again changes nothing. Raises UserError if a run is incomplete or
+    damaged, or if the MLflow store cannot be used.
     """
     runs = [read_run(folder) for folder in folders]
+    for run in runs:
+        # MLflow gets the weights last. Damaged ones are found here, before it has half of the run.
+        run.file(WEIGHTS_FILE)
     with only_writer(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
         run_ids = {run.folder: store.write(run) for run in runs}

@@ -23,7 +23,7 @@ def log_model(run: RunFolder, run_id: str) -> None:
     record = run.record
     layout = layout_named(record.layout)
     model = build_model(record.training.model, layout, record.training.model_options).eval()
-    load_weights(model, run.folder / WEIGHTS_FILE)
+    load_weights(model, run.file(WEIGHTS_FILE))
     # The exporter takes a batch size of 1 for a constant, and the model would accept no other.
     example = tuple(tensor.numpy() for tensor in example_inputs(model, layout, batch=2))
     # Without the local part (+cpu, +cu126), which the package index does not have.

@@ -8,6 +8,7 @@ from calobatch.errors import UserError
 from calobatch.evaluate.measure import BOOTSTRAP_SAMPLES, CONFIDENCE, measure
 from calobatch.evaluate.plots import draw_plots
 from calobatch.progress import Progress
+from calobatch.run.checked import checked_file
 from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -34,8 +35,8 @@ def evaluate(folder: Path) -> Metrics:
             "folder of a finished training, or run `calobatch train` first"
         )
     record = RunRecord.read(folder / RECORD_FILE)
-    history = read_history(folder / HISTORY_FILE)
-    predictions = read_predictions(folder / PREDICTIONS_FILE)
+    history = read_history(checked_file(folder, record, HISTORY_FILE))
+    predictions = read_predictions(checked_file(folder, record, PREDICTIONS_FILE))
     for split, content in predictions.items():
         _check(content, f"the {split} split of {folder / PREDICTIONS_FILE}")
     metrics = Metrics(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import SPLITS, Split
+from calobatch.config.models import Split
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_labels
@@ -24,6 +24,7 @@ from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
 from calobatch.public.pins import Expected
 from calobatch.store import FORMAT, Manifest, Source
+from calobatch.store_structure import count_events
 from calobatch.workers import Workers
 
 # A block is what one process holds as dense images: 16 jets (6 MB as the doubles of a parquet file)
@@ -97,7 +98,7 @@ def pack(
                 zero_below=zero_below,
                 split=split,
                 official_test_files=tuple(f.name for f in files if _is_official_test(f, layout)),
-                counts=_counts(layout, known.label, assigned),
+                counts=count_events(known.label, assigned, layout.classes),
                 channels=channel_statistics(layout, sums),
                 scalars=scalar_statistics(layout, writer.scalars()[assigned == TRAIN]),
                 sources=tuple(
@@ -184,16 +185,3 @@ def _write_blocks(
             sums = sums.plus(packed.sums)
             progress.advance(len(packed.scalars_BS))
     return sums
-
-
-def _counts(
-    layout: Layout, labels: NDArray[np.float64], assigned: NDArray[np.uint8]
-) -> dict[str, dict[str, int]]:
-    """Return the number of events per split and class, by their names."""
-    return {
-        split: {
-            name: int(np.sum((assigned == index) & (labels == label)))
-            for label, name in enumerate(layout.classes)
-        }
-        for index, split in enumerate(SPLITS)
-    }

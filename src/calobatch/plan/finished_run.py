@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from calobatch.plan.measurements import TrainingSpeed
+from calobatch.run.checked import checked_file
 from calobatch.run.files import HISTORY_FILE, RECORD_FILE
 from calobatch.run.history import read_history
 from calobatch.run.training import RunRecord
@@ -14,7 +15,7 @@ def speed_of_run(folder: Path) -> TrainingSpeed:
     record = RunRecord.read(folder / RECORD_FILE)
     # No file has the number of training events, so it is worked out from an epoch: all epochs have
     # the same number, and the first one always exists.
-    epoch = read_history(folder / HISTORY_FILE)[0]
+    epoch = read_history(checked_file(folder, record, HISTORY_FILE))[0]
     events = round(epoch.seconds * epoch.events_per_second)
     batch_size = record.training.global_batch(record.ranks)
     return TrainingSpeed(

@@ -105,7 +105,7 @@ def _curves(runs: Sequence[RunFolder], colours: Mapping[str, str]) -> Iterator[C
     labelled: set[str] = set()
     for run in runs:
         task = run.record.task
-        test = read_predictions(run.folder / PREDICTIONS_FILE)["test"]
+        test = read_predictions(run.file(PREDICTIONS_FILE))["test"]
         yield Curve("" if task in labelled else task, colours[task], roc_points(test))
         labelled.add(task)
 

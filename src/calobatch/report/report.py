@@ -27,7 +27,7 @@ from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
-from calobatch.run.leaderboard import read_leaderboard
+from calobatch.run.leaderboard import check_leaderboard, read_leaderboard
 from calobatch.store import Manifest, Store, open_store
 
 FOLDER = Path(__file__).parent
@@ -70,14 +70,17 @@ def report(
     """Write the page ``output`` about the evaluated ``runs`` and the packed ``stores``.
 
     The same inputs give the same page, byte for byte. Raises UserError if a run does not belong to
-    the scenario, is not in the leaderboard, or was trained on a different version of its dataset.
+    the scenario, is not in the leaderboard with the same numbers, or was trained on a different
+    version of its dataset, and if a file is damaged.
     """
     found = _ordered(scenario, [read_run(folder) for folder in runs])
     by_dataset = {store.manifest.dataset: store for store in map(open_store, stores)}
     for run in found:
         _check(run, by_dataset)
     colours = task_colours({name: task.dataset for name, task in scenario.tasks.items()})
-    rows = task_rows(scenario, found, read_leaderboard(leaderboard), colours)
+    lines = read_leaderboard(leaderboard)
+    check_leaderboard(lines, scenario, found, leaderboard)
+    rows = task_rows(scenario, found, lines, colours)
     steps = len(by_dataset) + len(found) + len(rows)
     parts: dict[str, list[DatasetPart | HistoryPart | ModelPart]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:

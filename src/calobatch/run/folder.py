@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.errors import UserError
+from calobatch.run.checked import checked_file, checksums
 from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -33,6 +34,13 @@ class RunFolder:
     history: list[Epoch]
     fingerprint: str
 
+    def file(self, name: str) -> Path:
+        """Return the path of a file of the training.
+
+        Raises UserError if the file is missing, or was changed since.
+        """
+        return checked_file(self.folder, self.record, name)
+
 
 def write_run(
     folder: Path,
@@ -41,7 +49,7 @@ def write_run(
     scores: NDArray[np.float32],
     record: RunRecord,
 ) -> None:
-    """Write all files of a finished training except its weights.
+    """Write all files of a finished training except its weights, and their checksums.
 
     ``scores`` (events) has the probability of class 1 of each event of the store. The weights must
     be in the folder already, because a folder with a record, which is written last, counts as a
@@ -49,23 +57,25 @@ def write_run(
     """
     write_history(history, folder / HISTORY_FILE)
     write_predictions(store, scores, folder / PREDICTIONS_FILE)
-    record.write(folder / RECORD_FILE)
+    record.model_copy(update={"files": checksums(folder)}).write(folder / RECORD_FILE)
 
 
 def read_run(folder: Path) -> RunFolder:
     """Read an evaluated run.
 
-    Raises UserError if one of its files is missing, or if its record, metrics or history is
-    damaged. The predictions are not read (see ``read_predictions``).
+    Raises UserError if one of its files is missing or damaged. The predictions are only compared
+    with their checksum (see ``read_predictions``), and the weights are not touched.
     """
     needed = (RECORD_FILE, METRICS_FILE, HISTORY_FILE, PREDICTIONS_FILE)
     if missing := missing_files(folder, needed):
         raise UserError(f"{folder} has no {missing[0]}; train and evaluate this run first")
+    record = RunRecord.read(folder / RECORD_FILE)
+    checked_file(folder, record, PREDICTIONS_FILE)
     return RunFolder(
         folder=folder,
-        record=RunRecord.read(folder / RECORD_FILE),
+        record=record,
         metrics=Metrics.read(folder / METRICS_FILE),
-        history=read_history(folder / HISTORY_FILE),
+        history=read_history(checked_file(folder, record, HISTORY_FILE)),
         fingerprint=_fingerprint(folder),
     )
 

@@ -109,6 +109,26 @@ def read_leaderboard(path: Path) -> list[Line]:
         ) from None
 
 
+def check_leaderboard(
+    lines: Sequence[Line], scenario: Scenario, runs: Sequence[RunFolder], path: Path
+) -> None:
+    """Raise a UserError if a line of the file ``path`` has other numbers than the files of its run.
+
+    The file is text that people and programs read, so it has no checksum. Only the name of the run
+    in MLflow is nowhere else.
+    """
+    of_run = {(run.record.task, run.record.seed): run for run in runs}
+    for line in lines:
+        run = of_run.get((line.task, line.seed))
+        if run is None or line.split not in SPLITS:
+            continue
+        if _cells(line) != _cells(_line(scenario, run, line.split, line.run_id)):
+            raise UserError(
+                f"{path} and {run.folder} have different numbers for the {line.split} split; run "
+                "`calobatch collect` again"
+            )
+
+
 def format_leaderboard(path: Path) -> str:
     """Return the validation and test lines of the leaderboard as a table for a terminal."""
     lines = [line for line in read_leaderboard(path) if line.split != "train"]

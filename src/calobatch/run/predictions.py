@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from calobatch.arrow_view import reading_arrow
 from calobatch.atomic import atomic_path
 from calobatch.config.models import SPLITS
-from calobatch.errors import reading
 from calobatch.store import Store
 
 
@@ -48,8 +48,10 @@ def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
     """Return the predictions of each split. Raises UserError if the file is missing or damaged."""
-    with reading(path, "train again"):
+    with reading_arrow(path, "train again"):
         table = pq.read_table(path, columns=["split", "label", "score"])
-    split = table["split"].to_numpy()
+        split = table["split"].to_numpy()
+        if unknown := set(table["split"].unique().to_pylist()) - set(SPLITS):
+            raise ValueError(f"it has events of a split {unknown.pop()!r}")
     label, score = table["label"].to_numpy(), table["score"].to_numpy()
     return {name: Predictions(label[split == name], score[split == name]) for name in SPLITS}

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from calobatch.config.models import Training
 from calobatch.provenance import Provenance
 from calobatch.record import Record
@@ -71,3 +73,5 @@ class RunRecord(Record):
     events_per_second: float
     throughput: Throughput
     provenance: Provenance
+    # The SHA-256 of each other file of the training; empty if an older version wrote the record.
+    files: dict[str, str] = Field(default_factory=dict)
