@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 
 from calobatch.errors import JobError, StoppedError, UserError
+from calobatch.stop_signals import stop_signals
 from calobatch.verbs.cluster import CLUSTER
 from calobatch.verbs.scenario import SCENARIO
 from calobatch.verbs.stages import STAGES
@@ -23,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.action(options)
     except StoppedError as stopped:
-        # When the first rank exits, the launcher sends SIGTERM to the others. They must exit with
-        # the same code, and not be killed by that signal.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # Further signals may follow, and the ranks must all exit with the same code.
+        for number in stop_signals():
+            signal.signal(number, signal.SIG_IGN)
         if _is_rank_0():
             print(f"calobatch {options.verb}: {stopped}", file=sys.stderr, flush=True)
         else:

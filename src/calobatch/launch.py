@@ -18,10 +18,10 @@ from types import FrameType
 
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError, StoppedError, UserError
+from calobatch.stop_signals import stop_signals
 
 # Time for ranks that were asked to stop to finish their step and write a checkpoint.
 SECONDS_TO_LEAVE = 60.0
-SIGNALS_TO_FORWARD = (signal.SIGTERM, signal.SIGUSR1)
 # From <linux/prctl.h>: the signal that the kernel sends to a process when its parent ends.
 PR_SET_PDEATHSIG = 1
 
@@ -31,9 +31,9 @@ def launch(command: Sequence[str], ranks: int) -> None:
 
     Raises a JobError that names the first rank that failed, and stops the others. A rank that exits
     with code 2 has printed what the user can fix, and a rank that exits with 75 that it left a
-    checkpoint; the launcher then exits with the same code and prints nothing. It forwards SIGTERM
-    and SIGUSR1 to the ranks. If the launcher itself is killed, the kernel kills the ranks. Raises a
-    UserError if the program of ``command`` does not exist.
+    checkpoint; the launcher then exits with the same code and prints nothing. It forwards the
+    signals that ask a training to stop. If the launcher itself is killed, the kernel kills the
+    ranks. Raises a UserError if the program of ``command`` does not exist.
     """
     if shutil.which(command[0]) is None:
         raise UserError(f"program {command[0]!r} was not found; correct its name, or install it")
@@ -46,7 +46,7 @@ def launch(command: Sequence[str], ranks: int) -> None:
         for child in children:
             child.send_signal(number)
 
-    previous = {number: signal.signal(number, forward) for number in SIGNALS_TO_FORWARD}
+    previous = {number: signal.signal(number, forward) for number in stop_signals()}
     try:
         _wait(children, deadline)
     finally:

@@ -62,9 +62,10 @@ def test_training_stops_when_validation_does_not_improve(crops_store, quick, tmp
     assert record.epochs_run == record.best_epoch + 2
 
 
-def test_only_the_four_outputs_are_left(crops_store, quick, tmp_path):
+def test_only_the_four_outputs_and_their_kept_copy_are_left(crops_store, quick, tmp_path):
     train("task", quick(), 1, crops_store, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".kept",
         "history.jsonl",
         "model.safetensors",
         "predictions.parquet",

@@ -31,4 +31,4 @@ rule collect:
         tracking_uri=TRACKING_URI,
     shell:
         "{resources.start} calobatch collect {params.runs} --leaderboard {output.leaderboard}"
-        " --settings {params.settings:q} --tracking-uri {params.tracking_uri:q} 2>&1 | tee {log}"
+        " --settings {params.settings:q} --tracking-uri {params.tracking_uri:q} 2>&1 | into_log {log}"

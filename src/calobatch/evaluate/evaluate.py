@@ -16,6 +16,7 @@ from calobatch.run.files import (
     missing_files,
 )
 from calobatch.run.history import read_history
+from calobatch.run.kept import forget_kept_run
 from calobatch.run.metrics import Metrics, SplitMetrics
 from calobatch.run.predictions import Predictions, read_predictions
 from calobatch.run.training import RunRecord
@@ -47,6 +48,7 @@ def evaluate(folder: Path) -> Metrics:
     # The metrics are written last, so that a folder with metrics also has all plots.
     draw_plots(record, history, predictions, metrics, folder)
     metrics.write(folder / METRICS_FILE)
+    forget_kept_run(folder)
     return metrics
 
 

@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 
 from calobatch.communicator.interface import Communicator
+from calobatch.stop_signals import stop_signals
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 # Short compared with the notice that SLURM gives, and long compared with a vote, which takes a few
 # milliseconds.
 SECONDS_BETWEEN_VOTES = 1.0
@@ -59,7 +59,7 @@ class StopRequest:
         return chosen if self.communicator.rank == 0 else 0
 
     def __enter__(self) -> Self:
-        self.previous = {number: signal.signal(number, self._note) for number in SIGNALS}
+        self.previous = {number: signal.signal(number, self._note) for number in stop_signals()}
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -29,6 +29,7 @@ from calobatch.provenance import provenance
 from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import write_run
 from calobatch.run.history import Epoch, best_epoch
+from calobatch.run.kept import forget_kept_run, kept_folder, kept_run, publish_kept_run
 from calobatch.run.training import RunRecord
 from calobatch.store import Store, open_store
 from calobatch.train.account import Account
@@ -90,8 +91,12 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     model.to(memory_format=memory_format)  # type: ignore[call-overload]
     gradients = Gradients(model)
 
-    # ---- The checkpoint of an earlier attempt ----
+    # ---- What an earlier attempt has left: a finished run, or a checkpoint ----
     keeper = CheckpointKeeper(output, identity, communicator, model, optimizer)
+    if communicator.broadcast(communicator.rank == 0 and _took_over(output, identity)):
+        keeper.remove()
+        communicator.close()
+        return
     history: list[Epoch] = []
     best_model = _copy_of_weights(model)
     checkpoint = keeper.load()
@@ -242,10 +247,29 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             resumed_after_epoch=resumed_after, resumed_at_step=resumed_at,
             events_per_second=_typical_speed(history), throughput=throughput, provenance=origin,
         )  # fmt: skip
-        save_weights(best_model, output / WEIGHTS_FILE)
-        write_run(output, store, history, scores, record)
+        kept = kept_folder(output)
+        save_weights(best_model, kept / WEIGHTS_FILE)
+        write_run(kept, store, history, scores, record)
+        publish_kept_run(output)
     keeper.remove()
     communicator.close()
+
+
+def _took_over(output: Path, identity: str) -> bool:
+    """Publish the run that an earlier attempt has finished, if there is one; return whether."""
+    record = kept_run(output, identity)
+    if record is None:
+        forget_kept_run(output)
+        return False
+    publish_kept_run(output)
+    finished = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.finished))
+    print(
+        f"train {record.task} seed {record.seed}: an earlier attempt finished this training on "
+        f"{finished}; taking over its files",
+        file=sys.stderr,
+        flush=True,
+    )
+    return True
 
 
 def _check_ranks(task: str, wanted: int, started: int) -> None:

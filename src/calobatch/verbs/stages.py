@@ -2,11 +2,13 @@
 
 import argparse
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 
 from calobatch import tracking_uri
 from calobatch.errors import StoppedError, UserError
+from calobatch.stop_signals import stop_signals
 from calobatch.verbs.verb import Verb, add_settings, add_workers
 
 
@@ -127,14 +129,20 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> None:
     # The training itself handles these signals only during its epochs. Before that, importing torch
     # and connecting to the other ranks take many seconds.
-    for number in (signal.SIGTERM, signal.SIGUSR1):
+    for number in stop_signals():
         signal.signal(number, _stop_outside_of_an_epoch)
+    from calobatch.communicator.placement import placement
     from calobatch.config.explain import validated
     from calobatch.config.models import Training
+    from calobatch.train.only_training import only_training
     from calobatch.train.train import train
 
     settings = validated(Training, options.settings, "--settings")
-    train(options.task, settings, options.seed, options.store, options.output)
+    with only_training(options.output) if placement().rank == 0 else nullcontext():
+        train(options.task, settings, options.seed, options.store, options.output)
+    # The run is finished, and a signal in the seconds in which Python ends must not make it fail.
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _stop_outside_of_an_epoch(number: int, frame: FrameType | None) -> None:
