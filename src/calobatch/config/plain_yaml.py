@@ -77,7 +77,8 @@ class _PlainLoader(yaml.SafeLoader):
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         kind = node.tag.removeprefix(PREFIX)
         if kind not in KINDS:
-            raise _error(node, f"{_shown(node)} is read as a {kind}; put it in quotes")
+            fix = "put it in quotes" if isinstance(node, ScalarNode) else "remove the tag"
+            raise _error(node, f"{_shown(node)} is read as a {kind}; {fix}")
         try:
             value = super().construct_object(node, deep)
             _check_scalar(value)
