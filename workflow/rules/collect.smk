@@ -27,8 +27,9 @@ rule collect:
         **JOBS.here("train"),
     params:
         runs=RUNS,
-        settings=SCENARIO.model_dump_json(),
-        tracking_uri=TRACKING_URI,
+        # Functions, because Snakemake would look for wildcards in texts, such as a title with {T}.
+        settings=lambda wildcards: SCENARIO.model_dump_json(),
+        tracking_uri=lambda wildcards: TRACKING_URI,
     shell:
         "{resources.start} calobatch collect {params.runs} --leaderboard {output.leaderboard}"
         " --settings {params.settings:q} --tracking-uri {params.tracking_uri:q} 2>&1 | into_log {log}"

@@ -9,12 +9,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from calobatch.config.explain import closest_to, validated
 from calobatch.config.model_file import check_model
 from calobatch.config.models import NAME, Scenario, ScenarioFile, Task
-from calobatch.errors import UserError
+from calobatch.config.plain_yaml import plain_yaml
+from calobatch.errors import UserError, reading
 
 CONFIG = Path("config")
 
@@ -64,10 +63,8 @@ FOUND = {list: "a list", type(None): "an empty file"}
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the content of a YAML file. Raises UserError if it is not a set of keys and values."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path}: {error}") from None
+    with reading(path, "correct the file"):
+        content = plain_yaml(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise UserError(
             f"{path}: expected lines of the form `key: value`, found "
@@ -140,10 +137,11 @@ def _apply(override: str, content: dict[str, Any]) -> None:
                 "it before the ="
             )
     try:
-        chosen = yaml.safe_load(value)
-    except yaml.YAMLError:
+        chosen = plain_yaml(value)
+    except ValueError as error:
         raise UserError(
-            f"override {override!r}: {value!r} is not a YAML value (it must not have spaces)"
+            f"override {override!r}: {value!r} is not a YAML value ({error}); correct it, and "
+            "write it without spaces"
         ) from None
     if key in KINDS and section.get(key) != chosen:
         section.clear()  # a different kind has different keys

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.pack.raw import Block
+from calobatch.pack.raw import Block, refuse_more_events_than_bytes
 
 # Lustre and NFS often refuse HDF5's file locks. Locks are not needed here, because files are only
 # read. h5py reads the variable when it is imported.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 import h5py
+
+from calobatch.pack.hdf5_content import refuse_absent_values
 
 # What h5py raises when the structure of a file is damaged.
 DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
@@ -53,16 +55,19 @@ class Hdf5File:
         self._check_array(file, self.layout.image_key, (height, width, channels), "f")
         for key in (self.layout.label_key, *scalars):
             self._check_array(file, key, (), "fiu")
-        counts = {
-            key: len(file[key]) for key in (self.layout.image_key, self.layout.label_key, *scalars)
-        }
+        keys = (self.layout.image_key, self.layout.label_key, *scalars)
+        counts = {key: len(file[key]) for key in keys}
         if len(set(counts.values())) > 1:
             raise UserError(
                 f"{self.path}: the keys have different numbers of events "
                 f"({', '.join(f'{key} {count}' for key, count in counts.items())}); "
                 "delete the file and fetch it again"
             )
-        return counts[self.layout.label_key]
+        events = counts[self.layout.label_key]
+        refuse_more_events_than_bytes(self.path, events)
+        for key in keys:
+            refuse_absent_values(self.path, file[key])
+        return events
 
     @property
     def _check_layout(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from calobatch.arrow_view import view
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.footer import Footer, decoded
-from calobatch.pack.raw import Block
+from calobatch.pack.raw import Block, refuse_more_events_than_bytes
 
 FIX = "remove the affected events from the file, or fetch it again"
 NESTED_IMAGE = pa.list_(pa.list_(pa.list_(pa.float64())))
@@ -44,6 +45,7 @@ class ParquetFile:
             ) from None
         self.simulated = b"simulation" in (metadata or {})
         self.events = int(self.footer.start[-1])
+        refuse_more_events_than_bytes(path, self.events)
         self._check_structure(schema)
 
     def _check_structure(self, schema: pa.Schema) -> None:
@@ -118,12 +120,27 @@ class ParquetPiece:
     def blocks(self, events: int) -> Iterator[Block]:
         """Yield all events in order, at most ``events`` per block; decode each event once."""
         names = [scalar.name for scalar in self.layout.scalars]
+        self._refuse_too_many_pixels()
         for batch in self._batches([self.layout.image_key, *names], events):
             scalars = [self._numbers(batch, name) for name in names]
             yield Block(
                 image_BCHW=self._images(batch.column(self.layout.image_key)),
                 scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((len(batch), 0)),
             )
+
+    def _refuse_too_many_pixels(self) -> None:
+        """Raise a UserError if a row group claims to have far more pixels than its events need.
+
+        A few bytes can stand for a list of 10^9 equal pixels, which pyarrow would write out before
+        :meth:`_images` could refuse it. That has the better message for small differences.
+        """
+        metadata = decoded(self.footer)
+        names = [metadata.schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)]
+        image = names.index(self.layout.image_key)
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            pixels = group.column(image).num_values
+            if pixels > 2 * group.num_rows * prod(self.layout.shape):
+                raise self._damaged(f"{pixels} pixels in {group.num_rows} events")
 
     def _batches(self, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
         found = 0

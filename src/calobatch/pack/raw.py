@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from calobatch.errors import UserError
+
 
 class Block(NamedTuple):
     """Consecutive events of one file with unchanged values, channels first."""
@@ -52,3 +54,17 @@ class RawFile(Protocol):
 
         A chunk of HDF5 or a row group of parquet is never divided between pieces.
         """
+
+
+def refuse_more_events_than_bytes(path: Path, events: int) -> None:
+    """Raise a UserError if ``path`` claims to have more events than it has bytes.
+
+    No compression stores an image in less than a byte. This is checked before memory is taken for
+    ``events``, because a small damaged file can claim any number of them.
+    """
+    size = path.stat().st_size
+    if events > size:
+        raise UserError(
+            f"{path} is damaged: it claims to have {events} events and has only {size} bytes; "
+            "delete it and fetch it again"
+        )

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from calobatch.config.load import read_yaml
 from calobatch.errors import UserError
 
 PROFILE = Path("cluster/slurm/config.yaml")
@@ -17,12 +16,20 @@ def minutes_of(rule: str, profile: Path = PROFILE) -> tuple[int, ...]:
 
     Raises a UserError if the profile cannot be read or does not give them.
     """
-    content = _content(profile)
+    content = read_yaml(profile)
     try:
         asked = content["default-resources"] | content.get("set-resources", {}).get(rule, {})
         attempts = range(1, content.get("retries", 0) + 2)
         return tuple(_value(asked["runtime"], attempt) for attempt in attempts)
-    except (KeyError, TypeError, NameError, SyntaxError, ValueError) as error:
+    except (
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        NameError,
+        SyntaxError,
+        ValueError,
+        AttributeError,
+    ) as error:
         raise UserError(
             f"{profile} has no valid runtime for {rule} ({error!r}); "
             "write it in minutes, for example 60 * attempt"
@@ -34,20 +41,13 @@ def latency_wait(profile: Path = PROFILE) -> float:
 
     Raises a UserError if the profile cannot be read or the value is not a number.
     """
-    content = _content(profile)
+    content = read_yaml(profile)
     try:
         return float(content.get("latency-wait", LATENCY_WAIT_SECONDS))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise UserError(
             f"{profile} has no valid latency-wait ({error}); write it in seconds, for example 60"
         ) from None
-
-
-def _content(profile: Path) -> Any:
-    try:
-        return yaml.safe_load(profile.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {profile}: {error}; restore it with git") from None
 
 
 def _value(expression: Any, attempt: int) -> int:

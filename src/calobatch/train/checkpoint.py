@@ -22,6 +22,7 @@ from calobatch.communicator.interface import Communicator
 from calobatch.errors import JobError
 from calobatch.run.files import HISTORY_FILE
 from calobatch.run.history import Epoch, write_history
+from calobatch.written_file import written_file
 
 CHECKPOINT_FOLDER = "checkpoint"
 STATE_FILE = "state.pt"
@@ -169,8 +170,8 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write ``checkpoint``, either the whole file or nothing."""
     content = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     content["history"] = [epoch.model_dump() for epoch in checkpoint.history]
-    with atomic_path(path) as partial:
-        torch.save(content, partial)
+    with atomic_path(path) as partial, written_file(partial) as file:
+        torch.save(content, file)
 
 
 def read_last_good(folder: Path, identity: str) -> Checkpoint | None:
