@@ -12,7 +12,8 @@ rule report:
     params:
         runs=RUNS,
         stores=STORES,
-        settings=SCENARIO.model_dump_json(),
+        # A function, because Snakemake would look for wildcards in a text, such as a title with {T}.
+        settings=lambda wildcards: SCENARIO.model_dump_json(),
     shell:
         "{resources.start} calobatch report {params.runs} --stores {params.stores} --leaderboard {input.leaderboard}"
         " --settings {params.settings:q} --output {output.page} 2>&1 | tee {log}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
+from calobatch.collect.server_login import login_by_environment
 from calobatch.config.models import Scenario
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import format_leaderboard, write_leaderboard
@@ -19,6 +20,7 @@ def collect(
     the MLflow store cannot be used.
     """
     runs = [read_run(folder) for folder in folders]
+    tracking_uri = login_by_environment(tracking_uri)
     with only_writer(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
         run_ids = {run.folder: store.write(run) for run in runs}
