@@ -1,5 +1,6 @@
 """What each job requests from the cluster, and the command that starts it."""
 
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -134,10 +135,47 @@ def test_a_training_on_this_machine_occupies_the_cores_of_all_its_ranks():
 
 
 def test_modules_are_loaded_before_each_command_of_a_job():
-    assert shell_prefix(()) == ""
+    assert "module" not in shell_prefix(())
     loaded = shell_prefix(("apptainer/1.4", "cuda"))
     assert "module load apptainer/1.4 cuda; " in loaded
-    assert loaded.endswith("; set -euo pipefail; ")
+    assert loaded.index("module load") < loaded.index("; set -euo pipefail; ")
+
+
+def run_logged(command, log, **options):
+    """Run a command of a rule as Snakemake does, and return what it answers."""
+    line = f"{shell_prefix(())}{command} 2>&1 | into_log {log}"
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, **options)
+
+
+def test_the_log_and_the_terminal_get_what_a_command_prints(tmp_path):
+    answer = run_logged("(echo out; echo error >&2)", tmp_path / "log")
+    assert answer.stdout == (tmp_path / "log").read_text() == "out\nerror\n"
+    assert run_logged("(exit 3)", tmp_path / "log").returncode == 3
+
+
+@pytest.mark.parametrize("log", ["/dev/full", "/proc/no_such_folder/log"])
+def test_a_log_that_cannot_be_written_fails_no_job(log):
+    answer = run_logged("(head -c 1000000 /dev/zero; echo end)", log)
+    assert answer.returncode == 0
+    assert answer.stdout.endswith("end\n")
+    assert run_logged("(exit 3)", log).returncode == 3
+
+
+def test_a_command_goes_on_if_the_reader_of_its_output_or_tee_itself_is_gone(tmp_path):
+    """Its log is complete in the first case; in the second it ends where tee was killed."""
+    log = tmp_path / "log"
+    command = "(echo begin; sleep 1; head -c 1000000 /dev/zero; echo end)"
+    line = f"{shell_prefix(())}{command} 2>&1 | into_log {log}"
+    with subprocess.Popen(["bash", "-c", line], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait() == 0
+    assert log.read_text().endswith("end\n")
+    with subprocess.Popen(["bash", "-c", line], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        subprocess.run(["pkill", "-9", "-f", f"^tee -p {log}"], check=True)
+        process.communicate()
+        assert process.returncode == 0
 
 
 def test_a_training_reads_the_store_of_its_dataset():

@@ -11,8 +11,9 @@ if workflow.remote_exec:
     # training should act on the signal, by writing a checkpoint.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if prefix := jobs.shell_prefix(SETUP.site.modules):
-        shell.prefix(prefix)
+
+
+shell.prefix(jobs.shell_prefix(SETUP.site.modules if workflow.remote_exec else ()))
 
 
 def on_cluster():

@@ -37,4 +37,4 @@ rule collect:
         store=lambda wildcards: shown(TRACKING_URI),
     shell:
         "{resources.start} calobatch collect {params.runs} --leaderboard {output.leaderboard}"
-        " --settings {params.settings:q} 2>&1 | tee {log}"
+        " --settings {params.settings:q} 2>&1 | into_log {log}"

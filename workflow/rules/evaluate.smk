@@ -21,4 +21,4 @@ rule evaluate:
     params:
         folder=subpath(output.metrics, parent=True),
     shell:
-        "{resources.start} calobatch evaluate {params.folder} 2>&1 | tee {log}"
+        "{resources.start} calobatch evaluate {params.folder} 2>&1 | into_log {log}"

@@ -16,4 +16,4 @@ rule fetch:
         location=lambda wildcards: datasets.location_option(SCENARIO, wildcards.dataset),
     shell:
         "calobatch fetch {wildcards.dataset} {wildcards.file} --output {output} {resources.location}"
-        " 2>&1 | tee {log}"
+        " 2>&1 | into_log {log}"

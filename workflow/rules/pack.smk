@@ -17,4 +17,4 @@ rule pack:
         pins=lambda wildcards: datasets.pins_option(SCENARIO, wildcards.dataset),
     shell:
         "{resources.start} calobatch pack {wildcards.dataset} {input} --output {params.folder}"
-        " --settings {params.settings:q} --workers {threads} {params.pins} 2>&1 | tee {log}"
+        " --settings {params.settings:q} --workers {threads} {params.pins} 2>&1 | into_log {log}"

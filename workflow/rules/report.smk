@@ -16,4 +16,4 @@ rule report:
         settings=lambda wildcards: SCENARIO.model_dump_json(),
     shell:
         "{resources.start} calobatch report {params.runs} --stores {params.stores} --leaderboard {input.leaderboard}"
-        " --settings {params.settings:q} --output {output.page} 2>&1 | tee {log}"
+        " --settings {params.settings:q} --output {output.page} 2>&1 | into_log {log}"

@@ -13,4 +13,4 @@ rule simulate:
         settings=lambda wildcards: datasets.simulate_settings(SCENARIO, wildcards.dataset),
     shell:
         "{resources.start} calobatch simulate {params.layout} --output {output} --settings {params.settings:q}"
-        " --workers {threads} 2>&1 | tee {log}"
+        " --workers {threads} 2>&1 | into_log {log}"

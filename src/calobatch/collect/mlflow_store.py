@@ -94,7 +94,8 @@ class MlflowStore:
             store = "" if hidden else f"{VARIABLE}={shlex.quote(tracking_uri)} "
             raise UserError(
                 f"the experiment {EXPERIMENT} in {shown(tracking_uri)} was deleted; restore it "
-                f"with `{store}mlflow experiments restore --experiment-id {experiment.experiment_id}`"
+                f"with `{store}mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}`"
             )
         return str(experiment.experiment_id)
 

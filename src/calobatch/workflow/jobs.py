@@ -122,9 +122,15 @@ def cores_of_training(scenario: Scenario, task: str) -> int:
     return settings.ranks * settings.threads
 
 
+# A command ends in `2>&1 | into_log {log}`: what it prints goes to the terminal and into the log.
+# A log that cannot be written must not fail a job that has done its work: if tee ends early, cat
+# reads the rest. In parentheses, because Snakemake would take braces for variables.
+INTO_LOG = 'into_log() ( tee -p "$1" || cat >/dev/null ); '
+
+
 def shell_prefix(modules: Sequence[str]) -> str:
     """Return what Snakemake puts before every command of a job, in place of its own `set -e`."""
-    return loading(modules)
+    return (loading(modules) or "set -euo pipefail; ") + INTO_LOG
 
 
 def store_of(scenario: Scenario, task: str) -> Mapping[str, str]:
