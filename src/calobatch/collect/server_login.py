@@ -17,16 +17,21 @@ def login_by_environment(uri: str, environment: MutableMapping[str, str] = os.en
     in the address, MLflow would print them with the address of each run. Addresses of other
     stores are returned as they are. Raises a UserError if there is a user name but no password,
     because MLflow takes only both from its variables.
+
+    With a user name in the variables, ~/.netrc is not read: a login in it for the same host would
+    replace that of the variables.
     """
     kind, _, rest = uri.partition("://")
     credentials = rest.rpartition("@")[0]
-    if kind not in ("http", "https") or not credentials:
-        return uri
-    username, _, password = (unquote(part) for part in credentials.partition(":"))
-    if not username or not password:
-        raise UserError(
-            f"{VARIABLE} has a user name or a password for {shown(uri)}, but not both; set it to "
-            f"{shown(uri)}, and set {USERNAME} and {PASSWORD}"
-        )
-    environment.update({USERNAME: username, PASSWORD: password})
-    return shown(uri)
+    if kind in ("http", "https") and credentials:
+        username, _, password = (unquote(part) for part in credentials.partition(":"))
+        if not username or not password:
+            raise UserError(
+                f"{VARIABLE} has a user name or a password for {shown(uri)}, but not both; set it "
+                f"to {shown(uri)}, and set {USERNAME} and {PASSWORD}"
+            )
+        environment.update({USERNAME: username, PASSWORD: password})
+        uri = shown(uri)
+    if environment.get(USERNAME):
+        environment["NETRC"] = os.devnull
+    return uri

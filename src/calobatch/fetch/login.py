@@ -73,7 +73,7 @@ def how_to_log_in(url: str) -> str:
         netrc.netrc(str(file))
     except netrc.NetrcParseError as error:
         # error.msg would quote a word of the line, which may be the password.
-        return f"{file} cannot be read from line {error.lineno} on; correct it"
+        return f"{file} cannot be read near line {error.lineno}; correct it"
     except (OSError, UnicodeDecodeError):
         pass
     return (
