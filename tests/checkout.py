@@ -22,11 +22,19 @@ class Workflow:
             shutil.copy2(CHECKOUT / name, target, follow_symlinks=False)
 
     def snakemake(
-        self, *arguments: str, check: bool = True, timeout: float = TIMEOUT_SECONDS
+        self,
+        *arguments: str,
+        check: bool = True,
+        timeout: float = TIMEOUT_SECONDS,
+        tracked: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        """Run snakemake with what the environment of these tests has installed."""
+        """Run snakemake with what the environment of these tests has installed.
+
+        ``tracked`` keeps MLflow's store that the environment names.
+        """
         # MLflow's client, which tests use, leaves its store in the environment.
-        given = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        left_out = () if tracked else ("MLFLOW_TRACKING_URI",)
+        given = {name: value for name, value in os.environ.items() if name not in left_out}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         # `bin/snakemake` names the Python of the folder that its environment was made in, and
         # environments in .cache are used from other checkouts too.

@@ -1,8 +1,19 @@
-"""The address of MLflow's store: its default, and the file that it names."""
+"""The address of MLflow's store: its default, the file that it names, and how to show it."""
+
+import os
 
 # A file in the checkout, unless the user names a different store.
 DEFAULT = "sqlite:///mlflow.db"
 VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+def from_environment() -> str:
+    """Return the address that the environment names, or else the default.
+
+    It is never an option of a command, because the address may contain a password, and every user
+    of a machine can read the command lines of all processes.
+    """
+    return os.environ.get(VARIABLE) or DEFAULT
 
 
 def sqlite_file(uri: str) -> str:
@@ -10,3 +21,20 @@ def sqlite_file(uri: str) -> str:
     # SQLAlchemy also takes the driver into the kind, as in sqlite+pysqlite:///mlflow.db.
     kind, _, path = uri.partition("?")[0].partition(":///")
     return path if kind.partition("+")[0] == "sqlite" else ""
+
+
+def shown(uri: str) -> str:
+    """Return ``uri`` as messages and records may have it: without user name, password and query.
+
+    A query may hold a password too, as in postgresql://host/mlflow?password=...
+    """
+    kind, separator, rest = uri.partition("://")
+    if not separator or kind == "file" or sqlite_file(uri):
+        return uri
+    # SQLAlchemy allows "/" and "?" in a password, so everything before the last "@" is left out.
+    return f"{kind}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def hidden_in(text: str, uri: str) -> str:
+    """Return ``text``, for example an error of MLflow, with the ``uri`` in it as it is shown."""
+    return text.replace(uri, shown(uri))

@@ -292,6 +292,25 @@ def test_a_store_that_cannot_be_used_is_one_message_that_says_what_to_do(
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    "uri",
+    ["http://ann:hidden@127.0.0.1:9", "postgresql://ann:hidden@127.0.0.1:9/mlflow",
+     "oracle://127.0.0.1/x?password=hidden", "mongodb://ann:hidden@127.0.0.1:9/x"],
+)  # fmt: skip
+def test_a_store_that_cannot_be_used_is_named_without_its_password(
+    scenario, runs, tmp_path, monkeypatch, uri
+):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    # The password of the first address would stay in the environment.
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
+    monkeypatch.setenv("NETRC", os.devnull)
+    with pytest.raises(UserError, match="cannot use the MLflow store") as raised:
+        collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    assert "127.0.0.1" in str(raised.value)
+    assert "hidden" not in str(raised.value)
+
+
 def test_an_experiment_that_was_deleted_in_mlflow_can_be_restored_as_the_message_says(
     scenario, runs, tmp_path, monkeypatch
 ):

@@ -49,6 +49,7 @@ class Request:
 
     start: int | None
     if_range: str | None
+    authorization: str | None = None
     status: int = 0
     sent: int = 0
 
@@ -60,6 +61,7 @@ class BadServer:
         self.files: dict[str, bytes] = {}
         self.script: dict[str, deque[Answer]] = defaultdict(deque)
         self.log: dict[str, list[Request]] = defaultdict(list)
+        self.authorization: str | None = None  # what a client has to send, if anything
         self.stop = threading.Event()
         server = self
 
@@ -100,8 +102,14 @@ class _Handler(BaseHTTPRequestHandler):
         answer = script.popleft() if script else GOOD
         content = self.bad_server.files[name] if answer.content is None else answer.content
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        request = Request(int(asked[1]) if asked else None, self.headers.get("If-Range"))
+        request = Request(
+            int(asked[1]) if asked else None,
+            self.headers.get("If-Range"),
+            self.headers.get("Authorization"),
+        )
         self.bad_server.log[name].append(request)
+        if self.bad_server.authorization not in (None, request.authorization):
+            answer = Answer(status=401)
         self._answer(answer, content, request)
 
     def _answer(self, answer: Answer, content: bytes, request: Request) -> None:

@@ -1,3 +1,6 @@
+from calobatch.tracking_uri import shown
+
+
 # The only writer to MLflow. It runs where the head process runs, because compute nodes may not
 # reach the store, and an SQLite file must be on a local disk.
 localrules:
@@ -29,7 +32,9 @@ rule collect:
         runs=RUNS,
         # Functions, because Snakemake would look for wildcards in texts, such as a title with {T}.
         settings=lambda wildcards: SCENARIO.model_dump_json(),
-        tracking_uri=lambda wildcards: TRACKING_URI,
+        # Only for Snakemake, which collects again into a new store. The verb takes the address from
+        # the environment, because it may contain a password.
+        store=lambda wildcards: shown(TRACKING_URI),
     shell:
         "{resources.start} calobatch collect {params.runs} --leaderboard {output.leaderboard}"
-        " --settings {params.settings:q} --tracking-uri {params.tracking_uri:q} 2>&1 | into_log {log}"
+        " --settings {params.settings:q} 2>&1 | into_log {log}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
+from calobatch.collect.server_login import login_by_environment
 from calobatch.config.models import Scenario
 from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import read_run
@@ -23,6 +24,7 @@ def collect(
     for run in runs:
         # MLflow gets the weights last. Damaged ones are found here, before it has half of the run.
         run.file(WEIGHTS_FILE)
+    tracking_uri = login_by_environment(tracking_uri)
     with only_writer(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
         run_ids = {run.folder: store.write(run) for run in runs}

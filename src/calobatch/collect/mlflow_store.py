@@ -8,6 +8,7 @@ as superseded.
 
 import hashlib
 import logging
+import shlex
 from collections.abc import Sequence
 
 import mlflow
@@ -29,6 +30,7 @@ from calobatch.run.files import (
 )
 from calobatch.run.folder import RunFolder
 from calobatch.run.history import EPOCH_METRICS
+from calobatch.tracking_uri import VARIABLE, hidden_in, shown
 
 EXPERIMENT = "calobatch"
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
@@ -55,7 +57,8 @@ class MlflowStore:
         # ImportError: the Python driver of the database is not installed.
         except (MlflowException, SQLAlchemyError, ImportError) as error:
             raise UserError(
-                f"cannot use the MLflow store {tracking_uri}: {str(error).splitlines()[0]}; set "
+                f"cannot use the MLflow store {shown(tracking_uri)}: "
+                f"{hidden_in(str(error), tracking_uri).splitlines()[0]}; set "
                 "MLFLOW_TRACKING_URI to another store, for example sqlite:///mlflow.db"
             ) from None
         # MLflow's web page shows the training runs first for experiments of this kind.
@@ -86,9 +89,12 @@ class MlflowStore:
         if experiment is None:
             return str(self.client.create_experiment(EXPERIMENT))
         if experiment.lifecycle_stage != "active":
+            # An address with a password is left out of the command: it is in the environment.
+            hidden = shown(tracking_uri) != tracking_uri
+            store = "" if hidden else f"{VARIABLE}={shlex.quote(tracking_uri)} "
             raise UserError(
-                f"the experiment {EXPERIMENT} in {tracking_uri} was deleted; restore it with "
-                f"`MLFLOW_TRACKING_URI={tracking_uri} mlflow experiments restore "
+                f"the experiment {EXPERIMENT} in {shown(tracking_uri)} was deleted; restore it "
+                f"with `{store}mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}`"
             )
         return str(experiment.experiment_id)

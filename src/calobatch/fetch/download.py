@@ -16,15 +16,18 @@ from email.utils import parsedate_to_datetime
 import requests
 import urllib3
 
+from calobatch.credentials import without_credentials
+from calobatch.fetch.login import Session, how_to_log_in
 from calobatch.fetch.partial import Origin, Partial
 from calobatch.fetch.retries import Interrupted, Retries, RetryPolicy
 from calobatch.progress import Progress
-from calobatch.public.address import AddressError, without_credentials
+from calobatch.public.address import AddressError
 from calobatch.public.content import HEAD_BYTES, WEB_PAGE, head_fault
 from calobatch.public.pins import Expected
 
 PIECE_BYTES = 1 << 20
 OTHERWISE = "set `location` to take the file from another address"
+QUERY = re.compile(r"(?<=\S)\?[^\s'\"]+")  # of an address that a message quotes
 
 # Request timeout, too early, too many requests: the same request may work later. The same holds for
 # every status from 500 up.
@@ -83,7 +86,8 @@ def _answer(url: str, partial: Partial, policy: RetryPolicy) -> requests.Respons
     if origin and origin.validator:
         headers |= {"Range": f"bytes={partial.size}-", "If-Range": origin.validator}
     timeout = policy.connect_timeout, policy.read_timeout
-    return requests.get(url, headers=headers, stream=True, timeout=timeout)
+    with Session() as session:
+        return session.get(url, headers=headers, stream=True, timeout=timeout)
 
 
 def _take(response: requests.Response, url: str, partial: Partial, expected: Expected) -> None:
@@ -135,6 +139,8 @@ def _refuse_status(response: requests.Response) -> None:
     status = f"the server answered {response.status_code} {response.reason or ''}".rstrip()
     if response.status_code in TRANSIENT_STATUS or response.status_code >= 500:
         raise Interrupted(status, _retry_after(response))
+    if response.status_code == 401:
+        raise AddressError(f"{status}; {how_to_log_in(response.url)}")
     if response.status_code != 200:
         raise AddressError(status)
 
@@ -227,7 +233,8 @@ def _transport_faults_named() -> Iterator[None]:
             raise AddressError(f"the server's certificate is not trusted ({cause})") from error
         raise Interrupted(f"the connection failed ({cause})") from error
     except requests.RequestException as error:
-        raise AddressError(str(error)) from error
+        # The message may quote an address that a server redirected to, with a key in its query.
+        raise AddressError(QUERY.sub("?...", without_credentials(str(error)))) from error
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from calobatch.checksum import sha256_of
+from calobatch.credentials import without_credentials
 from calobatch.errors import UserError
 from calobatch.fetch.download import OTHERWISE, download
 from calobatch.fetch.local import copy
@@ -15,10 +16,9 @@ from calobatch.fetch.partial import Partial
 from calobatch.fetch.retries import RetryPolicy
 from calobatch.public.address import (
     AddressError,
-    fault_of,
+    fault_of_folder,
     inside,
     local_path,
-    without_credentials,
 )
 from calobatch.public.content import file_fault
 from calobatch.public.pins import (
@@ -79,7 +79,7 @@ def fetch(
 def _addresses(remote: RemoteFile, location: str | None) -> tuple[str, ...]:
     if location is None:
         return remote.urls
-    if fault := fault_of(location):
+    if fault := fault_of_folder(location):
         raise UserError(f"location of the dataset {remote.dataset}: {fault}")
     return (inside(location, remote.file),)
 

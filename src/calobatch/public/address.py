@@ -1,7 +1,10 @@
 """Addresses of files: an http(s) URL, a file URL or a plain path."""
 
+import re
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
+
+from calobatch.credentials import without_credentials
 
 
 class AddressError(Exception):
@@ -9,14 +12,27 @@ class AddressError(Exception):
 
 
 def fault_of(address: str) -> str | None:
-    """Return what is wrong with the way ``address`` is written, or None if nothing is."""
+    """Return what is wrong with the way ``address`` is written, or None if nothing is.
+
+    An address with a user name or a password is refused: addresses are shown in reports, in MLflow,
+    in logs and in process lists. Often the user name alone is the secret, an access token.
+    """
     if _is_plain_path(address):
         return None
+    if (shown := without_credentials(address)) != address:
+        return (
+            "an address must not contain a user name or a password, because addresses are shown "
+            f"in reports, in MLflow and in logs; write {shown} here, add the line `machine "
+            f"{_host(shown)} login USER password PASSWORD` to ~/.netrc, and run "
+            "`chmod 600 ~/.netrc`"
+        )
     try:
         parts = urlsplit(address)
         scheme, host, _ = parts.scheme, parts.hostname, parts.port
-    except ValueError as error:
-        return f"not a well-formed address ({error}); write https://host/path or a plain path"
+    except ValueError:
+        # The reason is not shown, because it quotes a part of the address: in
+        # https://user:pass/word@host/ it would be the password.
+        return "not a well-formed address; write https://host/path or a plain path"
     if scheme not in ("http", "https", "file"):
         return f"unknown scheme {scheme!r} in {address}; use https, http, file or a plain path"
     if scheme == "file" and host not in (None, "localhost"):
@@ -24,6 +40,22 @@ def fault_of(address: str) -> str | None:
     if scheme != "file" and not host:
         return f"{address} names no host; write {scheme}://host/path"
     return None
+
+
+def fault_of_folder(location: str) -> str | None:
+    """Return what is wrong with the way the address of a folder is written, or None.
+
+    It has no query, behind which the name of a file could not stand, and which often is a password.
+    """
+    fault = fault_of(location)
+    if fault is None and not _is_plain_path(location) and "?" in location:
+        shown = location.partition("?")[0]
+        return (
+            f"{shown} is followed by a query (?...), but names of files are appended to a folder's "
+            "address; remove the query, or list the files with their whole addresses in "
+            "config/datasets.csv"
+        )
+    return fault
 
 
 def local_path(address: str) -> Path | None:
@@ -41,12 +73,9 @@ def inside(location: str, file: str) -> str:
     return f"{location.rstrip('/')}/{quote(file)}"
 
 
-def without_credentials(address: str) -> str:
-    """Return ``address`` without user name and password, for messages and records."""
-    if _is_plain_path(address):
-        return address
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+def _host(address: str) -> str:
+    """Return the host of an address without credentials, even if its port is not well formed."""
+    return re.split("[:/?#]", address.partition("://")[2])[0] or "HOST"
 
 
 def _is_plain_path(address: str) -> bool:

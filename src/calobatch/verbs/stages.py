@@ -24,7 +24,9 @@ def _fetch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="name of a file of this dataset")
     parser.add_argument("--output", type=Path, required=True, help="where to store the file")
     parser.add_argument(
-        "--location", help="folder or URL that has the file, instead of the addresses in the table"
+        "--location",
+        help="folder or URL that has the file, instead of the addresses in the table; a server's "
+        "user name and password are taken from ~/.netrc",
     )
     _add_table(parser)
     parser.add_argument(
@@ -168,10 +170,11 @@ def _collect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--leaderboard", type=Path, required=True, metavar="CSV", help="leaderboard to write"
     )
-    parser.add_argument(
-        "--tracking-uri", default=tracking_uri.DEFAULT, metavar="URI",
-        help=f"MLflow store to write to (default: {tracking_uri.DEFAULT})",
-    )  # fmt: skip
+    parser.epilog = (
+        f"The environment variable {tracking_uri.VARIABLE} names the MLflow store to write to "
+        f"(default: {tracking_uri.DEFAULT}). A server's user name and password are taken from "
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+    )
 
 
 def _collect(options: argparse.Namespace) -> None:
@@ -180,7 +183,7 @@ def _collect(options: argparse.Namespace) -> None:
     from calobatch.config.models import Scenario
 
     scenario = validated(Scenario, options.settings, "--settings")
-    collect(scenario, options.runs, options.tracking_uri, options.leaderboard)
+    collect(scenario, options.runs, tracking_uri.from_environment(), options.leaderboard)
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:

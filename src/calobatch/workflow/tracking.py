@@ -1,11 +1,10 @@
 """Find MLflow's store, and whether its file is missing."""
 
-import os
 from pathlib import Path
 
-from calobatch.tracking_uri import DEFAULT, VARIABLE, sqlite_file
+from calobatch.tracking_uri import from_environment, sqlite_file
 
-TRACKING_URI = os.environ.get(VARIABLE, DEFAULT)
+TRACKING_URI = from_environment()
 
 
 def forget_missing_store(uri: str, stamp: str) -> None:
