@@ -76,12 +76,16 @@ def test_a_kept_run_with_different_settings_is_not_taken_over(crops_store, run, 
     assert "earlier attempt" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("damage", ["record", "missing file"])
+@pytest.mark.parametrize("damage", ["record", "missing file", "changed file"])
 def test_a_kept_run_that_is_not_whole_is_trained_again(crops_store, run, damage):
     predictions = contents(run)["predictions.parquet"]
     lose_outputs(run)
     if damage == "record":
         (kept_folder(run) / "run.json").write_text("{")
+    elif damage == "changed file":
+        content = bytearray((kept_folder(run) / "model.safetensors").read_bytes())
+        content[-100] ^= 1
+        (kept_folder(run) / "model.safetensors").write_bytes(content)
     else:
         (kept_folder(run) / "history.jsonl").unlink()
     train("task", SETTINGS, 1, crops_store, run)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from calobatch.atomic import atomic_path
 from calobatch.errors import UserError
+from calobatch.run.checked import checked_file
 from calobatch.run.files import (
     HISTORY_FILE,
     PREDICTIONS_FILE,
@@ -39,6 +40,8 @@ def kept_run(run_folder: Path, identity: str) -> RunRecord | None:
         return None
     try:
         record = RunRecord.read(folder / RECORD_FILE)
+        for name in record.files:
+            checked_file(folder, record, name)
     except UserError:
         return None
     return record if record.identity == identity else None
