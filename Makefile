@@ -7,6 +7,8 @@
 #   make bench                              compare the speed with other programs and physical limits; 20 minutes
 #   make bench ONLY="pack batches"          only these subjects
 #   make test-pythons                       tests that need no torch, on the other Python versions
+#   make sbom                               list the packages of the environment and the images (CycloneDX)
+#   make audit                              look for known vulnerabilities of the pinned packages
 #   make setup | lint | format | schema | constraints | clean
 #
 # On a cluster (README: "On a cluster"). VARIANT, cpu or cuda, is that of cluster/slurm/site.yaml if that
@@ -37,6 +39,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
     --constraint environment/constraints.txt --constraint environment/constraints-cuda.txt
 PEERS := .cache/bench/peers
+AUDIT := .cache/audit
 # Rules look for programs in the environment first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The version of the Python of .venv, or of PYTHON if that is given. Empty if it is not supported.
@@ -51,7 +54,7 @@ WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
 # Installs from the wheelhouse alone, without a network, if it has wheels for this Python.
 OFFLINE := $(if $(wildcard $(WHEELHOUSE)/python-$(PYTHON_VERSION)),--no-index --find-links $(WHEELHOUSE))
 
-.PHONY: help setup run test test-pythons bench lint format schema constraints clean \
+.PHONY: help setup run test test-pythons bench sbom audit lint format schema constraints clean \
     head check-variant wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
@@ -166,6 +169,19 @@ $(PEERS)/stamp: benchmarks/peers.txt
 	@mkdir -p $(PEERS)
 	@$(PIP) --no-deps --target $(PEERS) --requirement $< && touch $@ || \
 	    echo "bench: cannot install the other loaders (is there a network?); their rows will be skipped" >&2
+
+# The tools are installed outside .venv, so that they are not among what they look at.
+$(AUDIT)/stamp: .ci/audit.txt
+	@rm -rf $(AUDIT)
+	@$(PYTHON) -m venv $(AUDIT)/tools
+	@$(AUDIT)/tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+sbom: setup $(AUDIT)/stamp
+	@.ci/sbom $(AUDIT)/tools $(IMAGES) $(AUDIT)
+
+audit: $(AUDIT)/stamp
+	@.ci/audit $(AUDIT)/tools
 
 schema: setup
 	calobatch schema > workflow/schemas/scenario.schema.json
