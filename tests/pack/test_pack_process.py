@@ -147,5 +147,5 @@ def test_a_killed_pack_leaves_no_finished_file_and_the_next_pack_succeeds(tmp_pa
     assert not [name for name in FINAL_NAMES if (folder / name).exists()]
     with start_pack(ELECTRON_PHOTON, path, folder) as process:
         assert process.wait() == 0, process.stderr.read()
-    assert len(open_store(folder)) == 15_000
     assert sorted(file.name for file in folder.iterdir()) == sorted(FINAL_NAMES)
+    assert len(open_store(folder)) == 15_000
