@@ -122,3 +122,21 @@ def test_a_run_leaves_no_password_anywhere(
     assert list(server_folder.rglob("scenario.json"))
     kept = {home / ".netrc", folder / ".git/config"}
     assert files_with(passwords, home, folder, server_folder) == kept
+
+
+@pytest.mark.parametrize("login", ["ann:{}", "{}"])
+def test_a_location_with_a_password_is_refused_before_anything_can_show_it(
+    checkout, home, passwords, login
+):
+    location = f"https://{login.format(passwords.of_files)}@example.org/files"
+    scenario = checkout.folder / "config/own.yaml"
+    scenario.write_text(SCENARIO.format(location=location))
+    answer = checkout.snakemake(*CHOSEN, check=False)
+    assert answer.returncode == 2
+    assert "datasets.electron_photon.location: an address must not" in answer.stderr
+    assert (
+        "write https://example.org/files here, add the line `machine example.org" in answer.stderr
+    )
+    assert passwords.of_files not in answer.stdout + answer.stderr
+    kept = {home / ".netrc", scenario}
+    assert files_with([passwords.of_files], home, checkout.folder) == kept

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
+from calobatch.public.address import fault_of_folder
 from calobatch.public.table import RemoteFile, read_table
 from calobatch.slurm.geometry import Geometry, shapes_of
 from calobatch.slurm.site import EXAMPLE, SITE_FILE, Site, read_site
@@ -68,10 +69,16 @@ def files_listed(public_files: tuple[RemoteFile, ...], dataset: str) -> list[str
 
 
 def check_public_files(scenario: Scenario, public_files: tuple[RemoteFile, ...]) -> None:
-    """Raise UserError if the table does not have a dataset to be fetched, or one of its files."""
+    """Raise UserError if the table does not have a dataset to be fetched, or one of its files.
+
+    The same if the dataset's `location` is not well formed or has a password, which nothing that a
+    run leaves may show.
+    """
     for name, dataset in scenario.datasets.items():
         if dataset.source != "fetch":
             continue
+        if fault := fault_of_folder(dataset.location or ""):
+            raise UserError(f"datasets.{name}.location: {fault}")
         listed = files_listed(public_files, name)
         if not listed or set(dataset.files) - set(listed):
             raise UserError(
