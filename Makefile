@@ -6,6 +6,7 @@
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
 #   make bench                              compare the speed with other programs and physical limits; 20 minutes
 #   make bench ONLY="pack batches"          only these subjects
+#   make faults                             flip bits, mutate configurations, kill workflows at random moments
 #   make test-pythons                       tests that need no torch, on the other Python versions
 #   make sbom                               list the packages of the environment and the images (CycloneDX)
 #   make audit                              look for known vulnerabilities of the pinned packages
@@ -35,6 +36,7 @@ PYTHON ?= python3
 SCENARIO ?= quickstart
 SET ?=
 ONLY ?=
+KILLS ?= 40
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
     --constraint environment/constraints.txt --constraint environment/constraints-cuda.txt
@@ -54,7 +56,7 @@ WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
 # Installs from the wheelhouse alone, without a network, if it has wheels for this Python.
 OFFLINE := $(if $(wildcard $(WHEELHOUSE)/python-$(PYTHON_VERSION)),--no-index --find-links $(WHEELHOUSE))
 
-.PHONY: help setup run test test-pythons bench sbom audit lint format schema constraints clean \
+.PHONY: help setup run test faults test-pythons bench sbom audit lint format schema constraints clean \
     head check-variant wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
@@ -156,6 +158,11 @@ format: setup
 
 test: lint
 	@tests/run_all
+
+faults: setup
+	python -m tests.faults.flips
+	python -m tests.faults.fuzz_yaml 20000
+	python -m tests.faults.kills --kills $(KILLS)
 
 test-pythons:
 	@environment/test_pythons.sh
