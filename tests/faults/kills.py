@@ -75,7 +75,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 def half_written(folder: Path) -> list[str]:
     """Return what a run must not leave: partial files and checkpoints."""
-    left = [*folder.rglob("*.partial"), *folder.rglob("checkpoint"), *folder.rglob(".kept")]
+    patterns = ("*.partial", "checkpoint", ".kept")
+    places = [folder / name for name in ("data", "results")]
+    left = [path for place in places for pattern in patterns for path in place.rglob(pattern)]
     return [str(path.relative_to(folder)) for path in left]
 
 
