@@ -34,7 +34,7 @@ def crops_store(tmp_path_factory) -> Path:
     return folder / "store"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quick():
     """Return a function that makes settings of a quick training, with changes."""
 

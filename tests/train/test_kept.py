@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from calobatch.config.models import Training
 from calobatch.errors import JobError
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.run.kept import FILES, kept_folder, publish_kept_run
@@ -18,20 +17,16 @@ from calobatch.train import only_training as only_training_module
 from calobatch.train.only_training import LOCK_FILE, only_training
 from calobatch.train.train import train
 
-SETTINGS = Training(
-    model="two_branch_cnn",
-    epochs=2,
-    batch_size=32,
-    learning_rate=2e-3,
-    ranks=1,
-    communicator="single",
-)
+
+@pytest.fixture(scope="module")
+def settings(quick):
+    return quick(epochs=2)
 
 
 @pytest.fixture(scope="module")
-def trained(crops_store, tmp_path_factory):
+def trained(crops_store, settings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    train("task", SETTINGS, 1, crops_store, folder)
+    train("task", settings, 1, crops_store, folder)
     return folder
 
 
@@ -51,33 +46,37 @@ def lose_outputs(folder):
         (folder / name).unlink(missing_ok=True)
 
 
-def test_a_finished_training_whose_outputs_were_deleted_is_taken_over(crops_store, run, capsys):
+def test_a_finished_training_whose_outputs_were_deleted_is_taken_over(
+    crops_store, settings, run, capsys
+):
     before = contents(run)
     lose_outputs(run)
-    train("task", SETTINGS, 1, crops_store, run)
+    train("task", settings, 1, crops_store, run)
     assert contents(run) == before
     said = capsys.readouterr().err
     assert "an earlier attempt finished this training on" in said
     assert "epoch" not in said
 
 
-def test_a_training_that_ends_while_it_publishes_its_files_is_taken_over(crops_store, run):
+def test_a_training_that_ends_while_it_publishes_its_files_is_taken_over(
+    crops_store, settings, run
+):
     """All files of the kept copy are there before the first file of the run."""
     before = contents(run)
     for name in FILES[2:]:
         (run / name).unlink()
-    train("task", SETTINGS, 1, crops_store, run)
+    train("task", settings, 1, crops_store, run)
     assert contents(run) == before
 
 
-def test_a_kept_run_with_different_settings_is_not_taken_over(crops_store, run, capsys):
-    train("task", SETTINGS.model_copy(update={"epochs": 1}), 1, crops_store, run)
+def test_a_kept_run_with_different_settings_is_not_taken_over(crops_store, settings, run, capsys):
+    train("task", settings.model_copy(update={"epochs": 1}), 1, crops_store, run)
     assert len((run / "history.jsonl").read_text().splitlines()) == 1
     assert "earlier attempt" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["record", "missing file", "changed file"])
-def test_a_kept_run_that_is_not_whole_is_trained_again(crops_store, run, damage):
+def test_a_kept_run_that_is_not_whole_is_trained_again(crops_store, settings, run, damage):
     predictions = contents(run)["predictions.parquet"]
     lose_outputs(run)
     if damage == "record":
@@ -88,7 +87,7 @@ def test_a_kept_run_that_is_not_whole_is_trained_again(crops_store, run, damage)
         (kept_folder(run) / "model.safetensors").write_bytes(content)
     else:
         (kept_folder(run) / "history.jsonl").unlink()
-    train("task", SETTINGS, 1, crops_store, run)
+    train("task", settings, 1, crops_store, run)
     assert contents(run)["predictions.parquet"] == predictions
 
 

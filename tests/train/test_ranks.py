@@ -43,15 +43,8 @@ def scores(output):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(crops_store, tmp_path_factory):
-    settings = Training(
-        model="two_branch_cnn",
-        epochs=4,
-        batch_size=32,
-        learning_rate=2e-3,
-        ranks=2,
-        communicator="horovod",
-    )
+def undisturbed(crops_store, quick, tmp_path_factory):
+    settings = quick(epochs=4, ranks=2, communicator="horovod")
     output = tmp_path_factory.mktemp("undisturbed")
     run(settings, crops_store, output)
     return settings, output

@@ -13,19 +13,14 @@ from pathlib import Path
 
 from calobatch.atomic import atomic_path
 from calobatch.errors import UserError
+from calobatch.run.checked import FILES as CHECKED_FILES
 from calobatch.run.checked import checked_file
-from calobatch.run.files import (
-    HISTORY_FILE,
-    PREDICTIONS_FILE,
-    RECORD_FILE,
-    WEIGHTS_FILE,
-    missing_files,
-)
+from calobatch.run.files import RECORD_FILE, missing_files
 from calobatch.run.training import RunRecord
 
 KEPT_FOLDER = ".kept"
 # The record is last, so a folder with a record is a finished training.
-FILES = (WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE, RECORD_FILE)
+FILES = (*CHECKED_FILES, RECORD_FILE)
 
 
 def kept_folder(run_folder: Path) -> Path:
