@@ -81,7 +81,8 @@ def test_a_checkpoint_in_mid_epoch_is_continued_to_the_predictions_of_0_1_0(tmp_
         timeout=300,
     )
     record = json.loads((tmp_path / "run.json").read_text())
-    assert set(record) == set(kept) | {"files", "content_sha256"}
+    # Newer versions add keys with defaults.
+    assert set(record) - set(kept) == {"files", "content_sha256", "mark"}
     assert (record["resumed_after_epoch"], record["resumed_at_step"]) == (3, 30)
     resumed, undisturbed = (
         pq.read_table(folder / "predictions.parquet") for folder in (tmp_path, KEPT / "run")

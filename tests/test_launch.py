@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from calobatch.errors import JobError, UserError
-from calobatch.launch import cores_of_rank, launch
+from calobatch.launch import launch
 
 SHOW_PLACE = (
     "import os; place = {k: v for k, v in os.environ.items() if k.startswith('CALOBATCH_')};"
@@ -41,10 +41,10 @@ def test_a_rank_that_fails_is_named_and_the_others_are_stopped(code):
     assert time.monotonic() - start < 30
 
 
-def test_a_mistake_of_the_user_is_reported_once_with_exit_code_2():
+def test_a_mistake_of_the_user_is_reported_once_with_exit_code_2(tmp_path):
     rank = [sys.executable, "-m", "calobatch.cli", "train", "task", "--seed", "1", "--store"]
     settings = '{"model": "cnn", "epochs": 1, "batch_size": 8, "learning_rate": 1, "ranks": 3}'
-    command = [*rank, "/nowhere", "--output", "/nowhere", "--settings", settings]
+    command = [*rank, "/nowhere", "--output", str(tmp_path), "--settings", settings]
     launcher = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "3"]
     answer = subprocess.run([*launcher, *command], capture_output=True, text=True, timeout=60)
     assert answer.returncode == 2
@@ -96,28 +96,64 @@ def alive(pid):
         return False
 
 
-@pytest.mark.parametrize(
-    ("ranks", "cores", "expected"),
-    [
-        (1, [0, 1], [[0, 1]]),
-        (2, [4, 5, 6, 7], [[4, 5], [6, 7]]),
-        (2, [0, 1, 2], [[0], [1]]),
-        (3, [0, 1], [[0, 1], [0, 1], [0, 1]]),
-    ],
+needs_two_cores = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2, reason="one core cannot be divided"
 )
-def test_each_rank_gets_an_equal_share_of_the_cores(ranks, cores, expected):
-    assert [cores_of_rank(rank, ranks, cores) for rank in range(ranks)] == expected
 
 
-def test_a_rank_runs_on_its_cores(tmp_path, monkeypatch):
+@needs_two_cores
+def test_ranks_run_on_cores_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("FOLDER", str(tmp_path))
     launch([sys.executable, "-c", SHOW_CORES], ranks=2)
-    cores = sorted(os.sched_getaffinity(0))
-    for rank in range(2):
-        assert eval((tmp_path / str(rank)).read_text()) == set(cores_of_rank(rank, 2, cores))
+    first, second = (eval((tmp_path / str(rank)).read_text()) for rank in range(2))
+    assert first
+    assert second
+    assert not first & second
+
+
+@needs_two_cores
+def test_two_launchers_at_once_use_different_cores(tmp_path, monkeypatch):
+    """Each starts one rank, which shows its cores and then keeps them until it may go on."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    launcher = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "1"]
+    started, shown = [], []
+    for name in ("one", "two", "three"):
+        monkeypatch.setenv("FOLDER", str(tmp_path / name))
+        (tmp_path / name).mkdir()
+        started.append(
+            subprocess.Popen([*launcher, sys.executable, "-c", f"{SHOW_CORES}; input()"],
+                             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        )  # fmt: skip
+        shown.append(read_when_written(tmp_path / name / "0"))
+    cores = os.sched_getaffinity(0)
+    assert shown[0] == cores
+    assert shown[1] == cores - {min(cores)}
+    if len(cores) == 2:
+        # None is left, so the third may use all of them.
+        assert shown[2] == cores
+    # A launcher that is killed gives its core back.
+    started[0].kill()
+    started[0].wait()
+    (tmp_path / "four").mkdir()
+    monkeypatch.setenv("FOLDER", str(tmp_path / "four"))
+    launch([sys.executable, "-c", SHOW_CORES], ranks=1)
+    assert min(cores) in read_when_written(tmp_path / "four" / "0")
+    for process in started[1:]:
+        process.communicate(b"\n", timeout=30)
+        assert process.returncode == 0
 
 
 SHOW_CORES = (
     "import os; place = os.environ['FOLDER'] + '/' + os.environ['CALOBATCH_RANK'];"
-    "open(place, 'w').write(repr(os.sched_getaffinity(0)))"
+    "open(place + '.part', 'w').write(repr(os.sched_getaffinity(0)));"
+    "os.rename(place + '.part', place)"
 )
+
+
+def read_when_written(path):
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return eval(path.read_text())

@@ -6,6 +6,8 @@ from itertools import pairwise
 import pytest
 
 from calobatch.errors import UserError
+from calobatch.run.folder import read_run
+from calobatch.run.leaderboard import write_leaderboard
 from calobatch.run.training import RunRecord
 from calobatch.store import read_manifest
 from tests.report.page import Element, read_page
@@ -47,6 +49,25 @@ def test_the_numbers_are_those_of_the_leaderboard(board, results):
                 assert f"{float(line[column]):.4f}" in text, (line["task"], column)
         if line["split"] == "validation":
             assert f"{float(line['auc']):.4f}" in text
+
+
+def test_a_run_that_learned_nothing_has_a_mark_and_others_have_none(html, results, tmp_path):
+    assert "exploded loss" not in html
+    marked = shutil.copytree(results.runs[0], tmp_path / "seed3")
+    record = RunRecord.read(marked / "run.json").model_copy(update={"mark": "exploded loss"})
+    record.write(marked / "run.json")
+    runs = [marked, *results.runs[1:]]
+    leaderboard = tmp_path / "leaderboard.csv"
+    write_leaderboard(
+        results.scenario, [read_run(run) for run in runs], dict.fromkeys(runs, "id"), leaderboard
+    )
+    page = read_page(
+        results._replace(runs=runs, leaderboard=leaderboard).page(tmp_path / "page.html")
+    )
+    rows = [row.text for row in page.all("tr") if "exploded loss" in row.text]
+    assert len(rows) == 1
+    assert "seed 3 exploded loss" in rows[0]
+    assert page.text.count("the loss is far above ln 2") == 1
 
 
 def test_a_task_with_several_seeds_shows_their_mean_and_deviation(board, results):

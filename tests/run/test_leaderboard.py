@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_the_lines_that_are_read_are_those_that_were_written(runs, written):
 def test_the_columns_are_those_of_the_contract(written):
     columns = (
         "task,dataset,model,seed,split,n_events,auc,auc_low,auc_high,accuracy,parameters,ranks,"
-        "events_per_second,reference_auc,run_id"
+        "events_per_second,reference_auc,run_id,mark"
     )
     assert written.read_text().splitlines()[0] == columns
     assert ",".join(COLUMNS) == columns
@@ -86,6 +87,24 @@ def test_the_terminal_shows_validation_and_test_with_a_dash_for_a_missing_refere
     ]
     assert [line[-1] for line in lines] == ["-", "0.7770"] * 2
     assert lines[0][4] == "0.6510"
+
+
+def test_a_mark_is_in_the_file_and_gets_a_column_in_the_terminal(runs, tmp_path):
+    marked = runs[0].record.model_copy(update={"mark": "exploded loss"})
+    runs[0] = replace(runs[0], record=marked)
+    path = tmp_path / "leaderboard.csv"
+    write_leaderboard(scenario({}), runs, {run.folder: "id" for run in runs}, path)
+    assert [line.mark for line in read_leaderboard(path)] == ["exploded loss"] * 3 + [""] * 3
+    head, *lines = format_leaderboard(path).splitlines()
+    assert head.endswith("  mark")
+    assert [line.endswith("  exploded loss") for line in lines] == [True, True, False, False]
+
+
+def test_a_leaderboard_of_an_older_version_has_no_marks(written):
+    lines = written.read_text().splitlines()
+    written.write_text("".join(line.rpartition(",")[0] + "\n" for line in lines))
+    assert {line.mark for line in read_leaderboard(written)} == {""}
+    assert "mark" not in format_leaderboard(written)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,21 @@
 """One process: what a training leaves behind, when it stops, and what it refuses."""
 
+import json
+import shutil
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from calobatch.errors import JobError, UserError
+from calobatch.checksum import sha256_of
+from calobatch.config.models import SPLITS
+from calobatch.errors import UserError
 from calobatch.run.history import read_history
 from calobatch.run.predictions import read_predictions
 from calobatch.run.training import RunRecord
-from calobatch.store import open_store
+from calobatch.store import EVENTS_FILE, MANIFEST_FILE, open_store
 from calobatch.train.train import train
 
 
@@ -84,10 +90,9 @@ def test_the_record_has_the_settings_and_the_checksums_of_the_data(crops_store, 
     assert record.parameters == 12_992
 
 
-def test_a_diverging_training_is_a_failed_job_that_says_what_to_change(
-    crops_store, quick, tmp_path
-):
-    with pytest.raises(JobError, match="loss is not finite in epoch 1; lower learning_rate"):
+def test_a_diverging_training_says_what_to_change(crops_store, quick, tmp_path):
+    """It is a UserError, after which the launcher does not say to run the same command again."""
+    with pytest.raises(UserError, match="loss is not finite in epoch 1; lower learning_rate"):
         train("task", quick(learning_rate=1e30), 1, crops_store, tmp_path)
     assert not (tmp_path / "run.json").exists()
 
@@ -95,6 +100,54 @@ def test_a_diverging_training_is_a_failed_job_that_says_what_to_change(
 def test_a_model_that_separates_nothing_is_reported(crops_store, quick, tmp_path, capsys):
     train("task", quick(model="cnn", learning_rate=1.0, epochs=1), 1, crops_store, tmp_path)
     assert "every event has the same score" in capsys.readouterr().err
+    assert RunRecord.read(tmp_path / "run.json").mark == "constant scores"
+
+
+def test_a_loss_that_exploded_is_reported_and_marked(crops_store, quick, tmp_path, capsys):
+    """The labels are shuffled, so that no AUC can be good by chance at such a rate."""
+    shuffled = with_labels(crops_store, tmp_path / "store", np.random.default_rng(3).permutation)
+    one_layer = quick(model="tests.train.stuck", learning_rate=1e3, epochs=1)
+    train("task", one_layer, 1, shuffled, tmp_path)
+    assert "loss is far above ln 2" in capsys.readouterr().err
+    assert RunRecord.read(tmp_path / "run.json").mark == "exploded loss"
+
+
+def test_a_training_that_learns_has_no_mark(crops_store, quick, tmp_path, capsys):
+    train("task", quick(epochs=4), 1, crops_store, tmp_path)
+    assert RunRecord.read(tmp_path / "run.json").mark == ""
+    assert "lower learning_rate" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_split_with_one_class_is_refused_before_the_training(crops_store, quick, tmp_path, split):
+    of_split = open_store(crops_store).split == SPLITS.index(split)
+    store = with_labels(crops_store, tmp_path / "store", lambda label: np.where(of_split, 1, label))
+    message = f"the {split} split has only class 1, .*; increase the number of events"
+    with pytest.raises(UserError, match=message):
+        train("task", quick(), 1, store, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def with_labels(store, copy, change):
+    """Return a copy of a packed store whose labels are those that ``change`` makes of its own."""
+    shutil.copytree(store, copy)
+    with pa.OSFile(str(store / EVENTS_FILE)) as file:
+        table = pa.ipc.open_file(file).read_all()
+    labels = pa.array(change(table["label"].to_numpy()), pa.uint8())
+    index = table.schema.get_field_index("label")
+    changed = table.set_column(index, table.schema.field(index), labels).combine_chunks()
+    with pa.ipc.new_file(copy / EVENTS_FILE, table.schema) as file:
+        file.write_table(changed)
+    manifest = json.loads((copy / MANIFEST_FILE).read_text())
+    manifest.pop("content_sha256")  # a manifest without a checksum is one of an older version
+    of_split = open_store(store).split
+    for number, split in enumerate(SPLITS):
+        in_split = labels.to_numpy()[of_split == number]
+        for label, name in enumerate(manifest["classes"]):
+            manifest["counts"][split][name] = int(np.sum(in_split == label))
+    manifest["events_sha256"] = sha256_of(copy / EVENTS_FILE)
+    (copy / MANIFEST_FILE).write_text(json.dumps(manifest))
+    return copy
 
 
 def test_more_ranks_than_were_started_are_refused(crops_store, quick, tmp_path):

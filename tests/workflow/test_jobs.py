@@ -51,7 +51,18 @@ def test_a_data_job_on_this_machine_requests_nothing():
 def test_a_training_on_this_machine_requests_nothing_and_starts_its_ranks(name):
     made = all_requested(HERE.of_training(), task=name, attempt=1)
     assert made.pop("start") == f"calobatch launch -n {TASKS[name].ranks}"
+    assert made.pop("hang_seconds") == "600"
     assert set(made.values()) == {None}
+
+
+@pytest.mark.parametrize(("seconds", "option"), [(None, "never"), (90.5, "90.5"), (7200, "7200")])
+def test_the_watchdog_s_limit_is_an_option_of_the_training(seconds, option):
+    """It is not a parameter of the rule or a setting of the training, which would be repeated."""
+    task = TASKS["two"].model_copy(update={"hang_seconds": seconds})
+    scenario = SETUP.scenario.model_copy(update={"tasks": TASKS | {"two": task}})
+    made = Jobs(SETUP._replace(scenario=scenario), on_cluster=lambda: True).of_training()
+    assert requested(made["hang_seconds"], task="two") == option
+    assert task.training() == TASKS["two"].training()
 
 
 def test_a_data_job_on_the_cluster_has_what_the_site_file_names_for_every_job():

@@ -23,4 +23,5 @@ rule train:
     shell:
         "{resources.start} calobatch train {wildcards.task}"
         " --seed {wildcards.seed} --store {params.store} --output {params.folder}"
-        " --settings {params.settings:q} 2>&1 | into_log {log}"
+        " --hang-seconds {resources.hang_seconds} --settings {params.settings:q} 2>&1"
+        " | into_log {log}"

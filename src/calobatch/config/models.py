@@ -297,6 +297,13 @@ class Task(Training):
         {}, description="published AUC on the public data, by split"
     )
     reference_source: str = Field("", description="where the reference was published")
+    # Not in Training, because no result depends on it: a change must not repeat a training.
+    hang_seconds: Annotated[float, Field(gt=0), BeforeValidator(_refuse_bool)] | None = Field(
+        600.0,
+        description="end a rank that has not moved for this time although it waits for no other "
+        "rank; the first step and the first validation have three times as long; null: never",
+        json_schema_extra=_unit("s"),
+    )
 
     def training(self) -> Training:
         """Return the settings that a training depends on, and nothing else."""

@@ -28,6 +28,7 @@ from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
 from calobatch.run.leaderboard import check_leaderboard, read_leaderboard
+from calobatch.run.mark import MEANINGS
 from calobatch.store import Manifest, Store, open_store
 
 FOLDER = Path(__file__).parent
@@ -113,6 +114,8 @@ def _render(
         packages=_packages(runs),
         rows=rows,
         missing=[name for name in scenario.tasks if name not in shown],
+        marks=sorted({run.record.mark for run in runs} - {""}),
+        meanings=MEANINGS,
         confidence=runs[0].metrics.confidence,
         axis=axis_for(rows),
         lowest_efficiency=LOWEST_EFFICIENCY,

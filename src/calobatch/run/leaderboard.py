@@ -12,6 +12,7 @@ from calobatch.config.models import SPLITS, Scenario
 from calobatch.errors import UserError
 from calobatch.record import Record
 from calobatch.run.folder import RunFolder
+from calobatch.run.mark import Mark
 
 # The columns that are printed in a terminal: as many as fit into a line.
 SHOWN = ("task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
@@ -40,6 +41,7 @@ class Line(Record):
     # None if nothing was published for this split; the cell of the file is empty then.
     reference_auc: Annotated[float | None, BeforeValidator(_none_if_empty)]
     run_id: str  # the id of the run in MLflow
+    mark: Mark = ""  # that of the run's record, on all its lines
 
 
 COLUMNS = tuple(Line.model_fields)
@@ -79,6 +81,7 @@ def _line(scenario: Scenario, run: RunFolder, split: str, run_id: str) -> Line:
         events_per_second=record.events_per_second,
         reference_auc=reference.get(split),
         run_id=run_id,
+        mark=record.mark,
     )
 
 
@@ -130,10 +133,14 @@ def check_leaderboard(
 
 
 def format_leaderboard(path: Path) -> str:
-    """Return the validation and test lines of the leaderboard as a table for a terminal."""
+    """Return the validation and test lines of the leaderboard as a table for a terminal.
+
+    The table has a column of marks only if a run has one.
+    """
     lines = [line for line in read_leaderboard(path) if line.split != "train"]
-    rows = [SHOWN, *([_short(getattr(line, column)) for column in SHOWN] for line in lines)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(SHOWN))]
+    shown = (*SHOWN, "mark") if any(line.mark for line in lines) else SHOWN
+    rows = [shown, *([_short(getattr(line, column)) for column in shown] for line in lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(shown))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows

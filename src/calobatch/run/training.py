@@ -7,6 +7,7 @@ from pydantic import Field
 from calobatch.config.models import Training
 from calobatch.provenance import Provenance
 from calobatch.record import Record
+from calobatch.run.mark import Mark
 
 # The parts into which a rank divides its time in the training steps. Communication includes the
 # time in which it waits for the other ranks.
@@ -45,7 +46,8 @@ class RunRecord(Record):
 
     ``events_per_second`` is the speed of all ranks together: the median over all epochs but the
     first, which warms up (unless it is the only one). ``identity`` is a hash of all that determines
-    the result (see ``train/identity.py``).
+    the result (see ``train/identity.py``). ``mark`` says if the model that was kept has learned
+    nothing (see ``run/mark.py``); runs of older versions have none.
     """
 
     fix: ClassVar[str] = "train again"
@@ -73,5 +75,6 @@ class RunRecord(Record):
     events_per_second: float
     throughput: Throughput
     provenance: Provenance
+    mark: Mark = ""
     # The SHA-256 of each other file of the training; empty if an older version wrote the record.
     files: dict[str, str] = Field(default_factory=dict)

@@ -21,8 +21,8 @@ from torch.nn import functional
 from calobatch.communicator.device import autocast, choose_device
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import placement
-from calobatch.config.models import Training
-from calobatch.errors import JobError, StoppedError, UserError
+from calobatch.config.models import SPLITS, Training
+from calobatch.errors import StoppedError, UserError
 from calobatch.models.build import build_model, input_names, parameter_count, save_weights
 from calobatch.progress import Progress
 from calobatch.provenance import provenance
@@ -30,6 +30,7 @@ from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import write_run
 from calobatch.run.history import Epoch, best_epoch
 from calobatch.run.kept import forget_kept_run, kept_folder, kept_run, publish_kept_run
+from calobatch.run.mark import MEANINGS, Mark, mark_of
 from calobatch.run.training import RunRecord
 from calobatch.store import Store, open_store
 from calobatch.train.account import Account
@@ -38,21 +39,31 @@ from calobatch.train.augment import draw_moves
 from calobatch.train.batches import BatchMaker, one_ahead
 from calobatch.train.checkpoint import CheckpointKeeper, rank_state, restore_rank
 from calobatch.train.gradients import Gradients
+from calobatch.train.heartbeat import Heartbeat, Phase
 from calobatch.train.identity import training_identity
 from calobatch.train.learning_rate import LearningRate
 from calobatch.train.order import epoch_batches
-from calobatch.train.score import Validation, score_events, validate
+from calobatch.train.score import is_constant, score_events, validate
 from calobatch.train.stop import StopRequest
+from calobatch.train.watched_communicator import WatchedCommunicator
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
-def train(task: str, settings: Training, seed: int, store_folder: Path, output: Path) -> None:
+def train(
+    task: str,
+    settings: Training,
+    seed: int,
+    store_folder: Path,
+    output: Path,
+    heartbeat: Heartbeat | None = None,
+) -> None:
     """Train ``settings.model`` on a packed store and write the finished run to ``output``.
 
     Every rank calls this. ``output`` gets the files of a run (:mod:`calobatch.run.folder`). Until
     the training ends, it also has a folder ``checkpoint``, from which the same call continues.
-    Raises UserError if the user can fix the cause, JobError if the training diverges, and
+    ``heartbeat`` gets this rank's place in the training (:mod:`calobatch.train.watchdog` reads it).
+    Raises UserError if the user can fix the cause, for example of a training that diverges, and
     StoppedError after a signal to stop (:mod:`calobatch.train.stop`).
     """
     # ---- This rank: its place among the others, its device, its events ----
@@ -65,6 +76,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
     training_events = store.events_of("train")
     validation_events = store.events_of("validation")
     _check_events(task, settings.ranks, len(training_events))
+    _check_classes(task, store)
 
     # ---- Model and optimizer ----
     # The initial weights are drawn from torch's generator.
@@ -85,7 +97,9 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
 
     # ---- All ranks start from rank 0's weights ----
     # All ranks drew them from the same seed, but different machines may round differently.
-    communicator = connect(settings.communicator, place, device)
+    heartbeat = heartbeat or Heartbeat()
+    communicator = WatchedCommunicator(connect(settings.communicator, place, device), heartbeat)
+    heartbeat.at(Phase.PREPARING)
     communicator.broadcast_tensors(model.state_dict().values())
     # After the broadcast, because Horovod can only send contiguous tensors.
     model.to(memory_format=memory_format)  # type: ignore[call-overload]
@@ -150,6 +164,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             # ---- Steps ----
             stopwatch.start()
             for step, share in enumerate(shares[first_step:], first_step):
+                heartbeat.at(Phase.TRAINING, number, step + 1)
                 # The rate at the end of the step: at its beginning, a warm-up may start from a rate
                 # of 0, and the first step would change nothing.
                 rate = schedule.set(optimizer, number - 1 + (step + 1) / len(shares))
@@ -192,14 +207,16 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             seconds = account.epoch_ended(sum(len(share.events) for share in shares[first_step:]))
 
             # ---- Validation ----
+            heartbeat.at(Phase.VALIDATING, number)
             # The running means of batch normalisation differ between ranks. All ranks take over
             # those of rank 0, for the validation and for the next epoch.
             communicator.broadcast_tensors(model.buffers())
             sums = communicator.allreduce(np.array([loss_sum.item(), *seconds.values()]))
             train_loss = sums[0] / len(training_events)
             data, compute, communication = sums[1:] / communicator.size
-            validation = validate(model, maker, validation_events, communicator)
-            _check_loss(task, seed, number, train_loss, validation)
+            validation = validate(model, maker, validation_events, communicator, heartbeat)
+            if not (np.isfinite(train_loss) and validation.finite):
+                raise _diverged(task, seed, number, gradients.overflowed(communicator))
             epoch = Epoch(
                 epoch=number,
                 time=time.time(),
@@ -222,15 +239,16 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
                 best_model = _copy_of_weights(model)
             keeper.save(started=started, history=history, best_model=best_model)
             _say(communicator, _epoch_line(task, seed, history[-1], settings.epochs))
-            if validation.constant:
-                _say(communicator, _constant_line(task, seed))
+            if mark := _mark(epoch, constant=validation.constant):
+                _say(communicator, _mark_line(task, seed, mark))
             if stopping and number < settings.epochs:
                 keeper.wait()
                 raise _stopped(task, seed, number, len(shares), stop)
 
     # ---- The finished run ----
+    heartbeat.at(Phase.FINISHING)
     model.load_state_dict(best_model)
-    scores = score_events(model, maker, np.arange(len(store)), communicator)
+    scores = score_events(model, maker, np.arange(len(store)), communicator, heartbeat)
     hosts = communicator.allgather(origin.host)
     throughput = account.throughput(communicator)
     if communicator.rank == 0:
@@ -246,6 +264,7 @@ def train(task: str, settings: Training, seed: int, store_folder: Path, output: 
             epochs_run=len(history), best_epoch=best_epoch(history).epoch,
             resumed_after_epoch=resumed_after, resumed_at_step=resumed_at,
             events_per_second=_typical_speed(history), throughput=throughput, provenance=origin,
+            mark=_mark(best_epoch(history), constant=is_constant(scores[validation_events])),
         )  # fmt: skip
         kept = kept_folder(output)
         save_weights(best_model, kept / WEIGHTS_FILE)
@@ -288,14 +307,40 @@ def _check_events(task: str, ranks: int, events: int) -> None:
         )
 
 
-def _check_loss(
-    task: str, seed: int, epoch: int, train_loss: float, validation: Validation
-) -> None:
-    if not (np.isfinite(train_loss) and validation.finite):
-        raise JobError(
-            f"{task} seed {seed}: the loss is not finite in epoch {epoch}; lower learning_rate or "
-            "set warmup_epochs, and run the same command again"
+def _check_classes(task: str, store: Store) -> None:
+    """Raise UserError if a split lacks a class: it could not be learned, or not be measured."""
+    for split in SPLITS:
+        classes = np.unique(store.label[store.events_of(split)]).tolist()
+        if len(classes) < 2:
+            found = f"only class {classes[0]}" if classes else "no events"
+            raise UserError(
+                f"{task}: the {split} split has {found}, but each split needs both classes; "
+                "increase the number of events of the dataset, or the fraction of them in this "
+                "split"
+            )
+
+
+def _diverged(task: str, seed: int, epoch: int, overflowed: bool) -> UserError:
+    # Not a JobError, because the same command with the same settings would end here again.
+    if overflowed:
+        return UserError(
+            f"{task} seed {seed}: gradients were too large for half precision (above 65504) in "
+            f"epoch {epoch}, which compress_gradients sends; set compress_gradients to false, or "
+            "lower learning_rate"
         )
+    return UserError(
+        f"{task} seed {seed}: the loss is not finite in epoch {epoch}; lower learning_rate or set "
+        "warmup_epochs"
+    )
+
+
+def _mark(epoch: Epoch, *, constant: bool) -> Mark:
+    return mark_of(
+        train_loss=epoch.train_loss,
+        validation_loss=epoch.validation_loss,
+        auc=epoch.validation_auc,
+        constant=constant,
+    )
 
 
 def _copy_of_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -357,11 +402,10 @@ def _epoch_line(task: str, seed: int, epoch: Epoch, epochs: int) -> str:
     )
 
 
-def _constant_line(task: str, seed: int) -> str:
+def _mark_line(task: str, seed: int, mark: Mark) -> str:
     return (
-        f"train {task} seed {seed}: every event has the same score, so the model has stopped "
-        "learning (its units may be dead); lower learning_rate, set warmup_epochs, or use a "
-        "different seed"
+        f"train {task} seed {seed}: {MEANINGS[mark]}; lower learning_rate, set warmup_epochs, or "
+        "use a different seed"
     )
 
 

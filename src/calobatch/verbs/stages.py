@@ -125,7 +125,20 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="folder of the run"
     )
+    parser.add_argument(
+        "--hang-seconds", type=_seconds_or_never, default=None, metavar="SECONDS",
+        help="end this rank if it does not move for this time although it waits for no other rank "
+        "(default: never)",
+    )  # fmt: skip
     add_settings(parser)
+
+
+def _seconds_or_never(text: str) -> float | None:
+    if text == "never":
+        return None
+    if not (seconds := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f"expected a positive number or never, found {text}")
+    return seconds
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -138,10 +151,13 @@ def _train(options: argparse.Namespace) -> None:
     from calobatch.config.models import Training
     from calobatch.train.only_training import only_training
     from calobatch.train.train import train
+    from calobatch.train.watchdog import watching
 
     settings = validated(Training, options.settings, "--settings")
-    with only_training(options.output) if placement().rank == 0 else nullcontext():
-        train(options.task, settings, options.seed, options.store, options.output)
+    rank = placement().rank
+    alone = only_training(options.output) if rank == 0 else nullcontext()
+    with alone, watching(options.hang_seconds, rank) as heartbeat:
+        train(options.task, settings, options.seed, options.store, options.output, heartbeat)
     # The run is finished, and a signal in the seconds in which Python ends must not make it fail.
     for number in stop_signals():
         signal.signal(number, signal.SIG_IGN)

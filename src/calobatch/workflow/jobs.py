@@ -1,7 +1,8 @@
 """What each job requests from the cluster, and the command that starts it.
 
 In this module, "on the cluster" means that jobs are submitted to SLURM. Otherwise a job is a
-process on this machine, and all resources but `start` are None: nothing is requested.
+process on this machine, and all resources but `start` and `hang_seconds` are None: nothing is
+requested.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +75,8 @@ class Jobs:
         """Return the resources of a training, whose nodes follow from its number of ranks."""
         return {
             "start": lambda wildcards: self._ranks_started(wildcards.task),
+            # Not a parameter of the rule: a changed parameter would repeat the training.
+            "hang_seconds": lambda wildcards: self._hang_seconds(wildcards.task),
             "mem_mb_per_cpu": lambda wildcards, attempt: self._memory(
                 TRAINING_MB, attempt, self.setup.shapes[wildcards.task].cpus_per_node
             ),
@@ -114,6 +117,11 @@ class Jobs:
             return f"calobatch launch -n {self.setup.scenario.tasks[task].ranks}"
         srun = launcher(self.setup.shapes[task])
         return f"calobatch requeue -- {srun} calobatch contain train --"
+
+    def _hang_seconds(self, task: str) -> str:
+        """Return the option's value; as text, because the scheduler counts resources in numbers."""
+        seconds = self.setup.scenario.tasks[task].hang_seconds
+        return "never" if seconds is None else f"{seconds:g}"
 
 
 def cores_of_training(scenario: Scenario, task: str) -> int:

