@@ -7,6 +7,7 @@ does not, and it works for every back end.
 import ctypes
 import math
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -46,8 +47,14 @@ def launch(command: Sequence[str], ranks: int) -> None:
 
 def _run(command: Sequence[str], cores: Sequence[Sequence[int]]) -> None:
     """Run one rank on each element of ``cores``, and wait for all of them."""
-    ranks, port = len(cores), _free_port()
-    children = [_start(command, rank, ranks, port, cores[rank]) for rank in range(ranks)]
+    ranks, port, secret = len(cores), _free_port(), secrets.token_hex(32)
+    places = [
+        Placement(
+            rank=rank, size=ranks, local_rank=rank, local_size=ranks, port=port, secret=secret
+        )
+        for rank in range(ranks)
+    ]
+    children = [_start(command, place, cores[place.rank]) for place in places]
     deadline = Deadline()
 
     def forward(number: int, frame: FrameType | None) -> None:
@@ -68,9 +75,8 @@ def _run(command: Sequence[str], cores: Sequence[Sequence[int]]) -> None:
 
 
 def _start(
-    command: Sequence[str], rank: int, ranks: int, port: int, cores: Sequence[int]
+    command: Sequence[str], place: Placement, cores: Sequence[int]
 ) -> subprocess.Popen[bytes]:
-    place = Placement(rank=rank, size=ranks, local_rank=rank, local_size=ranks, port=port)
     # One thread per rank. More threads would compete for the cores, and a different number of
     # threads adds in a different order, which changes the last bits of the results.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **place.as_environment()}

@@ -12,6 +12,7 @@ import pytest
 from calobatch.communicator import meeting
 from calobatch.communicator.meeting import LIMIT_SECONDS, LIMIT_VARIABLE, find_rank_0, meet
 from calobatch.communicator.placement import Placement
+from calobatch.communicator.rendezvous import Rendezvous
 from calobatch.errors import JobError, UserError
 from tests.checkout import CHECKOUT
 
@@ -24,8 +25,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+SECRET = "known to the ranks of one job"
+
+
 def place(rank, size, port):
-    return Placement(rank=rank, size=size, local_rank=rank, local_size=size, port=port)
+    return Placement(
+        rank=rank, size=size, local_rank=rank, local_size=size, port=port, secret=SECRET
+    )
 
 
 def start(backend, where, limit, environment):
@@ -72,6 +78,10 @@ def test_a_rank_that_never_comes_is_named_in_one_line(environment, backend):
     assert len(errors.splitlines()) == 1
 
 
+def find(where, limit):
+    return find_rank_0(where, Rendezvous(where).find, limit)
+
+
 class Shelf:
     """A board in memory, for ranks that are threads."""
 
@@ -110,7 +120,7 @@ def test_a_rank_0_that_does_not_listen_is_waited_for_up_to_the_limit(monkeypatch
     monkeypatch.setattr(meeting, "UNREACHABLE_SECONDS", 0.1)
     begun = time.monotonic()
     with pytest.raises(JobError, match=r"^rank 0 did not start within 1 s"):
-        find_rank_0(place(1, 2, free_port()), 1)
+        find(place(1, 2, free_port()), 1)
     assert time.monotonic() - begun >= 1
 
 
@@ -119,7 +129,7 @@ def test_an_address_that_does_not_exist_is_named_long_before_the_limit(monkeypat
     nowhere = Placement(rank=1, size=2, address="node.invalid", port=9)
     begun = time.monotonic()
     with pytest.raises(JobError, match=r"rank 1 cannot reach rank 0 at node\.invalid:9 "):
-        find_rank_0(nowhere, 600)
+        find(nowhere, 600)
     assert time.monotonic() - begun < 60
 
 

@@ -2,11 +2,18 @@
 
 import os
 import socket
+from types import SimpleNamespace
 
 import pytest
 
 from calobatch.errors import JobError
-from calobatch.slurm.place import interface_to_others, place_of_rank, rendezvous_port
+from calobatch.slurm import place as place_module
+from calobatch.slurm.place import (
+    address_of_rank_0,
+    interface_to_others,
+    place_of_rank,
+    rendezvous_port,
+)
 
 SCONTROL = """#!/bin/sh
 [ "$*" = "show hostnames c[1-2]" ] && printf 'c1\\nc2\\n'
@@ -20,6 +27,28 @@ def scontrol(tmp_path, monkeypatch):
     program.write_text(SCONTROL)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    # The secret of the project is made in the current folder.
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def first_node(monkeypatch):
+    """Make this machine the node c1, with one address on a network and one name for each case."""
+
+    def known_as(*addresses):
+        interfaces = {"lo": ["127.0.0.1"], "eth0": ["10.0.0.1"], "ib0": ["10.1.0.1"]}
+        monkeypatch.setattr(
+            place_module.psutil,
+            "net_if_addrs",
+            lambda: {
+                name: [SimpleNamespace(address=address) for address in known]
+                for name, known in interfaces.items()
+            },
+        )
+        monkeypatch.setattr(place_module, "_addresses", lambda name: list(addresses))
+        monkeypatch.setattr(place_module, "_address_towards", lambda other: "10.0.0.1")
+
+    return known_as
 
 
 def variables(rank, nodes=2, per_node=2):
@@ -36,7 +65,8 @@ def variables(rank, nodes=2, per_node=2):
     return {f"SLURM_{name}": str(value) for name, value in numbers.items()} | names
 
 
-def test_ranks_agree_on_where_rank_0_listens_and_each_has_its_own_place():
+def test_ranks_agree_on_where_rank_0_listens_and_each_has_its_own_place(first_node):
+    first_node("10.0.0.1")
     places = [place_of_rank(variables(rank), "eth7") for rank in range(4)]
     assert [(p.rank, p.node, p.local_rank) for p in places] == [
         (0, 0, 0),
@@ -44,15 +74,38 @@ def test_ranks_agree_on_where_rank_0_listens_and_each_has_its_own_place():
         (2, 1, 0),
         (3, 1, 1),
     ]
-    assert {(p.address, p.port, p.size, p.local_size, p.nodes) for p in places} == {
-        ("c1", rendezvous_port(4711, 0), 4, 2, 2)
+    assert [p.address for p in places] == ["10.0.0.1", "10.0.0.1", "c1", "c1"]
+    assert {(p.port, p.size, p.local_size, p.nodes) for p in places} == {
+        (rendezvous_port(4711, 0), 4, 2, 2)
     }
+    assert len({p.secret for p in places}) == 1
     assert {p.interface for p in places} == {"eth7"}
 
 
 def test_ranks_on_one_node_use_its_loopback_interface():
     place = place_of_rank(variables(1, nodes=1))
     assert (place.address, place.interface) == ("127.0.0.1", "lo")
+
+
+@pytest.mark.parametrize(
+    ("known_as", "expected"),
+    [
+        (["10.1.0.1"], "10.1.0.1"),
+        # Debian's /etc/hosts gives a machine's own name this address.
+        (["127.0.1.1"], "10.0.0.1"),
+        (["127.0.1.1", "10.1.0.1"], "10.1.0.1"),
+        # An address of another machine, for instance of a router in front of this one.
+        (["192.0.2.7"], "10.0.0.1"),
+        ([], "10.0.0.1"),
+    ],
+)
+def test_rank_0_listens_where_the_other_nodes_reach_it_and_nowhere_else(
+    first_node, known_as, expected
+):
+    first_node(*known_as)
+    assert address_of_rank_0(["c1", "c2"], 0) == expected
+    assert address_of_rank_0(["c1", "c2"], 1) == "c1"
+    assert address_of_rank_0(["c1"], 0) == "127.0.0.1"
 
 
 def test_the_interface_that_leads_to_this_machine_is_one_of_its_own():

@@ -28,13 +28,13 @@ class Communicator(Protocol):
     size: int
 
     def broadcast(self, value: Value) -> Value:
-        """Return rank 0's ``value`` (any picklable object) on every rank."""
+        """Return rank 0's ``value``, which is plain data (message.py), on every rank."""
 
     def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sum of ``array``, which has the same shape on all ranks, over all ranks."""
 
     def allgather(self, value: Value) -> list[Value]:
-        """Return the values of all ranks (any picklable objects), in the order of ranks."""
+        """Return the values of all ranks, which are plain data, in the order of ranks."""
 
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite ``tensors`` with those of rank 0, in place."""

@@ -6,13 +6,14 @@ abort of its C++ code. After the meeting no rank has to wait for another that ha
 """
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from calobatch.communicator.placement import Placement
+from calobatch.communicator.rendezvous import Rendezvous, serve
 from calobatch.errors import JobError, UserError
 
 # Horovod's own variable, which the user may set. The limit holds for every back end.
@@ -22,7 +23,6 @@ LIMIT_SECONDS = 600
 # that lasts (no route, unknown name, no answer) means that the network does not lead there.
 UNREACHABLE_SECONDS = 45.0
 SECONDS_WITHOUT_A_LINE = 30.0
-SECONDS_TO_CONNECT = 5.0
 # All ranks together ask rank 0 at this rate at most, so that many ranks do not overload it.
 QUESTIONS_PER_SECOND = 200
 SHORTEST_PAUSE_SECONDS = 0.1
@@ -57,14 +57,34 @@ def limit_seconds(environment: Mapping[str, str] = os.environ) -> int:
     return int(text)
 
 
-def find_rank_0(place: Placement, limit: float) -> None:
-    """Wait until rank 0 listens at its address.
+def meet_at_rank_0(place: Placement, limit: float) -> Rendezvous:
+    """Return the rendezvous that rank 0 serves, when all ranks have come to it.
+
+    Raises a JobError if that takes more than ``limit`` seconds, and earlier if rank 0 cannot be
+    reached.
+    """
+    found = serve(place) if place.rank == 0 else find_rank_0(place, Rendezvous(place).find, limit)
+    rendezvous = Rendezvous(found)
+    meet(found, rendezvous, limit)
+    return rendezvous
+
+
+def find_rank_0(place: Placement, find: Callable[[], str | None], limit: float) -> Placement:
+    """Wait until ``find`` returns the numeric address of rank 0, and return the place with it.
 
     Raises a JobError if it does not within ``limit`` seconds, and earlier if it is unreachable.
     """
     # On each node one rank reports for all.
     speaks = place.local_rank == (1 if place.node == 0 else 0)
-    _wait(lambda: _listens(place), place, limit, lambda: "rank 0", speaks=speaks)
+    address: str | None = None
+
+    def found() -> bool:
+        nonlocal address
+        address = find()
+        return address is not None
+
+    _wait(found, place, limit, lambda: "rank 0", speaks=speaks)
+    return replace(place, address=address or place.address)
 
 
 def meet(place: Placement, board: Board, limit: float) -> None:
@@ -91,14 +111,6 @@ def meet(place: Placement, board: Board, limit: float) -> None:
         lambda: "another rank",
         speaks=False,
     )
-
-
-def _listens(place: Placement) -> bool:
-    try:
-        socket.create_connection((place.address, place.port), timeout=SECONDS_TO_CONNECT).close()
-    except ConnectionRefusedError:
-        return False
-    return True
 
 
 def _wait(

@@ -4,8 +4,8 @@ It needs nothing but torch, and is the alternative to Horovod, which has had no 
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -14,11 +14,14 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from calobatch.communicator.meeting import find_rank_0, limit_seconds, meet
+from calobatch.communicator.meeting import limit_seconds, meet_at_rank_0
+from calobatch.communicator.message import Messages
 from calobatch.communicator.placement import Placement
+from calobatch.communicator.rendezvous import Rendezvous
 from calobatch.errors import JobError
+
+SECONDS_BETWEEN_READS = 0.01
 
 Value = TypeVar("Value")
 
@@ -31,37 +34,38 @@ class TorchCommunicator:
         # Objects and scores are on the CPU and are sent with Gloo; gradients on GPUs with NCCL.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         limit = limit_seconds()
-        timeout = timedelta(seconds=limit)
-        if place.rank != 0:
-            find_rank_0(place, limit)
-        # Rank 0 serves the store at which the ranks meet. Without a launcher there is only one
-        # rank: its port is 0, and the store takes a free one, which nobody else needs to know.
+        rendezvous = meet_at_rank_0(place, limit)
         try:
-            store = TCPStore(
-                place.address,
-                place.port,
-                place.size,
-                place.rank == 0,
-                timeout=timeout,
-                wait_for_workers=False,
-            )
-            meet(place, StoreBoard(store), limit)
             dist.init_process_group(
-                backend, store=store, rank=place.rank, world_size=place.size, timeout=timeout
+                backend,
+                store=RendezvousStore(rendezvous),
+                rank=place.rank,
+                world_size=place.size,
+                timeout=timedelta(seconds=limit),
             )
-        except (RuntimeError, dist.DistError) as error:
+        except (RuntimeError, OSError, dist.DistError) as error:
             raise JobError(
                 f"rank {place.rank} cannot connect to the other ranks at {place.address}:"
                 f"{place.port} ({error}); see whether rank 0 printed an error, or check the "
                 "network with `calobatch doctor`"
             ) from None
         self.rank, self.size = place.rank, place.size
+        self.messages = Messages(place)
+        # Each rank shows the others that it knows the secret of the job.
+        self.allgather(None)
 
     def broadcast(self, value: Value) -> Value:
         """Return rank 0's ``value`` on every rank."""
-        box = [value]
-        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
-        return box[0]
+        self.messages.next_exchange()
+        sent = self.messages.seal(value) if self.rank == 0 else b""
+        length = torch.tensor([len(sent)])
+        dist.broadcast(length, src=0)
+        content = _padded(sent, int(length))
+        dist.broadcast(content, src=0)
+        if self.rank == 0:
+            return value
+        received: Value = self.messages.open(content.numpy().tobytes(), sender=0)
+        return received
 
     def allreduce(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sum of ``array`` over all ranks."""
@@ -72,9 +76,19 @@ class TorchCommunicator:
 
     def allgather(self, value: Value) -> list[Value]:
         """Return the values of all ranks, in the order of ranks."""
-        gathered: list[Value] = [value] * self.size
-        dist.all_gather_object(gathered, value)
-        return gathered
+        self.messages.next_exchange()
+        sent = self.messages.seal(value)
+        lengths = torch.zeros(self.size, dtype=torch.int64)
+        lengths[self.rank] = len(sent)
+        dist.all_reduce(lengths)
+        # All tensors of an all_gather have the same length.
+        content = _padded(sent, int(lengths.max()))
+        contents = [torch.empty_like(content) for _ in range(self.size)]
+        dist.all_gather(contents, content)
+        return [
+            self.messages.open(content[:length].numpy().tobytes(), sender)
+            for sender, (content, length) in enumerate(zip(contents, lengths.tolist(), strict=True))
+        ]
 
     def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite ``tensors`` with those of rank 0, in place."""
@@ -90,28 +104,40 @@ class TorchCommunicator:
         dist.destroy_process_group()
 
 
-class StoreBoard:
-    """The board of the meeting (meeting.py), in torch's store, which rank 0 serves."""
-
-    def __init__(self, store: TCPStore) -> None:
-        self.store = store
-
-    def put(self, name: str) -> bool:
-        """Put ``name`` on the board; the store always accepts it."""
-        with _network_errors():
-            self.store.set(f"meeting/{name}", "here")
-        return True
-
-    def has(self, name: str) -> bool:
-        """Return whether ``name`` is on the board."""
-        with _network_errors():
-            return bool(self.store.check([f"meeting/{name}"]))
+def _padded(message: bytes, length: int) -> Tensor:
+    """Return the bytes of ``message``, with zeros behind them up to ``length``."""
+    return torch.frombuffer(bytearray(message.ljust(length, b"\0")), dtype=torch.uint8)
 
 
-@contextmanager
-def _network_errors() -> Iterator[None]:
-    """Turn torch's errors into the ConnectionError that a board raises."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise ConnectionError(str(error).splitlines()[0]) from None
+class RendezvousStore(dist.Store):  # type: ignore[misc, name-defined]
+    """The store in which torch exchanges the addresses of the ranks, at the rendezvous.
+
+    torch's own TCPStore listens on all interfaces and asks for no secret.
+    """
+
+    def __init__(self, rendezvous: Rendezvous) -> None:
+        super().__init__()
+        self.rendezvous = rendezvous
+
+    def set(self, key: str, value: bytes) -> None:
+        """Store ``value``."""
+        if not self.rendezvous.write(f"torch/{key}", value):
+            raise ConnectionError(f"rank 0 has not accepted {key}")
+
+    def get(self, key: str) -> bytes:
+        """Return the value of ``key``, once a rank has stored one."""
+        while (value := self.rendezvous.read(f"torch/{key}")) is None:
+            time.sleep(SECONDS_BETWEEN_READS)
+        return value
+
+    def check(self, keys: Sequence[str]) -> bool:
+        """Return whether all ``keys`` have a value."""
+        return all(self.rendezvous.read(f"torch/{key}") is not None for key in keys)
+
+    def wait(self, keys: Sequence[str], timeout: timedelta = timedelta.max) -> None:
+        """Return once all ``keys`` have a value; raise a TimeoutError if that takes too long."""
+        begun = time.monotonic()
+        while not self.check(keys):
+            if time.monotonic() - begun > timeout.total_seconds():
+                raise TimeoutError(f"no rank has stored {', '.join(keys)} within {timeout}")
+            time.sleep(SECONDS_BETWEEN_READS)

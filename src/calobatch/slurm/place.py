@@ -1,13 +1,16 @@
 """The place of a rank that `srun` started, from SLURM's variables."""
 
+import ipaddress
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError
+from calobatch.slurm.secret import secret_of_step
 
 # Linux takes ports from 32768 up for outgoing connections, so none of those can occupy these ports.
 FIRST_PORT, PORTS = 20_000, 10_000
@@ -35,9 +38,10 @@ def place_of_rank(environment: Mapping[str, str], interface: str = "") -> Placem
         local_size=number["NTASKS"] // number["NNODES"],
         node=node,
         nodes=number["NNODES"],
-        address=names[0] if len(names) > 1 else "127.0.0.1",
+        address=address_of_rank_0(names, node),
         port=rendezvous_port(number["JOB_ID"], number["STEP_ID"]),
         interface=interface or interface_to_others(names, node),
+        secret=secret_of_step(Path.cwd(), number["JOB_ID"], number["STEP_ID"], environment),
     )
 
 
@@ -67,6 +71,36 @@ def host_names(node_list: str) -> list[str]:
     return names
 
 
+def address_of_rank_0(names: Sequence[str], node: int) -> str:
+    """Return where the ranks of this node reach rank 0; on the first node rank 0 listens there.
+
+    Raises a JobError if the first node has no address at which the other nodes may reach it.
+    """
+    if len(names) == 1:
+        return "127.0.0.1"
+    if node > 0:
+        return names[0]
+    # The first node's own name may stand for the loopback interface, which the other nodes cannot
+    # reach. Otherwise it is the name by which they know it.
+    own = {known.address for addresses in psutil.net_if_addrs().values() for known in addresses}
+    for address in _addresses(names[0]):
+        if address in own and not ipaddress.ip_address(address).is_loopback:
+            return address
+    try:
+        return _address_towards(names[1])
+    except OSError as error:
+        raise _no_way(names[1], error) from None
+
+
+def _addresses(name: str) -> list[str]:
+    """Return the IPv4 addresses of a host; none if its name is unknown."""
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [str(address[0]) for *_, address in found]
+
+
 def interface_to_others(names: Sequence[str], node: int) -> str:
     """Return the network interface through which this node reaches the other nodes of the job.
 
@@ -77,17 +111,25 @@ def interface_to_others(names: Sequence[str], node: int) -> str:
         return "lo"
     other = names[1] if node == 0 else names[0]
     try:
-        # Connecting a UDP socket sends nothing. It makes the kernel choose a route, and so the
-        # address of the interface that the route leaves by. Port 9 is "discard".
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((other, 9))
-            address = probe.getsockname()[0]
-        return _interface_with(address)
+        return _interface_with(_address_towards(other))
     except (OSError, LookupError) as error:
-        raise JobError(
-            f"no network interface leads from {socket.gethostname()} to {other} ({error}); set "
-            "network_interface in the site file"
-        ) from None
+        raise _no_way(other, error) from None
+
+
+def _address_towards(other: str) -> str:
+    """Return the address of this node from which packets to the node ``other`` leave."""
+    # Connecting a UDP socket sends nothing. It makes the kernel choose a route, and so the address
+    # of the interface that the route leaves by. Port 9 is "discard".
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((other, 9))
+        return str(probe.getsockname()[0])
+
+
+def _no_way(other: str, error: Exception) -> JobError:
+    return JobError(
+        f"no network interface leads from {socket.gethostname()} to {other} ({error}); set "
+        "network_interface in the site file"
+    )
 
 
 def _interface_with(address: str) -> str:

@@ -55,7 +55,10 @@ class Account:
             else None,
             gpu=self.meter.use(),
         )
-        ranks = communicator.allgather(mine)
+        ranks = [
+            RankThroughput.model_validate(rank)
+            for rank in communicator.allgather(mine.model_dump())
+        ]
         mean = {phase: sum(rank.seconds[phase] for rank in ranks) / len(ranks) for phase in PHASES}
         gpus = [rank.gpu for rank in ranks if rank.gpu]
         gpu_memory = [

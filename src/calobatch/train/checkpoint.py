@@ -79,19 +79,23 @@ class CheckpointKeeper:
         of them start at the same step. Raises a JobError on all ranks if rank 0 cannot read a file
         that may be good.
         """
-        found: Checkpoint | JobError | None = None
+        content: dict[str, Any] | None = None
+        failure = ""
         if self.communicator.rank == 0:
             try:
-                found = read_last_good(self.folder, self.identity)
+                if checkpoint := read_last_good(self.folder, self.identity):
+                    content = _content(checkpoint)
             except JobError as error:
-                found = error
-        found = self.communicator.broadcast(found)
+                failure = str(error)
+        content, failure = self.communicator.broadcast((content, failure))
         # Raised by all ranks, because they would report rank 0 as lost if it left without them.
-        if isinstance(found, JobError):
-            raise found
-        if found:
-            self.model.load_state_dict(found.model)
-            self.optimizer.load_state_dict(found.optimizer)
+        if failure:
+            raise JobError(failure)
+        if content is None:
+            return None
+        found = _checkpoint(content)
+        self.model.load_state_dict(found.model)
+        self.optimizer.load_state_dict(found.optimizer)
         return found
 
     def save(
@@ -168,10 +172,8 @@ def restore_rank(
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write ``checkpoint``, either the whole file or nothing."""
-    content = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
-    content["history"] = [epoch.model_dump() for epoch in checkpoint.history]
     with atomic_path(path) as partial, written_file(partial) as file:
-        torch.save(content, file)
+        torch.save(_content(checkpoint), file)
 
 
 def read_last_good(folder: Path, identity: str) -> Checkpoint | None:
@@ -211,8 +213,7 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
                 "versions, so it is not used"
             )
             return None
-        content["history"] = [Epoch.model_validate(epoch) for epoch in content["history"]]
-        return Checkpoint(**content)
+        return _checkpoint(content)
     except MemoryError:
         raise JobError(
             f"there is too little memory to read the checkpoint {path}, which may be good; request "
@@ -232,6 +233,18 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
         "training continues from the checkpoint before it, or from scratch if there is none"
     )
     return None
+
+
+def _content(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return ``checkpoint`` as plain values and tensors, for the file and for the other ranks."""
+    content = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
+    return content | {"history": [epoch.model_dump() for epoch in checkpoint.history]}
+
+
+def _checkpoint(content: dict[str, Any]) -> Checkpoint:
+    """Return the checkpoint of which :func:`_content` made ``content``."""
+    history = [Epoch.model_validate(epoch) for epoch in content["history"]]
+    return Checkpoint(**content | {"history": history})
 
 
 def _decode(raw: bytes) -> dict[str, Any]:

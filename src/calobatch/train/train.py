@@ -233,7 +233,7 @@ def train(
             )
             # The ranks' clocks differ. All ranks keep rank 0's times, because the history is in the
             # checkpoint and must be the same on all ranks.
-            history.append(communicator.broadcast(epoch))
+            history.append(Epoch.model_validate(communicator.broadcast(epoch.model_dump())))
             schedule.epoch_ended(epoch.validation_auc)
             if best_epoch(history).epoch == number:
                 best_model = _copy_of_weights(model)
