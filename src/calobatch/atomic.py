@@ -9,7 +9,8 @@ from pathlib import Path
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; rename it to ``path`` when the block succeeds.
 
-    When the block raises, what was written is removed and an older ``path`` stays as it was.
+    When the block raises, what was written is removed and an older ``path`` stays as it was. An
+    OSError that names no file, such as that of a full disk, then names ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder, because a rename is a single step only within one file system.
@@ -17,6 +18,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(partial)):
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

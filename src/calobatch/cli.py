@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from calobatch.errors import JobError, StoppedError, UserError
+from calobatch.errors import JobError, StoppedError, UserError, fix_of
 from calobatch.stop_signals import stop_signals
 from calobatch.verbs.cluster import CLUSTER
 from calobatch.verbs.scenario import SCENARIO
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if options.traceback:
             traceback.print_exc()
-        fix = "fix the cause (disk space, permissions or a name) and run the same command again"
+        fix = f"{fix_of(error)}, and run the same command again"
         print(f"calobatch {options.verb}: {error}; {fix}", file=sys.stderr)
         sys.exit(JobError.exit_code)
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """The ways in which a calobatch command ends early, each with its exit code."""
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,18 @@ class UserError(Exception):
     """A problem that the user can fix; the message names the problem and the fix. Exit code 2."""
 
     exit_code = 2
+
+
+# What to do about the errors of the system that a user meets most often.
+FIXES = {
+    errno.ENOSPC: "free space on that disk",
+    errno.EDQUOT: "free space within your quota",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or use a disk with more space",
+    errno.EROFS: "use a disk that can be written to",
+    errno.EACCES: "correct the permissions",
+    errno.EPERM: "correct the permissions",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+}
 
 
 class JobError(Exception):
@@ -26,6 +39,11 @@ class StoppedError(Exception):
     """
 
     exit_code = 75
+
+
+def fix_of(error: OSError) -> str:
+    """Return what the user can do about an error of the system."""
+    return FIXES.get(error.errno or 0, "fix the cause (disk space, permissions or a name)")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import mlflow
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -30,7 +31,7 @@ from calobatch.run.files import (
 )
 from calobatch.run.folder import RunFolder
 from calobatch.run.history import EPOCH_METRICS
-from calobatch.tracking_uri import VARIABLE, hidden_in, shown
+from calobatch.tracking_uri import VARIABLE, hidden_in, shown, sqlite_file
 
 EXPERIMENT = "calobatch"
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
@@ -51,15 +52,24 @@ class MlflowStore:
         _quiet()
         mlflow.set_tracking_uri(tracking_uri)
         self.scenario = scenario
+        file = sqlite_file(tracking_uri)
+        is_new = bool(file) and not Path(file).exists()
         try:
             self.client = MlflowClient(tracking_uri)
             self.experiment_id = self._experiment(tracking_uri)
         # ImportError: the Python driver of the database is not installed.
         except (MlflowException, SQLAlchemyError, ImportError) as error:
+            if is_new:
+                # MLflow cannot use a database that has only a part of its tables.
+                Path(file).unlink(missing_ok=True)
+            fix = (
+                "free space on that disk, and run the same command again"
+                if "database or disk is full" in str(error)
+                else "set MLFLOW_TRACKING_URI to another store, for example sqlite:///mlflow.db"
+            )
             raise UserError(
                 f"cannot use the MLflow store {shown(tracking_uri)}: "
-                f"{hidden_in(str(error), tracking_uri).splitlines()[0]}; set "
-                "MLFLOW_TRACKING_URI to another store, for example sqlite:///mlflow.db"
+                f"{hidden_in(str(error), tracking_uri).splitlines()[0]}; {fix}"
             ) from None
         # MLflow's web page shows the training runs first for experiments of this kind.
         self.client.set_experiment_tag(

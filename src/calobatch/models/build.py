@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
@@ -54,7 +54,9 @@ def parameter_count(model: nn.Module) -> int:
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
     """Write the state of a model as safetensors, either the whole file or nothing."""
     with atomic_path(path) as partial:
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, partial)
+        # Not save_file, whose error on a full disk is no OSError, and whose files nobody else may
+        # read, even if all other files of a run are open to a group.
+        partial.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

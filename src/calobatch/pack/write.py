@@ -6,6 +6,7 @@ is known only at the end, so the hits go to plain files first, and Arrow copies 
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,16 +47,20 @@ class StoreWriter:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.pixel_file.close()
-        self.value_file.close()
+        # Closing a file writes what is left in its buffer, which fails again on a full disk.
+        with suppress(OSError):
+            self.pixel_file.close()
+        with suppress(OSError):
+            self.value_file.close()
         shutil.rmtree(self.scratch)
 
     def add(self, hits: Hits, scalars_BS: NDArray[np.float64]) -> None:
         """Append a block of events."""
         self.counts.append(hits.per_event)
         self.scalar_blocks.append(scalars_BS)
-        hits.pixel.tofile(self.pixel_file)
-        hits.value.tofile(self.value_file)
+        # Not tofile, whose error does not say why a write failed.
+        self.pixel_file.write(np.ascontiguousarray(hits.pixel).data)
+        self.value_file.write(np.ascontiguousarray(hits.value).data)
 
     def scalars(self) -> NDArray[np.float64]:
         """Return the scalars of all events added so far, shape (events, S)."""

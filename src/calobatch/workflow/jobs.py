@@ -138,7 +138,9 @@ INTO_LOG = 'into_log() ( tee -p "$1" || cat >/dev/null ); '
 
 def shell_prefix(modules: Sequence[str]) -> str:
     """Return what Snakemake puts before every command of a job, in place of its own `set -e`."""
-    return (loading(modules) or "set -euo pipefail; ") + INTO_LOG
+    # Snakemake takes braces for variables, and doubled braces for braces.
+    modules_loaded = loading(modules).replace("{", "{{").replace("}", "}}")
+    return (modules_loaded or "set -euo pipefail; ") + INTO_LOG
 
 
 def store_of(scenario: Scenario, task: str) -> Mapping[str, str]:
