@@ -218,6 +218,7 @@ def _provenance(run: RunFolder) -> dict[str, str]:
         "device": record.device,
         "hosts": ", ".join(record.hosts),
         "ranks": str(record.ranks),
+        "mark": record.mark,
         "resumed_after_epoch": str(record.resumed_after_epoch),
         "resumed_at_step": str(record.resumed_at_step),
     }

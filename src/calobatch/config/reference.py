@@ -32,6 +32,8 @@ and may change any key. `calobatch check NAME` prints a scenario with every defa
 
 On the command line, `--config set="tasks.electron_photon_cnn.epochs=5 seeds=[1,2]"` changes keys
 for one run. JSON schemas for editors are in `workflow/schemas/`.
+
+A value that YAML reads as a date must be in quotes, and a key that appears twice is an error.
 """
 # Heading, model, and the place of its keys in a scenario file.
 SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
