@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,7 @@ SRUN = (
     "srun --account physics --nodes 2 --ntasks 4 --ntasks-per-node 2 --gres gpu:2"
     " --kill-on-bad-exit=1 --time 5 calobatch contain train -- "
 )
+NOBODY = "65534:65534"  # neither root nor the user of the ranks
 PLACE = re.compile(r"rank (\d) of 4 on (\w+), local rank (\d), GPUs (\S+), (\w+), meeting at (\S+)")
 
 
@@ -65,6 +68,27 @@ def test_every_rank_has_its_own_place_and_the_gpus_of_its_node(packed):
 def test_torch_distributed_also_connects_ranks_on_two_nodes(packed):
     packed.shell(SRUN + train("torch", communicator="torch"))
     assert (packed.folder / "results/torch/predictions.parquet").exists()
+
+
+def test_another_user_on_another_node_gets_nothing_from_the_ranks_and_changes_nothing(packed):
+    shutil.copy(Path(__file__).with_name("attack.py"), packed.folder)
+    training = packed.start(SRUN + train("attacked"))
+    lines = []
+    for line in training.stdout:
+        lines.append(line)
+        if place := PLACE.search(line):
+            break
+    port = place[6].rpartition(":")[2]
+    attack = ("python3", str(packed.folder / "attack.py"), "c1", port)
+    answers = json.loads(packed.node("c2", "exec", "--user", NOBODY, *attack))
+    output = "".join(lines) + training.communicate(timeout=300)[0]
+    assert {tuple(answer) for answer in answers} == {(403, "")}, output
+    assert training.returncode == 0, output
+    for node in ("c1", "c2"):
+        assert "code_of_the_attack" not in packed.node(node, "exec", "ls", "/tmp")
+    results = packed.folder / "results"
+    attacked, quiet = (results / n / "predictions.parquet" for n in ("attacked", "two_nodes"))
+    assert attacked.read_bytes() == quiet.read_bytes()
 
 
 def test_a_wrong_number_of_ranks_is_named(packed):
