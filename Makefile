@@ -6,7 +6,7 @@
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
 #   make bench                              compare the speed with other programs and physical limits; 20 minutes
 #   make bench ONLY="pack batches"          only these subjects
-#   make faults                             flip bits, mutate configurations, kill workflows at random moments
+#   make faults                             flip bits, mutate configurations, fill disks, kill workflows
 #   make test-pythons                       tests that need no torch, on the other Python versions
 #   make sbom                               list the packages of the environment and the images (CycloneDX)
 #   make audit                              look for known vulnerabilities of the pinned packages
@@ -162,6 +162,8 @@ test: lint
 faults: setup
 	python -m tests.faults.flips
 	python -m tests.faults.fuzz_yaml 20000
+	@# It mounts a small file system, which ordinary users may do in a namespace of their own.
+	$$([[ $$(id -u) = 0 ]] || echo unshare --map-root-user --mount) python -m tests.faults.full_disk
 	python -m tests.faults.kills --kills $(KILLS)
 
 test-pythons:

@@ -11,13 +11,11 @@ import os
 import shutil
 import stat
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.checkout import Workflow, files_of_the_checkout
-from tests.cluster.readme import commands
-from tests.cluster.testbed import CHECKOUT, SITE, TESTBED, USER, Testbed
+from tests.cluster.testbed import TESTBED, USER, Testbed, shared_folder
 
 
 def why_not_here(shared):
@@ -34,8 +32,7 @@ def why_not_here(shared):
 @pytest.fixture(scope="session")
 def testbed():
     """A running cluster whose shared folder has this checkout, with nothing set up or built."""
-    default = (CHECKOUT / ".cache").resolve() / "testbed" / "checkout"
-    shared = Path(os.environ.get("CALOBATCH_TESTBED_FOLDER", default))
+    shared = shared_folder()
     if reason := why_not_here(shared):
         if os.environ.get("CALOBATCH_REQUIRE_CLUSTER"):
             pytest.fail(f"the tests on the cluster cannot run here: {reason}")
@@ -49,21 +46,8 @@ def testbed():
 
 @pytest.fixture(scope="session")
 def ready(testbed):
-    """The testbed after the README's first steps for a new user, word for word.
-
-    The nodes have no compiler, so the wheelhouse is made on this machine and copied, and
-    `make wheelhouse` finds that it is complete. The repository is cloned in test_readme.py.
-    """
-    subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
-    wheels = testbed.folder / ".cache" / "wheelhouse"
-    wheels.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "-ru", CHECKOUT / ".cache/wheelhouse/cpu", wheels], check=True)
-    subprocess.run(["chown", "-R", f"{USER}:{USER}", testbed.folder / ".cache"], check=True)
-    _, head, site, images, *_ = commands()
-    testbed.shell(head)
-    testbed.shell(site)
-    testbed.write("cluster/slurm/site.yaml", SITE)
-    testbed.shell(images, timeout=1800)
+    """The testbed after the README's first steps for a new user."""
+    testbed.set_up()
     return testbed
 
 

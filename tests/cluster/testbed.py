@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.checkout import CHECKOUT
+from tests.cluster.readme import commands
 
 TESTBED = CHECKOUT / "cluster" / "testbed"
 USER = 1000
@@ -23,6 +24,12 @@ PATIENCE_SECONDS = 600
 PROFILE = "cluster/slurm/config.yaml"
 # The daemons of the login node that a test may stop: the controller, the accounting, its database.
 Daemon = Literal["slurmctld", "slurmdbd", "mariadbd"]
+
+
+def shared_folder() -> Path:
+    """Return the folder that all nodes of the testbed share."""
+    default = (CHECKOUT / ".cache").resolve() / "testbed" / "checkout"
+    return Path(os.environ.get("CALOBATCH_TESTBED_FOLDER", default))
 
 
 def wait_until(condition, what):
@@ -84,6 +91,23 @@ class Testbed:
         self.write("cluster/slurm/site.yaml", SITE)
         self.write(PROFILE, impatient((self.folder / PROFILE).read_text()))
         subprocess.run(["chown", "-R", f"{USER}:{USER}", self.folder], check=True)
+
+    def set_up(self) -> None:
+        """Take the README's first steps for a new user, word for word.
+
+        The nodes have no compiler, so the wheelhouse is made on this machine and copied, and
+        `make wheelhouse` finds that it is complete. The repository is cloned in test_readme.py.
+        """
+        subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
+        wheels = self.folder / ".cache" / "wheelhouse"
+        wheels.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-ru", CHECKOUT / ".cache/wheelhouse/cpu", wheels], check=True)
+        subprocess.run(["chown", "-R", f"{USER}:{USER}", self.folder / ".cache"], check=True)
+        _, head, site, images, *_ = commands()
+        self.shell(head)
+        self.shell(site)
+        self.write("cluster/slurm/site.yaml", SITE)
+        self.shell(images, timeout=1800)
 
     def write(self, name: str, text: str) -> None:
         """Write a file into the shared checkout."""

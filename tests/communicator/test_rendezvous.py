@@ -168,6 +168,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def wait_for(condition, process):
+    """Wait until ``condition`` returns true; fail if the process ends before."""
+    deadline = time.monotonic() + 200
+    while not condition():
+        assert process.poll() is None, "the process has ended"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def listeners(process):
     connections = psutil.Process(process.pid).net_connections(kind="inet")
     return [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
@@ -181,10 +190,7 @@ def test_a_foreign_process_gets_nothing_and_changes_nothing(backend, tmp_path):
     port = free_port()
     ranks = [start(backend, 0, port)]
     try:
-        while (port not in [address.port for address in listeners(ranks[0])]) and not ranks[
-            0
-        ].poll():
-            time.sleep(0.1)
+        wait_for(lambda: port in [address.port for address in listeners(ranks[0])], ranks[0])
         assert {address.ip for address in listeners(ranks[0])} == {"127.0.0.1"}
         place = Placement(rank=1, size=2, port=port, secret="guessed")
         prefix = horovod_environment(place)["HOROVOD_GLOO_RENDEZVOUS_ADDR"].partition("/")[2]
@@ -253,10 +259,7 @@ def test_ranks_of_one_machine_listen_on_its_loopback_interface_only(backend, tmp
         [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2", sys.executable, "-c", code]
     )
     try:
-        deadline = time.monotonic() + 200
-        while not all((tmp_path / rank).exists() for rank in "01"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: all((tmp_path / rank).exists() for rank in "01"), launcher)
         ranks = psutil.Process(launcher.pid).children()
         found = [address.ip for rank in ranks for address in listeners(rank)]
         secrets = {rank.environ()["CALOBATCH_SECRET"] for rank in ranks}

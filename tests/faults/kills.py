@@ -1,12 +1,13 @@
 """Kill the workflow at random moments, and compare what it ends with.
 
     python -m tests.faults.kills --kills 40 --log kills.jsonl
+    python -m tests.faults.kills --kills 40 --log kills-testbed.jsonl --testbed
 
 A scenario with all stages runs from its start to its end. At random moments, its head process, its
-process group or one random process of it gets a signal; then the same command is started again,
-until it succeeds. No other step is made: no lock is removed and no process is ended by hand. At the
-end, the raw files, the stores, the predictions, the weights and the metrics must have the bytes of
-an undisturbed run, and nothing half-written and no process may be left.
+jobs or one random process of it gets a signal, or a node fails; then the same command is started
+again, until it succeeds. No other step is made: no lock is removed and no process is ended by hand.
+At the end, the raw files, the stores, the predictions, the weights and the metrics must have the
+bytes of an undisturbed run, and nothing half-written and no process may be left.
 
 Each line of the log is one finished run. A harness that is started again with the same log counts
 those kills, so that many kills can be collected in parts.
@@ -15,21 +16,19 @@ those kills, so that many kills can be collected in parts.
 import argparse
 import hashlib
 import json
-import os
 import random
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
-import psutil
-
-from tests.checkout import Workflow
+from tests.cluster.testbed import shared_folder
+from tests.faults.kills_here import Here
+from tests.faults.kills_on_testbed import OnTestbed
 
 SCENARIO = """title: Random kills
 datasets:
@@ -41,21 +40,27 @@ tasks:
   quark_gluon_cnn: {epochs: 2, batch_size: 16}
 seeds: [1]
 """
-RUN = [
-    sys.executable, "-m", "snakemake", "--profile", "cluster/local", "--config", "scenario=kills",
-]  # fmt: skip
 COMPARED = ("*.hdf5", "*.parquet", "events.arrow", "manifest.json", "*.safetensors", "metrics.json")
-# How the workflow is killed: the signal, and what gets it.
-WAYS = (
-    (signal.SIGKILL, "head"),
-    (signal.SIGKILL, "group"),
-    (signal.SIGKILL, "one process"),
-    (signal.SIGTERM, "head"),
-    (signal.SIGTERM, "group"),
-    (signal.SIGHUP, "group"),
-    (signal.SIGINT, "group"),
-)
-SECONDS_TO_END = 300
+SECONDS_TO_END = 900
+
+
+class Place(Protocol):
+    """Where the workflow runs, and how it can be killed there."""
+
+    folder: Path
+    ways: Sequence[str]
+
+    def begin_again(self) -> None:
+        """Delete all results."""
+
+    def start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start the workflow."""
+
+    def strike(self, way: str, head: subprocess.Popen[bytes], dice: random.Random) -> None:
+        """Kill something of the workflow in one of the ``ways``."""
+
+    def left(self) -> list[str]:
+        """Return what still works for a workflow that has ended."""
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -81,66 +86,31 @@ def half_written(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in left]
 
 
-def start(workflow: Workflow, log: Any) -> subprocess.Popen[bytes]:
-    """Start the workflow as the leader of a process group, as a shell does."""
-    return subprocess.Popen(
-        RUN, cwd=workflow.folder, stdout=log, stderr=log, start_new_session=True
-    )
-
-
-def processes_in(folder: Path) -> list[psutil.Process]:
-    """Return the processes whose current folder is ``folder``."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.cwd() == str(folder):
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
-def strike(
-    head: subprocess.Popen[bytes], number: signal.Signals, target: str, dice: random.Random
-) -> None:
-    """Send the signal to the target. A process that has just ended is no error."""
-    try:
-        if target == "head":
-            os.kill(head.pid, number)
-        elif target == "group":
-            os.killpg(head.pid, number)
-        else:
-            family = psutil.Process(head.pid).children(recursive=True)
-            dice.choice(family or [psutil.Process(head.pid)]).send_signal(number)
-    except (ProcessLookupError, psutil.NoSuchProcess):
-        pass
-
-
-def disturbed_run(
-    workflow: Workflow, dice: random.Random, pause: float, most: int
-) -> dict[str, Any]:
+def disturbed_run(place: Place, dice: random.Random, pause: float, most: int) -> dict[str, Any]:
     """Run the workflow to its end under at most ``most`` kills, ``pause`` seconds apart or less."""
     ways: list[str] = []
-    starts = failures = 0
-    with (workflow.folder / "printed.log").open("ab") as log:
+    unkilled_failures = 0
+    with (place.folder / "printed.log").open("ab") as log:
         while True:
-            head = start(workflow, log)
-            starts += 1
-            if len(ways) < most:
+            head = place.start(log)
+            killed = False
+            # Not every kill ends the head process: a job that was killed is tried again.
+            while len(ways) < most:
                 try:
                     head.wait(timeout=dice.uniform(0, pause))
+                    break
                 except subprocess.TimeoutExpired:
-                    number, target = dice.choice(WAYS)
-                    strike(head, number, target, dice)
-                    ways.append(f"{number.name} {target}")
-            code = head.wait(timeout=SECONDS_TO_END)
-            if code == 0:
+                    way = dice.choice(place.ways)
+                    place.strike(way, head, dice)
+                    ways.append(way)
+                    killed = True
+            if head.wait(timeout=SECONDS_TO_END) == 0:
                 break
             # A run that nobody killed must not fail.
-            failures += len(ways) < starts
-            if failures > 3:
-                raise RuntimeError(f"the workflow fails by itself; see {workflow.folder}")
-    return {"ways": ways, "starts": starts, "failures": failures}
+            unkilled_failures += not killed
+            if unkilled_failures > 3:
+                raise RuntimeError(f"the workflow fails by itself; see {place.folder}")
+    return {"ways": ways, "failures": unkilled_failures}
 
 
 def main() -> None:
@@ -151,30 +121,32 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=40, help="longest time between two kills")
     parser.add_argument("--seed", type=int, default=None, help="seed of the random moments")
     parser.add_argument("--log", type=Path, default=Path("kills.jsonl"))
+    parser.add_argument("--testbed", action="store_true", help="kill on the testbed, not here")
     options = parser.parse_args()
     done = read(options.log)
     dice = random.Random(options.seed if options.seed is not None else time.time_ns())
 
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder:
         # All runs are made in one place, because paths are in some of the files.
-        workflow = Workflow(Path(place))
-        (workflow.folder / "config/kills.yaml").write_text(SCENARIO)
+        place: Place = (
+            OnTestbed(shared_folder(), SCENARIO)
+            if options.testbed
+            else Here(Path(folder), SCENARIO)
+        )
         began = time.monotonic()
-        subprocess.run(RUN, cwd=place, check=True, capture_output=True)
-        expected = contents(workflow.folder)
+        place.begin_again()
+        disturbed_run(place, dice, options.pause, most=0)
+        expected = contents(place.folder)
         print(f"undisturbed: {len(expected)} files, {time.monotonic() - began:.0f} s", flush=True)
         while sum(len(run["ways"]) for run in done) < options.kills:
-            for name in ("data", "results", "logs", ".snakemake", "mlruns"):
-                shutil.rmtree(workflow.folder / name, ignore_errors=True)
-            for path in workflow.folder.glob("mlflow.db*"):
-                path.unlink()
-            run = disturbed_run(workflow, dice, options.pause, options.per_run)
-            found = contents(workflow.folder)
+            place.begin_again()
+            run = disturbed_run(place, dice, options.pause, options.per_run)
+            found = contents(place.folder)
             run["different"] = sorted(
                 name for name in {*expected, *found} if expected.get(name) != found.get(name)
             )
-            run["half_written"] = half_written(workflow.folder)
-            run["processes"] = [p.pid for p in processes_in(workflow.folder)]
+            run["half_written"] = half_written(place.folder)
+            run["processes"] = place.left()
             done.append(run)
             with options.log.open("a") as file:
                 file.write(json.dumps(run) + "\n")
