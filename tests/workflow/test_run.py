@@ -99,6 +99,21 @@ def test_a_second_run_has_nothing_to_do_and_says_so_in_seconds(finished):
     assert time.monotonic() - start < 30
 
 
+def test_another_wording_of_a_command_repeats_nothing(finished):
+    rule = finished.folder / "workflow/rules/train.smk"
+    before = rule.read_text()
+    rule.write_text(
+        before.replace('"{resources.start} calobatch', '"true; {resources.start} calobatch')
+    )
+    assert rule.read_text() != before
+    try:
+        for profile in (("--profile", "cluster/local"), ()):
+            answer = finished.snakemake("-n", *profile, "--config", "scenario=test")
+            assert "Nothing to be done" in answer.stdout + answer.stderr
+    finally:
+        rule.write_text(before)
+
+
 def test_one_hyperparameter_reruns_that_training_and_what_follows(finished):
     answer = finished.snakemake("-n", *LOCAL, "set=tasks.electron_photon_cnn.learning_rate=0.01")
     planned = jobs(answer.stdout + answer.stderr)
