@@ -21,7 +21,8 @@ SRUN = (
     "srun --account physics --nodes 2 --ntasks 4 --ntasks-per-node 2 --gres gpu:2"
     " --kill-on-bad-exit=1 --time 5 calobatch contain train -- "
 )
-NOBODY = "65534:65534"  # neither root nor the user of the ranks
+# Neither root nor the user of the ranks.
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 PLACE = re.compile(r"rank (\d) of 4 on (\w+), local rank (\d), GPUs (\S+), (\w+), meeting at (\S+)")
 
 
@@ -80,7 +81,7 @@ def test_another_user_on_another_node_gets_nothing_from_the_ranks_and_changes_no
             break
     port = place[6].rpartition(":")[2]
     attack = ("python3", str(packed.folder / "attack.py"), "c1", port)
-    answers = json.loads(packed.node("c2", "exec", "--user", NOBODY, *attack))
+    answers = json.loads(packed.node("c2", "exec", *AS_NOBODY, *attack))
     output = "".join(lines) + training.communicate(timeout=300)[0]
     assert {tuple(answer) for answer in answers} == {(403, "")}, output
     assert training.returncode == 0, output

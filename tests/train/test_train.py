@@ -159,6 +159,7 @@ def test_more_ranks_than_were_started_are_refused(crops_store, quick, tmp_path):
 
 def test_more_ranks_than_events_are_refused(crops_store, quick, tmp_path, monkeypatch):
     monkeypatch.setenv("CALOBATCH_SIZE", "500")
+    monkeypatch.setenv("CALOBATCH_SECRET", "of the 500 ranks")
     with pytest.raises(
         UserError, match="500 ranks need at least one training event each, but there "
     ):
