@@ -37,14 +37,16 @@ RUN = (
 def undisturbed(tmp_path_factory):
     """A function that returns the predictions for a seed from a run on this machine.
 
-    That run goes on beside those on the cluster.
+    That run goes on beside those on the cluster. It does not sleep and trains one seed at a time,
+    so that it leaves the machine to them.
     """
     workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
     (workflow.folder / "config/faults.yaml").write_text(SCENARIO)
     shutil.copy(MODEL, workflow.folder / "src/calobatch/models/slow_dropout.py")
-    command = ("--cores", "8", "--until", "train", "--config", "scenario=faults")
+    command = ("--cores", "2", "--until", "train", "--config", "scenario=faults")
     with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(1) as pool:
         patched.setenv("PYTHONPATH", str(workflow.folder / "src"))
+        patched.setenv("SLOW_DROPOUT_SECONDS", "0")
         run = pool.submit(workflow.snakemake, *command, timeout=900)
 
         def predictions_of(seed):
