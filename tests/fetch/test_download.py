@@ -297,9 +297,18 @@ def test_a_truncated_file_of_the_announced_length_is_refused(server, refused, hd
 def test_a_truncated_parquet_file_is_refused(server, refused, parquet, hdf5):
     url = server.serve("jets.parquet", parquet[:-100])
     assert "it does not end like a parquet file" in refused(url, file="jets.parquet")
-    assert "does not begin like a .parquet file" in refused(
+    assert "this is an HDF5 file" in refused(
         server.serve("jets.parquet", hdf5), file="jets.parquet"
     )
+    assert "does not begin like a .parquet file" in refused(
+        server.serve("jets.parquet", bytes(1000)), file="jets.parquet"
+    )
+
+
+def test_the_page_about_a_quota_says_what_to_do(server, refused):
+    page = b"<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title>" + b" " * 4000
+    url = server.serve(NAME, page, Answer(headers={"Content-Type": "text/html"}))
+    assert "downloaded too often today, so try again tomorrow" in refused(url)
 
 
 def test_a_wrong_length_is_refused_before_the_transfer(server, refused, hdf5):

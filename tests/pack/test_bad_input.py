@@ -1,6 +1,9 @@
 """Bad input: each case alters a valid file; the message must name the problem and the fix."""
 
 import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -59,6 +62,48 @@ def replaced(key, change):
     return hdf5_with(alter)
 
 
+def relink(file, link):
+    del file["X"]
+    file["X"] = link
+
+
+def beginning(content):
+    """Return a case that replaces the file by one of another kind, as its first bytes say."""
+    return lambda path: path.write_bytes(content + bytes(100))
+
+
+def with_a_filter_that_is_missing(file):
+    """Store the images as a program with the plugin blosc does."""
+    images = file["X"][:]
+    del file["X"]
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk(images.shape)
+    properties.set_filter(32001, h5py.h5z.FLAG_OPTIONAL)
+    space = h5py.h5s.create_simple(images.shape)
+    array = h5py.h5d.create(file.id, b"X", h5py.h5t.IEEE_F32LE, space, properties)
+    array.write_direct_chunk((0, 0, 0, 0), images.tobytes())
+
+
+def archived(path):
+    content = path.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(path.name, content)
+
+
+def to_a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def leave_open(path):
+    """Write the file as a process that is killed before it has closed it."""
+    code = (
+        "import h5py, os, sys; file = h5py.File(sys.argv[1], 'w', libver='latest');"
+        " file['X'] = range(9); file.swmr_mode = True; file.flush(); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+
 def make_a_group(file):
     file.move("X", "inside/X")
     file.move("inside", "X")
@@ -92,7 +137,33 @@ FETCH = "fetch it again"
 CHECK_LAYOUT = "check that the file has the layout"
 BAD_HDF5 = {
     "truncated": (truncate, rf"bad.hdf5 is not a complete HDF5 file.*{FETCH}"),
-    "not_hdf5": (lambda path: path.write_text("<html>"), rf"bad.hdf5 is not a complete.*{FETCH}"),
+    "not_hdf5": (lambda path: path.write_text("x"), rf"bad.hdf5 is not a complete.*{FETCH}"),
+    "empty_file": (lambda path: path.write_bytes(b""), rf"bad.hdf5 is empty; delete.*{FETCH}"),
+    "web_page": (lambda path: path.write_text("<html>"), "bad.hdf5: this is a web page"),
+    "zip": (archived, "bad.hdf5: this is a zip archive; unpack it"),
+    "parquet": (beginning(b"PAR1"), "this is a parquet file; give it the ending .parquet"),
+    "a_folder": (to_a_folder, "bad.hdf5 is a folder; name the files in it"),
+    "open_for_writing": (leave_open, "left open by the program.*`h5clear --status .*bad.hdf5`"),
+    "filter_that_is_missing": (
+        hdf5_with(with_a_filter_that_is_missing),
+        r"X is compressed with the filter blosc \(number 32001\).*gzip, or install hdf5plugin",
+    ),
+    "link_to_nowhere": (
+        hdf5_with(lambda f: relink(f, h5py.SoftLink("/gone"))),
+        "X is a link to /gone, which does not exist; write the values",
+    ),
+    "link_to_a_missing_file": (
+        hdf5_with(lambda f: relink(f, h5py.ExternalLink("gone.hdf5", "/X"))),
+        "X is a link to /X in gone.hdf5, which does not exist; write the values",
+    ),
+    "all_images_empty": (
+        altered("image_BCHW", slice(None), 0),
+        "bad.hdf5: all 12 images are empty",
+    ),
+    "a_class_empty": (
+        altered("image_BCHW", slice(1, None, 2), 0),
+        r"all 6 images of class 1 \(electron\) are empty; check",
+    ),
     "altered_chunk": (
         break_hdf5_chunk,
         rf"bad.hdf5: X of the events 0 to .* cannot be read.*{FETCH}",
@@ -109,10 +180,6 @@ BAD_HDF5 = {
         replaced("X", lambda x: x[:, 1:]),
         rf"X has shape \(12, 31, 32, 2\).*{CHECK_LAYOUT}",
     ),
-    "channel_first": (
-        replaced("X", lambda x: np.moveaxis(x, -1, 1)),
-        rf"X has shape.*{CHECK_LAYOUT}",
-    ),
     "fewer_labels": (replaced("y", lambda y: y[1:]), rf"numbers of events \(X 12, y 11\).*{FETCH}"),
     "two_labels_per_event": (
         replaced("y", lambda y: np.tile(y[:, None], 2)),
@@ -120,13 +187,9 @@ BAD_HDF5 = {
     ),
     "one_label": (replaced("y", lambda y: y[0]), rf"y is not an array.*{CHECK_LAYOUT}"),
     "a_group": (hdf5_with(make_a_group), rf"X is not an array.*{CHECK_LAYOUT}"),
-    "whole_numbers": (
-        replaced("X", lambda x: x.astype("?").astype("i2")),
-        rf"X has type int16, expected floating point; {CHECK_LAYOUT}",
-    ),
     "complex": (
         replaced("X", lambda x: x.astype("c8")),
-        rf"X has type complex64, expected floating point; {CHECK_LAYOUT}",
+        rf"X has type complex64, expected numbers; {CHECK_LAYOUT}",
     ),
     "text_labels": (
         replaced("y", lambda y: y.astype("S3")),
@@ -142,7 +205,8 @@ BAD_HDF5 = {
     ),
     "one_class": (
         altered("label", slice(None), 1),
-        "dataset data: 100.0% of the events are electrons, expected 50%; .*no file is missing",
+        "dataset data: 100.0% of the events are electrons, expected 50%; .*no file is "
+        "missing.*check_balance: false",
     ),
     "no_events": (NO_EVENTS, "bad.hdf5 has no events; delete it"),
     "missing": (Path.unlink, "bad.hdf5 does not exist; fetch or simulate it"),
@@ -189,6 +253,10 @@ def without(column):
     return lambda path: pq.write_table(pq.read_table(path).drop_columns([column]), path)
 
 
+def twice(table, column):
+    return table.append_column(column, table[column])
+
+
 def two_channels(lists):
     return nested_lists(np.zeros((len(lists), 2, 125, 125)))
 
@@ -200,6 +268,11 @@ BAD_PARQUET = {
         without("X_jets"),
         rf"has no column X_jets \(its columns: pt, m0, y\); {CHECK_LAYOUT}",
     ),
+    "two_columns_of_one_name": (
+        lambda path: pq.write_table(twice(pq.read_table(path), "pt"), path),
+        "bad.parquet has 2 columns called pt; write the file again with one",
+    ),
+    "hdf5": (beginning(b"\x89HDF\r\n\x1a\n"), "this is an HDF5 file; give it the ending .hdf5"),
     "missing_scalar": (without("m0"), rf"has no column m0 .*; {CHECK_LAYOUT}"),
     "missing_labels": (without("y"), rf"has no column y .*; {CHECK_LAYOUT}"),
     "flat_images": (
@@ -231,11 +304,11 @@ BAD_PARQUET = {
     "null_label": (parquet_with("y", null_at(0)), "y has missing values .1 nulls.; remove"),
     "ragged": (
         parquet_with("X_jets", ragged),
-        "X_jets has a list of length 12[46], expected 125; remove",
+        "X_jets has a list of length 12[46], expected 125; check .*remove events",
     ),
     "two_channels": (
         parquet_with("X_jets", two_channels),
-        "X_jets has a list of length 2, expected 3; remove",
+        "X_jets has a list of length 2, expected 3; check .*remove events",
     ),
     "not_a_number": (NOT_A_NUMBER, OF_EVENT_7),
     "too_large": (altered("image_BCHW", (7, 1, 3, 4), 1e300, np.float64), OF_EVENT_7),
@@ -330,6 +403,35 @@ def test_a_file_named_twice_is_refused(crops, tmp_path):
     twice = crops._replace(paths=crops.paths * 2)
     with pytest.raises(UserError, match=r"SingleElectron.* is listed twice; list each file once"):
         packed(twice, tmp_path)
+
+
+def test_two_files_of_one_name_are_refused(crops, tmp_path):
+    first, second = crops.paths
+    copy = tmp_path / first.name
+    copy.write_bytes(second.read_bytes())
+    with pytest.raises(UserError, match=rf"{first} and {copy} have the same name.*rename one"):
+        packed(crops._replace(paths=[first, copy]), tmp_path)
+
+
+def test_the_same_content_under_two_names_is_refused(crops, tmp_path):
+    copy = tmp_path / "copy.hdf5"
+    shutil.copy(crops.paths[0], copy)
+    with pytest.raises(UserError, match=r"copy.hdf5 have the same content; list only one"):
+        packed(crops._replace(paths=[*crops.paths, copy]), tmp_path)
+
+
+def test_a_name_that_is_not_text_is_refused(crops, tmp_path):
+    path = tmp_path / "bad\udcff.hdf5"
+    shutil.copy(crops.paths[0], path)
+    with pytest.raises(UserError, match=r"'bad.*' is no printable name; rename the file"):
+        packed(crops._replace(paths=[path]), tmp_path)
+
+
+def test_official_test_files_alone_name_the_key_that_divides_their_events(jets, tmp_path):
+    files = [path for path in jets.paths if ".test." in path.name]
+    only_test = jets._replace(paths=files)
+    with pytest.raises(UserError, match=r"no event is left for training; .*split: {by: event}"):
+        packed(only_test, tmp_path)
 
 
 def test_an_error_in_a_worker_process_gives_the_same_message(valid, tmp_path):

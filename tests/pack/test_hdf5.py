@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -69,6 +70,49 @@ def test_chunks_compression_and_number_type_do_not_matter(tmp_path, options):
     events = random_events(ELECTRON_PHOTON, [0, 1, 1], seed=0)
     path = write_hdf5(tmp_path / "a.h5", ELECTRON_PHOTON, events, **options)
     assert_same_bits(read_whole(open_raw(path, ELECTRON_PHOTON)).image_BCHW, events.image_BCHW)
+
+
+def rewritten(path, layout, events, change):
+    """Write the events; replace their images by those that ``change`` returns."""
+    write_hdf5(path, layout, events)
+    with h5py.File(path, "a") as file:
+        images = file[layout.image_key][:]
+        del file[layout.image_key]
+        file[layout.image_key] = change(images)
+    return path
+
+
+def test_images_with_channels_first_are_read(tmp_path):
+    events = random_events(ELECTRON_PHOTON, [0, 1, 1], seed=0)
+    path = rewritten(tmp_path / "a.hdf5", ELECTRON_PHOTON, events, lambda x: np.moveaxis(x, -1, 1))
+    assert_same_bits(read_whole(open_raw(path, ELECTRON_PHOTON), 2).image_BCHW, events.image_BCHW)
+
+
+@pytest.mark.parametrize("kind", ["i2", "u1", "i8", "?", "f2"])
+def test_images_may_be_of_any_kind_of_number(tmp_path, kind):
+    events = random_events(ELECTRON_PHOTON, [0, 1, 1], seed=0)
+    image_BCHW = (events.image_BCHW != 0).astype("f4")
+    path = rewritten(
+        tmp_path / "a.hdf5",
+        ELECTRON_PHOTON,
+        events._replace(image_BCHW=image_BCHW),
+        lambda images: images.astype(kind),
+    )
+    assert_same_bits(read_whole(open_raw(path, ELECTRON_PHOTON)).image_BCHW, image_BCHW)
+
+
+def test_images_of_one_channel_need_no_axis_for_it(tmp_path):
+    layout = replace(ELECTRON_PHOTON, channels=ELECTRON_PHOTON.channels[:1])
+    events = random_events(layout, [0, 1, 1], seed=0)
+    path = rewritten(tmp_path / "a.hdf5", layout, events, lambda images: images[..., 0])
+    assert_same_bits(read_whole(open_raw(path, layout)).image_BCHW, events.image_BCHW)
+
+
+@pytest.mark.parametrize("suffix", [".HDF5", ".H5"])
+def test_the_suffix_may_be_in_capitals(tmp_path, suffix):
+    events = random_events(ELECTRON_PHOTON, [0, 1, 1], seed=0)
+    path = write_hdf5(tmp_path / f"a{suffix}", ELECTRON_PHOTON, events)
+    assert open_raw(path, ELECTRON_PHOTON).events == 3
 
 
 def test_labels_may_be_whole_numbers_in_a_column(tmp_path):

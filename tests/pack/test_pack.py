@@ -7,7 +7,7 @@ from calobatch.config.models import SPLITS, Split
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
-from tests.raw_files import Events, random_events, write_hdf5, write_parquet
+from tests.raw_files import random_events, write_hdf5, write_parquet
 
 SPLIT = Split(validation=0.3, test=0.3)
 
@@ -129,11 +129,44 @@ def test_the_store_does_not_depend_on_which_process_packs_a_large_row_group(
 
 
 def test_images_without_any_hit_can_be_packed(tmp_path):
-    empty = Events(
-        np.zeros((20, 2, 32, 32), np.float32), np.tile([0.0, 1.0], 10), np.zeros((20, 0))
-    )
-    path = write_hdf5(tmp_path / "empty.hdf5", ELECTRON_PHOTON, empty)
+    """But not if all of them are empty (test_bad_input.py)."""
+    events = random_events(ELECTRON_PHOTON, [0, 1] * 10, seed=6)
+    events.image_BCHW[:18] = 0
+    path = write_hdf5(tmp_path / "empty.hdf5", ELECTRON_PHOTON, events)
     pack("data", ELECTRON_PHOTON, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
-    store = open_store(tmp_path / "store")
-    assert not store.dense(np.arange(20)).any()
-    assert {(c.fill, c.mean, c.minimum, c.maximum) for c in store.manifest.channels} == {(0,) * 4}
+    np.testing.assert_array_equal(
+        open_store(tmp_path / "store").dense(np.arange(20)), events.image_BCHW
+    )
+
+
+def test_a_channel_without_any_hit_is_told(tmp_path, capsys):
+    events = random_events(ELECTRON_PHOTON, [0, 1] * 10, seed=6)
+    events.image_BCHW[:, 1] = 0
+    path = write_hdf5(tmp_path / "empty.hdf5", ELECTRON_PHOTON, events)
+    pack("data", ELECTRON_PHOTON, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
+    said = capsys.readouterr().err
+    assert "pack data: all pixels of the training split are zero in time; check" in said
+    channels = open_store(tmp_path / "store").manifest.channels
+    assert [channel.fill > 0 for channel in channels] == [True, False]
+
+
+def test_the_events_of_official_test_files_are_divided_if_the_split_says_so(jets, tmp_path):
+    split = Split(by="event", validation=0.3, test=0.5)
+    manifest = packed(jets, tmp_path, split=split).manifest
+    assert manifest.official_test_files == ()
+    events = len(jets.label)
+    assert sum(manifest.counts["test"].values()) == pytest.approx(events / 2, abs=2)
+
+
+def test_classes_may_be_unbalanced_if_that_is_meant(tmp_path):
+    events = random_events(ELECTRON_PHOTON, [0, 0, 0, 0, 1] * 40, seed=6)
+    path = write_hdf5(tmp_path / "more.hdf5", ELECTRON_PHOTON, events)
+    settings = {"split": SPLIT, "zero_below": 0.0, "balanced": False}
+    manifest = pack("data", ELECTRON_PHOTON, [path], tmp_path / "store", **settings)
+    assert sum(manifest.counts["train"].values()) > 0
+
+
+def test_a_store_with_the_default_split_has_the_same_manifest_as_before(packed_jets):
+    """Otherwise older jobs would be repeated, because their settings would have changed."""
+    assert set(Split().model_dump()) == {"validation", "test", "seed"}
+    assert Split.model_validate({"validation": 0.3}).by == "file"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from calobatch.errors import UserError
 from calobatch.layouts import QUARK_GLUON
 from calobatch.pack.open_raw import open_raw
-from tests.raw_files import random_events, read_whole, write_parquet
+from tests.raw_files import nested_lists, random_events, read_whole, write_parquet
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,57 @@ def test_floats_and_large_lists_are_read_too(tmp_path, events, value_type, kind)
     path = rewritten(tmp_path / "a.parquet", events, change)
     found = read_whole(open_raw(path, QUARK_GLUON))
     np.testing.assert_array_equal(found.image_BCHW, events.image_BCHW)
+
+
+def test_fixed_size_lists_are_read_too(tmp_path, events):
+    kind = pa.list_(pa.list_(pa.list_(pa.float32(), 125), 125), 3)
+
+    def change(table):
+        place = table.schema.get_field_index("X_jets")
+        return table.set_column(place, "X_jets", table["X_jets"].cast(kind))
+
+    path = rewritten(tmp_path / "a.parquet", events, change)
+    assert pq.read_schema(path).field("X_jets").type == kind
+    found = read_whole(open_raw(path, QUARK_GLUON), 7)
+    np.testing.assert_array_equal(found.image_BCHW, events.image_BCHW)
+
+
+def test_views_of_lists_are_read_too(tmp_path, events):
+    def change(table):
+        lists = table["X_jets"].combine_chunks()
+        view = pa.ListViewArray.from_arrays(lists.offsets[:-1], lists.value_lengths(), lists.values)
+        place = table.schema.get_field_index("X_jets")
+        return table.set_column(place, "X_jets", view)
+
+    path = rewritten(tmp_path / "a.parquet", events, change)
+    assert pa.types.is_list_view(pq.read_schema(path).field("X_jets").type)
+    found = read_whole(open_raw(path, QUARK_GLUON), 7)
+    np.testing.assert_array_equal(found.image_BCHW, events.image_BCHW)
+
+
+def test_images_with_channels_last_are_read(tmp_path, events):
+    def change(table):
+        place = table.schema.get_field_index("X_jets")
+        turned = nested_lists(np.moveaxis(events.image_BCHW, 1, -1))
+        return table.set_column(place, "X_jets", turned)
+
+    path = rewritten(tmp_path / "a.parquet", events, change)
+    found = read_whole(open_raw(path, QUARK_GLUON), 7)
+    np.testing.assert_array_equal(found.image_BCHW, events.image_BCHW)
+
+
+def test_labels_may_be_true_or_false_and_pixels_whole_numbers(tmp_path, events):
+    whole = np.round(events.image_BCHW.clip(-9, 9))
+
+    def change(table):
+        image = nested_lists(whole).cast(pa.list_(pa.list_(pa.list_(pa.int16()))))
+        table = table.set_column(table.schema.get_field_index("X_jets"), "X_jets", image)
+        place = table.schema.get_field_index("y")
+        return table.set_column(place, "y", table["y"].cast(pa.bool_()))
+
+    raw = open_raw(rewritten(tmp_path / "a.parquet", events, change), QUARK_GLUON)
+    np.testing.assert_array_equal(raw.labels(), events.label)
+    np.testing.assert_array_equal(read_whole(raw).image_BCHW, whole)
 
 
 def test_the_order_of_columns_and_further_columns_do_not_matter(tmp_path, events):

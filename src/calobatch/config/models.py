@@ -44,10 +44,15 @@ class Section(BaseModel):
 
 
 class Split(Section):
-    """How the events are divided at random, with the same fraction of each class in every split.
+    """How the events are divided at random, with the same fraction of each class in every split."""
 
-    If the layout has official test files, these are the test split.
-    """
+    # Left out where it has its default, because older stores and jobs were made without it.
+    by: Literal["file", "event"] = Field(
+        "file",
+        description="file: official test files, if the dataset has any, are the test split; event: "
+        "the events of all files are divided",
+        exclude_if=lambda by: by == "file",
+    )
 
     validation: Share = Field(
         0.1, description="validation split, as a fraction of the events outside the test split"
@@ -72,6 +77,11 @@ class Dataset(Section):
         description="set pixels whose absolute value is below this to zero, in the units of the "
         "files; default: the layout's value",
         json_schema_extra=_unit("as in the files"),
+    )
+    check_balance: bool = Field(
+        True,
+        description="refuse files in which the share of a class is not as the layout declares",
+        exclude_if=lambda check_balance: check_balance,
     )
 
 

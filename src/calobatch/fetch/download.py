@@ -22,7 +22,7 @@ from calobatch.fetch.partial import Origin, Partial
 from calobatch.fetch.retries import Interrupted, Retries, RetryPolicy
 from calobatch.progress import Progress
 from calobatch.public.address import AddressError
-from calobatch.public.content import HEAD_BYTES, WEB_PAGE, head_fault
+from calobatch.public.content import HEAD_BYTES, PAGE_BYTES, head_fault, page_fault
 from calobatch.public.pins import Expected
 
 PIECE_BYTES = 1 << 20
@@ -147,7 +147,7 @@ def _refuse_status(response: requests.Response) -> None:
 
 def _refuse_web_page(response: requests.Response) -> None:
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
-        raise AddressError(WEB_PAGE)
+        raise AddressError(page_fault(response.raw.read(PAGE_BYTES, decode_content=True)))
 
 
 def _read_head(response: requests.Response, file: str) -> bytes:

@@ -1,10 +1,13 @@
 """Check the values of a raw file before they are packed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
+from calobatch.pack.raw import RawFile
 from calobatch.pack.sparsify import Hits
 
 # The public files are exactly balanced. In a user's own selection the share of class 1 may differ
@@ -43,8 +46,35 @@ def check_balance(labels: NDArray[np.floating], layout: Layout, dataset: str) ->
     if abs(share - p) > BALANCE_TOLERANCE + 3 * np.sqrt(p * (1 - p) / len(labels)):
         raise UserError(
             f"dataset {dataset}: {share:.1%} of the events are {layout.classes[1]}s, expected "
-            f"{p:.0%}; check that no file is missing and that no class is listed twice"
+            f"{p:.0%}; check that no file is missing and that no class is listed twice, or set "
+            "check_balance: false for the dataset if this is meant"
         )
+
+
+def check_not_empty(
+    hits_per_event: NDArray[np.int64],
+    labels: NDArray[np.float64],
+    raws: Sequence[RawFile],
+    layout: Layout,
+    zero_below: float,
+) -> None:
+    """Raise a UserError if all images of a file, or all images of a class, have no hit.
+
+    ``hits_per_event`` and ``labels`` cover the events of all files, in their order.
+    """
+    threshold = f" (pixels below {zero_below:g} count as zero)" if zero_below else ""
+    first = 0
+    for raw in raws:
+        if not hits_per_event[first : first + raw.events].any():
+            raise UserError(f"{raw.path}: all {raw.events} images are empty{threshold}; {_CHECK}")
+        first += raw.events
+    for label, name in enumerate(layout.classes):
+        of_class = hits_per_event[labels == label]
+        if len(of_class) and not of_class.any():
+            raise UserError(
+                f"all {len(of_class)} images of class {label} ({name}) are empty{threshold}; "
+                f"{_CHECK}"
+            )
 
 
 def check_values(hits: Hits, scalars_BS: NDArray[np.float64], first_event: int, file: str) -> None:
@@ -68,3 +98,6 @@ def check_values(hits: Hits, scalars_BS: NDArray[np.float64], first_event: int, 
                 f"{file}: event {event} has a value that is not finite as float32 ({name}); remove "
                 "the event from the file, or fetch the file again"
             )
+
+
+_CHECK = "check that the file was written to its end, and that zero_below fits its units"

@@ -1,4 +1,4 @@
-"""Read raw HDF5 files: images with channels last, each chunk decoded once."""
+"""Read raw HDF5 files: each chunk of images is decoded once."""
 
 import os
 from collections.abc import Iterator
@@ -11,24 +11,39 @@ from numpy.typing import NDArray
 
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.pack.raw import Block, refuse_more_events_than_bytes
+from calobatch.pack.raw import (
+    Block,
+    as_floating,
+    has_channels_last,
+    refuse_more_events_than_bytes,
+    refuse_other_kinds,
+)
 
 # Lustre and NFS often refuse HDF5's file locks. Locks are not needed here, because files are only
 # read. h5py reads the variable when it is imported.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 import h5py
 
-from calobatch.pack.hdf5_content import refuse_absent_values
+from calobatch.pack.hdf5_content import (
+    refuse_absent_values,
+    refuse_dangling_link,
+    refuse_missing_filter,
+)
 
 # What h5py raises when the structure of a file is damaged.
 DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
+# The NumPy kinds of numbers: floating point, integers with and without a sign, true or false.
+NUMBERS = "fiub"
 # Number of slots in the chunk cache. Two chunks that fall on the same slot evict each other, so
 # there are many more slots than chunks; HDF5 recommends a prime number.
 CACHE_SLOTS = 10_007
 
 
 class Hdf5File:
-    """An HDF5 file with images (events, H, W, C), labels (events) and scalars (events)."""
+    """An HDF5 file with images (events, H, W, C), labels (events) and scalars (events).
+
+    The images may have their channels first, as (events, C, H, W), and one channel needs no axis.
+    """
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.path, self.layout = path, layout
@@ -38,6 +53,13 @@ class Hdf5File:
                 self.events = self._check_structure(file)
                 self.events_per_chunk = (file[layout.image_key].chunks or (1,))[0]
         except DAMAGE as error:
+            refuse_other_kinds(path)
+            # HDF5 marks a file while a program writes to it.
+            if "h5clear" in str(error):
+                raise UserError(
+                    f"{path} was left open by the program that wrote it; if that has ended, repair "
+                    f"the file with `h5clear --status {path}`"
+                ) from None
             raise UserError(
                 f"{path} is not a complete HDF5 file ({error}); delete it and fetch it again"
             ) from None
@@ -52,10 +74,15 @@ class Hdf5File:
                 f"{self.path} has no key {', '.join(sorted(missing))} (its keys: "
                 f"{', '.join(sorted(file)) or 'none'}); {self._check_layout}"
             )
-        self._check_array(file, self.layout.image_key, (height, width, channels), "f")
-        for key in (self.layout.label_key, *scalars):
-            self._check_array(file, key, (), "fiu")
         keys = (self.layout.image_key, self.layout.label_key, *scalars)
+        for key in keys:
+            refuse_dangling_link(self.path, file, key)
+        shapes: list[tuple[int, ...]] = [(height, width, channels), (channels, height, width)]
+        if channels == 1:
+            shapes.append((height, width))
+        self._check_array(file, self.layout.image_key, *shapes)
+        for key in keys[1:]:
+            self._check_array(file, key, ())
         counts = {key: len(file[key]) for key in keys}
         if len(set(counts.values())) > 1:
             raise UserError(
@@ -67,34 +94,32 @@ class Hdf5File:
         refuse_more_events_than_bytes(self.path, events)
         for key in keys:
             refuse_absent_values(self.path, file[key])
+            refuse_missing_filter(self.path, file[key])
         return events
 
     @property
     def _check_layout(self) -> str:
         return f"check that the file has the layout {self.layout.name}"
 
-    def _check_array(self, file: h5py.File, key: str, shape: tuple[int, ...], kinds: str) -> None:
-        """Check that ``key`` is an array of numbers with ``shape`` per event.
+    def _check_array(self, file: h5py.File, key: str, *shapes: tuple[int, ...]) -> None:
+        """Check that ``key`` is an array of numbers with one of the ``shapes`` per event.
 
-        ``kinds`` are the allowed NumPy kinds: f floating point, i and u integers. A last axis of
-        length 1 is accepted: some writers store numbers as a column.
+        A last axis of length 1 is accepted: some writers store numbers as a column.
         """
         array = file[key]
         if not isinstance(array, h5py.Dataset) or not array.shape:
             raise UserError(
                 f"{self.path}: {key} is not an array with one entry per event; {self._check_layout}"
             )
-        expected = (len(array), *shape)
-        if array.shape not in (expected, (*expected, 1)):
+        expected = [(len(array), *shape) for shape in shapes]
+        if array.shape not in [*expected, *((*shape, 1) for shape in expected)]:
             raise UserError(
-                f"{self.path}: {key} has shape {array.shape}, expected {expected}; "
-                f"{self._check_layout}"
+                f"{self.path}: {key} has shape {array.shape}, expected "
+                f"{' or '.join(map(str, expected))}; {self._check_layout}"
             )
-        if array.dtype.kind not in kinds:
-            wanted = "floating point" if kinds == "f" else "numbers"
+        if array.dtype.kind not in NUMBERS:
             raise UserError(
-                f"{self.path}: {key} has type {array.dtype}, expected {wanted}; "
-                f"{self._check_layout}"
+                f"{self.path}: {key} has type {array.dtype}, expected numbers; {self._check_layout}"
             )
 
     def labels(self) -> NDArray[np.floating]:
@@ -131,10 +156,14 @@ class Hdf5Piece:
 
     def _block(self, file: h5py.File, image: h5py.Dataset, start: int, stop: int) -> Block:
         channels, height, width = self.layout.shape
-        image_BHWC = self._slice(image, start, stop).reshape(-1, height, width, channels)
+        images = self._slice(image, start, stop)
+        if has_channels_last(image.shape[1:4], self.layout):
+            image_BCHW = np.moveaxis(images.reshape(-1, height, width, channels), -1, 1)
+        else:
+            image_BCHW = images.reshape(-1, channels, height, width)
         scalars = [self.numbers(file, s.name, start, stop) for s in self.layout.scalars]
         return Block(
-            image_BCHW=np.moveaxis(image_BHWC, -1, 1),
+            image_BCHW=as_floating(image_BCHW),
             scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((stop - start, 0)),
         )
 

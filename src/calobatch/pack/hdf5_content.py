@@ -15,6 +15,43 @@ from calobatch.errors import UserError
 MOST_BYTES_PER_CHUNK = 2**30
 
 
+# Names of filters that are plugins of HDF5, by the numbers that The HDF Group has given them.
+PLUGINS = {
+    307: "bzip2", 32000: "lzf", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp",
+    32015: "zstd", 32017: "sz", 32024: "sz3", 32026: "blosc2",
+}  # fmt: skip
+
+
+def refuse_dangling_link(path: Path, file: h5py.File, key: str) -> None:
+    """Raise a UserError if ``key`` is a link of the file ``path`` that leads nowhere."""
+    try:
+        file[key]
+    except (KeyError, OSError):
+        link = file.get(key, getlink=True)
+        # Anything else is damage, which the caller reports.
+        if not isinstance(link, h5py.SoftLink | h5py.ExternalLink):
+            raise
+        inside = f" in {link.filename}" if isinstance(link, h5py.ExternalLink) else ""
+        raise UserError(
+            f"{path}: {key} is a link to {link.path}{inside}, which does not exist; write the "
+            "values into this one file"
+        ) from None
+
+
+def refuse_missing_filter(path: Path, array: h5py.Dataset) -> None:
+    """Raise a UserError if ``array`` is compressed in a way that this HDF5 library cannot undo."""
+    properties = array.id.get_create_plist()
+    for number in range(properties.get_nfilters()):
+        code, _, _, name = properties.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            called = PLUGINS.get(code) or name.decode(errors="replace") or "unknown"
+            raise UserError(
+                f"{path}: {Path(array.name).name} is compressed with the filter {called} (number "
+                f"{code}), which this HDF5 library does not have; write the file again with gzip, "
+                "or install hdf5plugin and set HDF5_PLUGIN_PATH to its hdf5plugin.PLUGIN_PATH"
+            )
+
+
 def refuse_absent_values(path: Path, array: h5py.Dataset) -> None:
     """Raise a UserError unless all values of ``array`` are in the file ``path`` itself.
 

@@ -1,5 +1,6 @@
 """Pack a dataset: check the raw files, decide the split, stream the images into the store."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.config.models import Split
-from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.pack.check import check_balance, check_labels
+from calobatch.pack.check import check_balance, check_labels, check_not_empty
+from calobatch.pack.check_files import check_contents_differ, check_names_differ
 from calobatch.pack.identify import identify
 from calobatch.pack.open_raw import open_raw
 from calobatch.pack.pack_piece import Packed, PieceToPack, listed, pack_piece
@@ -53,6 +54,7 @@ def pack(
     *,
     split: Split,
     zero_below: float,
+    balanced: bool = True,
     declared_labels: Mapping[str, int] | None = None,
     expected: Mapping[str, Expected] | None = None,
     workers: int = 1,
@@ -60,7 +62,8 @@ def pack(
     """Pack raw ``files``, in order, into the store ``folder``; return its manifest.
 
     ``declared_labels`` has, by file name, the label of all events of a file, and ``expected`` its
-    size and SHA-256; files may be missing from both. Raises a UserError that names the file if a
+    size and SHA-256; files may be missing from both. The classes must be as ``balanced`` as the
+    layout says, unless that is false. Raises a UserError that names the file if a
     check fails; an older store in ``folder`` then stays as it was.
 
     Memory does not grow with the number of images: this process and each worker hold one block, and
@@ -70,15 +73,18 @@ def pack(
     chunks of 9,960. At the end the hits are mapped from disk; these pages count as memory too, but
     the kernel takes them back when memory is short.
     """
-    _check_files_differ(files)
+    check_names_differ(files)
     raws = [open_raw(file, layout) for file in files]
     # Workers take a while to start, mostly for imports. They start now and import what they will
     # need, while this process computes the checksums of the files.
     modules = [pack_piece.__module__, *{type(raw).__module__ for raw in raws}]
     with Workers(workers, modules) as pool:
         identities = [identify(file, (expected or {}).get(file.name)) for file in files]
-        known = _read_labels(layout, raws, declared_labels or {})
-        check_balance(known.label, layout, dataset)
+        check_contents_differ(files, identities)
+        by_file = split.by == "file"
+        known = _read_labels(layout, raws, declared_labels or {}, by_file=by_file)
+        if balanced:
+            check_balance(known.label, layout, dataset)
         assigned = assign_splits(known.label, known.official_test, split)
         with StoreWriter(folder) as writer:
             blocks = _packed(raws, assigned == TRAIN, layout, zero_below, pool)
@@ -87,6 +93,8 @@ def pack(
             # The next step maps all hits, which counts as memory. The workers end first, so that
             # their memory is free by then.
             pool.close()
+            check_not_empty(writer.hits_per_event(), known.label, raws, layout, zero_below)
+            _tell_empty_channels(dataset, layout, sums)
             events_sha256 = writer.finish_events(layout, known.label.astype(np.uint8), assigned)
             manifest = Manifest(
                 format=FORMAT,
@@ -97,7 +105,9 @@ def pack(
                 classes=layout.classes,
                 zero_below=zero_below,
                 split=split,
-                official_test_files=tuple(f.name for f in files if _is_official_test(f, layout)),
+                official_test_files=tuple(
+                    f.name for f in files if by_file and _is_official_test(f, layout)
+                ),
                 counts=count_events(known.label, assigned, layout.classes),
                 channels=channel_statistics(layout, sums),
                 scalars=scalar_statistics(layout, writer.scalars()[assigned == TRAIN]),
@@ -111,26 +121,28 @@ def pack(
     return manifest
 
 
-def _check_files_differ(files: Sequence[Path]) -> None:
-    """Raise a UserError if two files have the same name.
-
-    If a file were packed twice, the same event could be in the training and in the test split.
-    """
-    names = [file.name for file in files]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{name} is listed twice; list each file once")
-
-
-def _read_labels(layout: Layout, raws: Sequence[RawFile], declared: Mapping[str, int]) -> Labels:
-    """Read and check the labels of all files."""
+def _read_labels(
+    layout: Layout, raws: Sequence[RawFile], declared: Mapping[str, int], *, by_file: bool
+) -> Labels:
+    """Read and check the labels of all files. No event is official test data unless ``by_file``."""
     labels, official = [], []
     for raw in raws:
         of_file = raw.labels()
         check_labels(of_file, str(raw.path), declared.get(raw.path.name))
         labels.append(of_file)
-        official.append(np.full(len(of_file), _is_official_test(raw.path, layout)))
+        official.append(np.full(len(of_file), by_file and _is_official_test(raw.path, layout)))
     return Labels(label=np.concatenate(labels), official_test=np.concatenate(official))
+
+
+def _tell_empty_channels(dataset: str, layout: Layout, sums: Sums) -> None:
+    """Print which channels have no hit in any training event. A detector may have been off."""
+    empty = [c.name for c, hits in zip(layout.channels, sums.hits, strict=True) if not hits]
+    if empty:
+        print(
+            f"pack {dataset}: all pixels of the training split are zero in {', '.join(empty)}; "
+            "check the files if that is not meant",
+            file=sys.stderr,
+        )
 
 
 def _is_official_test(path: Path, layout: Layout) -> bool:

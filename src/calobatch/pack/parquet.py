@@ -14,9 +14,14 @@ from calobatch.arrow_view import view
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.footer import Footer, decoded
-from calobatch.pack.raw import Block, refuse_more_events_than_bytes
+from calobatch.pack.raw import (
+    Block,
+    as_floating,
+    has_channels_last,
+    refuse_more_events_than_bytes,
+    refuse_other_kinds,
+)
 
-FIX = "remove the affected events from the file, or fetch it again"
 NESTED_IMAGE = pa.list_(pa.list_(pa.list_(pa.float64())))
 # Columns are read through a buffer of this size. Otherwise pyarrow would read the whole column of a
 # row group at once, and row groups may be large.
@@ -39,6 +44,7 @@ class ParquetFile:
             empty = _opened(path, self.footer.cut(0, 0))
             schema, metadata = empty.schema_arrow, empty.metadata.metadata
         except DAMAGE as error:
+            refuse_other_kinds(path)
             raise UserError(
                 f"{path} is not a complete parquet file ({_one_line(error)}); delete it and fetch "
                 "it again"
@@ -50,8 +56,13 @@ class ParquetFile:
 
     def _check_structure(self, schema: pa.Schema) -> None:
         """Check the names and types of the columns against the layout."""
-        check_layout = f"check that the file has the layout {self.layout.name}"
+        check_layout = _check_layout(self.layout)
         numbers = [self.layout.label_key, *(scalar.name for scalar in self.layout.scalars)]
+        for name in (self.layout.image_key, *numbers):
+            if (found := schema.names.count(name)) > 1:
+                raise UserError(
+                    f"{self.path} has {found} columns called {name}; write the file again with one"
+                )
         missing = {self.layout.image_key, *numbers} - set(schema.names)
         if missing:
             raise UserError(
@@ -59,14 +70,14 @@ class ParquetFile:
                 f"{', '.join(schema.names)}); {check_layout}"
             )
         image = schema.field(self.layout.image_key).type
-        if not _is_nested_image(image):
+        if not _is_nested_image(image, self.layout):
             raise UserError(
                 f"{self.path}: {self.layout.image_key} has type {image}, expected {NESTED_IMAGE}; "
                 f"{check_layout}"
             )
         for name in numbers:
             kind = schema.field(name).type
-            if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            if not (_is_number(kind) or pa.types.is_boolean(kind)):
                 raise UserError(
                     f"{self.path}: {name} has type {kind}, expected a number; {check_layout}"
                 )
@@ -159,34 +170,45 @@ class ParquetPiece:
     def _images(self, lists: pa.Array) -> NDArray[np.floating]:
         """Return nested lists as an array (B, C, H, W) without copying a pixel.
 
-        Raises a UserError if a list does not have the layout's length, or if a value is null.
+        The lists may be nested as (H, W, C) too. Raises a UserError if a list does not have the
+        layout's length, or if a value is null.
         """
         events = len(lists)
-        for length in self.layout.shape:
+        channels, height, width = self.layout.shape
+        self._refuse_nulls(lists, self.layout.image_key)
+        outermost = _lengths(lists)
+        shape = self.layout.shape
+        if events and has_channels_last((int(outermost[0]), width, channels), self.layout):
+            shape = (height, width, channels)
+        for length in shape[len(shape) - _depth(lists.type) :]:
             # Each level is checked: an image with the right number of pixels may still have one row
             # with a pixel too many and one with a pixel too few.
             self._refuse_nulls(lists, self.layout.image_key)
-            counts = np.diff(view(lists.offsets))
+            counts = _lengths(lists)
             if np.any(counts != length):
                 raise UserError(
                     f"{self.path}: {self.layout.image_key} has a list of length "
-                    f"{int(counts[counts != length][0])}, expected {length}; {FIX}"
+                    f"{int(counts[counts != length][0])}, expected {length}; "
+                    f"{_check_layout(self.layout)}, and remove events with other images from it"
                 )
             lists = lists.flatten()  # removes one level of nesting
         self._refuse_nulls(lists, self.layout.image_key)
-        values: NDArray[np.floating] = view(lists)
-        return values.reshape(events, *self.layout.shape)
+        images = as_floating(view(lists)).reshape(events, *shape)
+        return images if shape == self.layout.shape else np.moveaxis(images, -1, 1)
 
     def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
         column = batch.column(name)
         self._refuse_nulls(column, name)
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.uint8())
         values: NDArray[np.float64] = view(column).astype(np.float64)
         return values
 
     def _refuse_nulls(self, values: pa.Array, name: str) -> None:
         if values.null_count:
             raise UserError(
-                f"{self.path}: {name} has missing values ({values.null_count} nulls); {FIX}"
+                f"{self.path}: {name} has missing values ({values.null_count} nulls); remove "
+                "the affected events from the file"
             )
 
     def _damaged(self, reason: str) -> UserError:
@@ -205,10 +227,43 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _is_nested_image(kind: pa.DataType) -> bool:
-    """Return whether a type is three nested lists of floating point numbers of any width."""
-    for _ in range(3):
-        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-            return False
+def _check_layout(layout: Layout) -> str:
+    return f"check that the file has the layout {layout.name}"
+
+
+def _is_nested_image(kind: pa.DataType, layout: Layout) -> bool:
+    """Return whether a type is three nested lists of numbers of any width.
+
+    The images of a layout with one channel may be two nested lists.
+    """
+    if _depth(kind) not in ((2, 3) if layout.shape[0] == 1 else (3,)):
+        return False
+    while _is_list(kind):
         kind = kind.value_type
-    return bool(pa.types.is_floating(kind))
+    return _is_number(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    tests = (
+        pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list,
+        pa.types.is_list_view, pa.types.is_large_list_view,
+    )  # fmt: skip
+    return any(test(kind) for test in tests)
+
+
+def _depth(kind: pa.DataType) -> int:
+    """Return how many lists are nested in each other."""
+    return 1 + _depth(kind.value_type) if _is_list(kind) else 0
+
+
+def _lengths(lists: pa.Array) -> NDArray[np.int64]:
+    """Return the length of each list."""
+    if pa.types.is_fixed_size_list(lists.type):
+        return np.full(len(lists), lists.type.list_size)
+    if pa.types.is_list_view(lists.type) or pa.types.is_large_list_view(lists.type):
+        return view(lists.sizes)
+    return np.diff(view(lists.offsets))

@@ -1,13 +1,15 @@
 """What pack needs from a raw file of any format: its labels, and dense images block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.errors import UserError
+from calobatch.layouts import Layout
+from calobatch.public.content import MAGIC, PAGE_BYTES, kind_of, other_kind
 
 
 class Block(NamedTuple):
@@ -54,6 +56,35 @@ class RawFile(Protocol):
 
         A chunk of HDF5 or a row group of parquet is never divided between pieces.
         """
+
+
+def has_channels_last(shape: Sequence[int], layout: Layout) -> bool:
+    """Return whether images of ``shape`` have their channels last, as (H, W, C).
+
+    The images of a layout with as many channels as rows and columns have them first.
+    """
+    channels, height, width = layout.shape
+    return tuple(shape) == (height, width, channels) != layout.shape
+
+
+def as_floating(values: NDArray[np.number[Any] | np.bool_]) -> NDArray[np.floating]:
+    """Return ``values`` unchanged if they are floating point, and otherwise as float64."""
+    if np.issubdtype(values.dtype, np.floating):
+        return cast(NDArray[np.floating], values)
+    return values.astype(np.float64)
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Raise a UserError if ``path`` is not a raw file at all, by its first bytes.
+
+    The readers call this for a file that they cannot open, because the cause decides what to do.
+    """
+    with path.open("rb") as file:
+        head = file.read(PAGE_BYTES)
+    if not head:
+        raise UserError(f"{path} is empty; delete it and fetch it again")
+    if not head.startswith(MAGIC[kind_of(path.name)]) and (fault := other_kind(head)):
+        raise UserError(f"{path}: {fault}")
 
 
 def refuse_more_events_than_bytes(path: Path, events: int) -> None:

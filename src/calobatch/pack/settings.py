@@ -18,6 +18,8 @@ class Packing(Section):
     layout: str
     split: Split
     zero_below: float = Field(ge=0)
+    # Left out where it has its default, because older stores were packed without it.
+    check_balance: bool = Field(True, exclude_if=lambda check_balance: check_balance)
     declared_labels: dict[str, int] = Field(default_factory=dict)
 
 
@@ -31,6 +33,7 @@ def packing(name: str, dataset: Dataset, table: Iterable[RemoteFile]) -> Packing
         layout=layout.name,
         split=dataset.split,
         zero_below=layout.zero_below if dataset.zero_below is None else dataset.zero_below,
+        check_balance=dataset.check_balance,
         declared_labels={
             f.file: f.label for f in table if f.dataset == name and f.label is not None
         },

@@ -18,6 +18,11 @@ def assign_splits(
     ignored. ``split.validation`` is a share of the events that are not test events. The shares hold
     in each class to within one event. Raises a UserError if a split would have no event of a class.
     """
+    if official_test.all():
+        raise UserError(
+            "by their names, all files are official test files, so no event is left for training; "
+            "add other files, or set split: {by: event} for the dataset to divide these events"
+        )
     # One generator for both classes, class 0 first: every stored split depends on this order.
     rng = np.random.default_rng(split.seed)
     assigned = np.where(official_test, TEST, TRAIN).astype(np.uint8)

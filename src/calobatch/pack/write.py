@@ -62,6 +62,10 @@ class StoreWriter:
         self.pixel_file.write(np.ascontiguousarray(hits.pixel).data)
         self.value_file.write(np.ascontiguousarray(hits.value).data)
 
+    def hits_per_event(self) -> NDArray[np.int64]:
+        """Return the number of hits of all events added so far, shape (events)."""
+        return np.concatenate(self.counts)
+
     def scalars(self) -> NDArray[np.float64]:
         """Return the scalars of all events added so far, shape (events, S)."""
         return np.concatenate(self.scalar_blocks)
@@ -73,7 +77,7 @@ class StoreWriter:
         self.pixel_file.close()
         self.value_file.close()
         # Event k has the hits start[k] up to start[k + 1].
-        start = np.concatenate([[0], np.cumsum(np.concatenate(self.counts))]).astype(np.int64)
+        start = np.concatenate([[0], np.cumsum(self.hits_per_event())]).astype(np.int64)
         hit = pa.StructArray.from_arrays(
             [
                 _mapped(self.scratch / "pixel", pa.uint16(), int(start[-1])),

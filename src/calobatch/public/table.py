@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from calobatch.errors import UserError
 from calobatch.public.address import fault_of
-from calobatch.public.content import MAGIC
+from calobatch.public.content import MAGIC, kind_of
 
 COLUMNS = ("dataset", "file", "url", "mirror", "bytes", "sha256", "label")
 
@@ -105,7 +105,7 @@ def _name(cell: str) -> str:
 
 
 def _file(cell: str) -> str:
-    if Path(cell).suffix not in MAGIC:
+    if kind_of(cell) not in MAGIC:
         raise ValueError(f"{cell!r} does not end in {', '.join(MAGIC)}")
     return _name(cell)
 

@@ -108,6 +108,7 @@ def _pack(options: argparse.Namespace) -> None:
         options.output,
         split=settings.split,
         zero_below=settings.zero_below,
+        balanced=settings.check_balance,
         declared_labels=settings.declared_labels,
         expected=expected,
         workers=options.workers,

@@ -38,7 +38,9 @@ def simulate_settings(scenario: Scenario, dataset: str) -> str:
     The keys that only pack uses are left out. Otherwise a changed split would make Snakemake
     simulate the files again.
     """
-    return scenario.datasets[dataset].model_dump_json(exclude={"split", "zero_below"})
+    return scenario.datasets[dataset].model_dump_json(
+        exclude={"split", "zero_below", "check_balance"}
+    )
 
 
 def pack_settings(setup: Setup, dataset: str) -> str:
