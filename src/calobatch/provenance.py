@@ -44,7 +44,7 @@ def provenance() -> Provenance:
         git_commit=os.environ.get(COMMIT) or _git("rev-parse", "HEAD"),
         git_dirty=bool(os.environ.get(DIRTY) or _git("status", "--porcelain")),
         python=platform.python_version(),
-        packages={name: _version(name) for name in PACKAGES},
+        packages={name: version_of(name) for name in PACKAGES},
         host=socket.gethostname(),
     )
 
@@ -68,7 +68,8 @@ def _git(*arguments: str) -> str:
     return answer.stdout.strip()
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Return the version of an installed package; empty if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

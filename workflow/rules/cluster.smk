@@ -3,6 +3,7 @@
 import signal
 
 from calobatch.workflow import head
+from calobatch.workflow.tried_models import require_sound_models
 
 JOBS = jobs.Jobs(SETUP, on_cluster=lambda: on_cluster())
 
@@ -34,3 +35,4 @@ onstart:
                 head.begin_on_cluster(SCENARIO.name, workflow.scheduler._executor)
             else:
                 head.begin_here(SCENARIO.name)
+            require_sound_models(SCENARIO, JOBS.start_here("train").split())

@@ -14,6 +14,10 @@ from calobatch.atomic import atomic_path
 from calobatch.config.model_file import model_module
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
+from calobatch.models.blame import blaming_model
+
+# What a model's forward may take.
+INPUTS = ("image", "scalars")
 
 
 def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module:
@@ -21,7 +25,8 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
 
     Raises UserError if the model does not accept the ``options``, or cannot be built with them.
     """
-    model = importlib.import_module(model_module(name)).Model
+    with blaming_model(name, "its import"):
+        model = importlib.import_module(model_module(name)).Model
     known = [p for p in inspect.signature(model).parameters if p != "layout"]
     try:
         inspect.signature(model).bind(layout, **options)
@@ -33,7 +38,7 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
         return cast(nn.Module, model(layout, **options))
     # Models check few of their options. The kind of error that a wrong type or size causes depends
     # on the line of the model, or of torch, that uses the option first.
-    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UserError(
             f"model_options of {name}: the model cannot be built with {given or 'its defaults'}: "
@@ -42,8 +47,17 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
 
 
 def input_names(model: nn.Module) -> tuple[str, ...]:
-    """Return the names of the arguments of the model's forward, in order: "image", "scalars"."""
-    return cast(tuple[str, ...], model.inputs)
+    """Return the names of the arguments of the model's forward, in order: "image", "scalars".
+
+    Raises UserError if the model does not say which it takes.
+    """
+    names = getattr(model, "inputs", None)
+    if not isinstance(names, tuple | list) or not names or not set(names) <= set(INPUTS):
+        raise UserError(
+            f"class Model of {type(model).__module__} must say what its forward takes; write "
+            'inputs: ClassVar = ("image",) in it, or ("image", "scalars")'
+        )
+    return tuple(names)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -24,6 +24,7 @@ from calobatch.communicator.placement import placement
 from calobatch.config.models import SPLITS, Training
 from calobatch.errors import StoppedError, UserError
 from calobatch.models.build import build_model, input_names, parameter_count, save_weights
+from calobatch.models.trial import try_model
 from calobatch.progress import Progress
 from calobatch.provenance import provenance
 from calobatch.run.files import WEIGHTS_FILE
@@ -83,6 +84,7 @@ def train(
     torch.manual_seed(seed)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model = build_model(settings.model, store.layout, settings.model_options).to(device)
+    try_model(model, settings.model, store.layout)
     # No learning rate is given here, because the schedule sets it before every step. fused=True
     # updates all parameters in one kernel.
     optimizer = OPTIMIZERS[settings.optimizer](

@@ -1,10 +1,10 @@
-"""Verbs that print a scenario, its results, its cost on more GPUs, or all keys."""
+"""Verbs that print a scenario, its results, its cost on more GPUs, or all keys, or try models."""
 
 import argparse
 import json
 from pathlib import Path
 
-from calobatch.verbs.verb import Verb, add_overrides, add_scenario
+from calobatch.verbs.verb import Verb, add_overrides, add_scenario, add_settings
 
 
 def _check_options(parser: argparse.ArgumentParser) -> None:
@@ -116,6 +116,24 @@ def _schema(options: argparse.Namespace) -> None:
     print(json.dumps(schemas, indent=2, sort_keys=True))
 
 
+def _try_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tasks", nargs="+", metavar="TASK", help="name of a task of the scenario")
+    add_settings(parser)
+
+
+def _try(options: argparse.Namespace) -> None:
+    from calobatch.config.explain import validated
+    from calobatch.config.models import Scenario
+    from calobatch.models.build import build_model
+    from calobatch.models.trial import try_model
+    from calobatch.workflow.datasets import layout_of
+
+    scenario = validated(Scenario, options.settings, "--settings")
+    for task in (scenario.tasks[name] for name in options.tasks):
+        layout = layout_of(scenario, task.dataset)
+        try_model(build_model(task.model, layout, task.model_options), task.model, layout)
+
+
 SCENARIO = (
     Verb("check", "check a scenario, and print it with all defaults filled in",
          _check_options, _check),
@@ -123,6 +141,8 @@ SCENARIO = (
          _leaderboard_options, _leaderboard),
     Verb("plan", "predict speed, node hours and efficiency of a task on more GPUs",
          _plan_options, _plan),
+    Verb("try", "give the models of tasks a batch of zeros, to find mistakes before a training",
+         _try_options, _try),
     Verb("schema", "print the JSON schema of scenario files, or a page that lists all keys",
          _schema_options, _schema),
 )  # fmt: skip

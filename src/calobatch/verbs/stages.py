@@ -150,6 +150,7 @@ def _train(options: argparse.Namespace) -> None:
     from calobatch.communicator.placement import placement
     from calobatch.config.explain import validated
     from calobatch.config.models import Training
+    from calobatch.models.blame import blaming_model
     from calobatch.train.only_training import only_training
     from calobatch.train.train import train
     from calobatch.train.watchdog import watching
@@ -157,7 +158,8 @@ def _train(options: argparse.Namespace) -> None:
     settings = validated(Training, options.settings, "--settings")
     rank = placement().rank
     alone = only_training(options.output) if rank == 0 else nullcontext()
-    with alone, watching(options.hang_seconds, rank) as heartbeat:
+    blaming = blaming_model(settings.model, "a batch", in_its_file=True)
+    with alone, watching(options.hang_seconds, rank) as heartbeat, blaming:
         train(options.task, settings, options.seed, options.store, options.output, heartbeat)
     # The run is finished, and a signal in the seconds in which Python ends must not make it fail.
     for number in stop_signals():

@@ -52,11 +52,13 @@ class Jobs:
         self.setup = setup
         self.on_cluster = on_cluster
 
+    def start_here(self, image: str) -> str:
+        """Return the words that start a command in ``image`` where the head process runs."""
+        return f"calobatch contain {image} --" if self.on_cluster() else ""
+
     def here(self, image: str) -> dict[str, Resource]:
         """Return the resources of a job that runs where the head process runs."""
-        return {
-            "start": lambda wildcards: f"calobatch contain {image} --" if self.on_cluster() else ""
-        }
+        return {"start": lambda wildcards: self.start_here(image)}
 
     def of(self, image: str, *, mb: int) -> dict[str, Resource]:
         """Return the resources of a job in ``image``, with ``mb`` MB of memory per core at first.

@@ -1,0 +1,47 @@
+"""Give a model a batch of zeros, to find a mistake in it before the first event is read."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from calobatch.errors import UserError
+from calobatch.layouts import Layout
+from calobatch.models.blame import blaming_model
+from calobatch.models.build import example_inputs
+
+# Two, because the mean over one event is that event, and the variance of one is not a number.
+EVENTS = 2
+
+
+def try_model(model: nn.Module, name: str, layout: Layout) -> None:
+    """Raise a UserError unless ``model`` can be trained on images of ``layout``.
+
+    It must take a batch, return one logit per event and class, shape (B, classes), and have
+    gradients. The model and torch's random numbers stay as they are.
+    """
+    device = next(model.parameters()).device
+    labels = torch.arange(EVENTS, device=device) % len(layout.classes)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        # A copy, because the running means of batch normalisation would change.
+        model = copy.deepcopy(model)
+        inputs = [tensor.to(device) for tensor in example_inputs(model, layout, EVENTS)]
+        with blaming_model(name, "a batch of zeros"):
+            logits = model(*inputs)
+            _check_logits(logits, name, layout)
+            functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
+            model.eval()
+            with torch.no_grad():
+                model(*inputs)
+
+
+def _check_logits(logits: object, name: str, layout: Layout) -> None:
+    expected = (EVENTS, len(layout.classes))
+    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if found != expected or not logits.is_floating_point():  # type: ignore[attr-defined]
+        raise UserError(
+            f"model {name}: forward must return one logit per event and class, a floating-point "
+            f"tensor of shape {expected} for {EVENTS} events, but returned {found}; correct its "
+            "last layer"
+        )

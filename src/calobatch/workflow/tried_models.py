@@ -1,0 +1,50 @@
+"""Try every model of a scenario once before its first job starts."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from calobatch.config.model_file import model_source
+from calobatch.config.models import Scenario
+from calobatch.errors import UserError
+from calobatch.provenance import version_of
+from calobatch.workflow.datasets import layout_of
+
+# An empty file per model that was tried, named by a hash of what the result depends on.
+FOLDER = Path(".cache/tried_models")
+VERB = "try"
+
+
+def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
+    """Raise a UserError that names the mistake if a model of the scenario cannot be trained.
+
+    ``start`` are the words that start a command where torch is installed. A model that has passed
+    is tried again only if its file, its options, the images or the version of torch change.
+    """
+    marks = {task: FOLDER / _hash(scenario, task) for task in scenario.tasks}
+    untried = [task for task, mark in marks.items() if not mark.exists()]
+    if not untried:
+        return
+    trial = subprocess.run(
+        [*start, "calobatch", VERB, *untried, "--settings", scenario.model_dump_json()],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if trial.returncode:
+        raise UserError(trial.stderr.strip().removeprefix(f"calobatch {VERB}: "))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for task in untried:
+        marks[task].touch()
+
+
+def _hash(scenario: Scenario, task: str) -> str:
+    settings = scenario.tasks[task]
+    facts = {
+        "file": model_source(settings.model).read_text(encoding="utf-8"),
+        "options": settings.model_options,
+        "layout": layout_of(scenario, settings.dataset).name,
+        "torch": version_of("torch"),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
