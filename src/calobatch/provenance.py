@@ -21,18 +21,21 @@ PACKAGES = (
     "pythia8mc",
     "fastjet",
 )
+# The variables that hand these facts to jobs, and the texts of the second one.
 COMMIT, DIRTY = "CALOBATCH_GIT_COMMIT", "CALOBATCH_GIT_DIRTY"
+STATES: dict[bool | None, str] = {True: "yes", False: "no", None: "unknown"}
 
 
 class Provenance(Record):
     """The code, package versions and machine of a run.
 
-    ``git_commit`` is empty if the code is not in a git repository, ``git_dirty`` is true if there
-    were uncommitted changes. ``packages`` has an empty version for each package that is missing.
+    ``git_commit`` is empty if the code is not in a git repository of its own. ``git_dirty`` is true
+    if there were uncommitted changes, and None if git could not say. ``packages`` has an empty
+    version for each package that is missing.
     """
 
     git_commit: str
-    git_dirty: bool
+    git_dirty: bool | None
     python: str
     packages: dict[str, str]
     host: str
@@ -40,9 +43,14 @@ class Provenance(Record):
 
 def provenance() -> Provenance:
     """Return the provenance of a run that this process makes."""
+    if COMMIT in os.environ:
+        commit = os.environ[COMMIT]
+        dirty = {text: state for state, text in STATES.items()}.get(os.environ.get(DIRTY, ""))
+    else:
+        commit, dirty = _state_of_code()
     return Provenance(
-        git_commit=os.environ.get(COMMIT) or _git("rev-parse", "HEAD"),
-        git_dirty=bool(os.environ.get(DIRTY) or _git("status", "--porcelain")),
+        git_commit=commit,
+        git_dirty=dirty,
         python=platform.python_version(),
         packages={name: version_of(name) for name in PACKAGES},
         host=socket.gethostname(),
@@ -54,17 +62,33 @@ def hand_down_commit() -> None:
 
     The jobs run in images without git, so they cannot find it themselves.
     """
-    os.environ[COMMIT] = _git("rev-parse", "HEAD")
-    os.environ[DIRTY] = "yes" if _git("status", "--porcelain") else ""
+    os.environ[COMMIT], dirty = _state_of_code()
+    os.environ[DIRTY] = STATES[dirty]
 
 
-def _git(*arguments: str) -> str:
+def _state_of_code() -> tuple[str, bool | None]:
+    """Return the commit of the checkout, and whether it has uncommitted changes."""
+    # A copy without .git may be inside another repository, whose commit would say nothing.
+    if _git("rev-parse", "--show-toplevel") != str(CHECKOUT.resolve()):
+        return "", None
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+    return commit or "", None if changes is None else bool(changes)
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git prints about the checkout; None if it fails."""
+    # GIT_DIR and its like would lead to another repository.
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("GIT_")}
     try:
         answer = subprocess.run(
-            ["git", "-C", CHECKOUT, *arguments], capture_output=True, text=True, check=True
+            ["git", "-C", CHECKOUT, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
         )
     except (OSError, subprocess.CalledProcessError):
-        return ""
+        return None
     return answer.stdout.strip()
 
 

@@ -267,6 +267,59 @@ def test_a_run_that_a_kill_left_incomplete_is_written_again(scenario, runs, tmp_
     assert len(MlflowClient(uri).get_metric_history(found[0].info.run_id, "epoch_seconds")) == 3
 
 
+@pytest.mark.parametrize("state", ["incomplete", "current"])
+def test_the_runs_of_a_colleague_with_the_same_scenario_are_left_alone(
+    state, scenario, runs, tmp_path, monkeypatch
+):
+    """The store is outside the checkout, as that of a server is."""
+    uri = f"sqlite:///{tmp_path}/shared.db"
+    for name in ("mine", "theirs"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "theirs")
+    collect(scenario, runs, uri, tmp_path / "theirs.csv")
+    client = MlflowClient(uri)
+    for run in all_runs(client):
+        client.set_tag(run.info.run_id, "calobatch.state", state)
+    before = snapshot(uri)
+    monkeypatch.chdir(tmp_path / "mine")
+    collect(scenario, runs, uri, tmp_path / "mine.csv")
+    after = snapshot(uri)
+    assert {run_id: after[run_id] for run_id in before} == before
+    assert len(after) == 2 * len(before)
+
+
+def test_a_run_whose_parent_was_deleted_gets_a_new_parent(scenario, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    uri = "sqlite:///mlflow.db"
+    collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    (child, *_) = children(uri)
+    MlflowClient(uri).delete_run(child.data.tags["mlflow.parentRunId"])
+    collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    (again, *_) = children(uri)
+    assert again.info.run_id == child.info.run_id
+    parent = MlflowClient(uri).get_run(again.data.tags["mlflow.parentRunId"])
+    assert parent.info.lifecycle_stage == "active"
+
+
+def test_a_store_that_was_copied_with_the_checkout_is_refused_and_nothing_goes_to_the_original(
+    scenario, runs, tmp_path, monkeypatch
+):
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    original.mkdir()
+    monkeypatch.chdir(original)
+    # Addresses that differ, because MLflow keeps the files of a process open.
+    collect(scenario, runs, f"sqlite:///{original}/mlflow.db", original / "leaderboard.csv")
+    shutil.copytree(original, copy)
+    files = sorted(original.rglob("*"))
+    monkeypatch.chdir(copy)
+    with pytest.raises(UserError, match=rf"was made in {original}, .*`mv .*mlflow.db.old`"):
+        collect(scenario, runs, f"sqlite:///{copy}/mlflow.db", copy / "leaderboard.csv")
+    assert sorted(original.rglob("*")) == files
+    (copy / "mlflow.db").rename(copy / "mlflow.db.old")
+    collect(scenario, runs, f"sqlite:///{copy}/./mlflow.db", copy / "leaderboard.csv")
+    assert len(children(f"sqlite:///{copy}/./mlflow.db")) == 1
+
+
 def test_a_run_without_metrics_is_refused(scenario, runs, tmp_path):
     shutil.copytree(runs[0], tmp_path / "run")
     (tmp_path / "run" / "metrics.json").unlink()

@@ -8,6 +8,7 @@ as superseded.
 
 import hashlib
 import logging
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from calobatch.collect.model_artifact import log_model
+from calobatch.collect.owner import THIS_CHECKOUT, owner_in, refuse_copied_store, user
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.run.files import (
@@ -38,7 +40,9 @@ METRICS_PER_CALL = 1000  # the most that MLflow accepts
 # Fields of Throughput that MLflow gets if they were measured.
 MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_joules"}
 # Names of tags. The key says which training a run belongs to, the fingerprint which outcome of it.
+# The owner says in whose checkout it was made: others may have scenarios of the same name.
 KEY, FINGERPRINT, STATE = "calobatch.key", "calobatch.fingerprint", "calobatch.state"
+OWNER, PARENT = "calobatch.owner", "mlflow.parentRunId"
 CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 
 
@@ -52,6 +56,7 @@ class MlflowStore:
         _quiet()
         mlflow.set_tracking_uri(tracking_uri)
         self.scenario = scenario
+        self.owner = owner_in(tracking_uri)
         file = sqlite_file(tracking_uri)
         is_new = bool(file) and not Path(file).exists()
         try:
@@ -86,6 +91,9 @@ class MlflowStore:
             if tags.get(STATE) == INCOMPLETE:
                 self.client.delete_run(found.info.run_id)
             elif tags.get(FINGERPRINT) == run.fingerprint:
+                # The parent that it had may have been deleted in MLflow.
+                if tags.get(PARENT) != self.parent_id:
+                    self.client.set_tag(found.info.run_id, PARENT, self.parent_id)
                 self._make_current(key, found.info.run_id)
                 return str(found.info.run_id)
         run_id = self._create(run, key)
@@ -107,6 +115,7 @@ class MlflowStore:
                 f"with `{store}mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}`"
             )
+        refuse_copied_store(tracking_uri, experiment.artifact_location)
         return str(experiment.experiment_id)
 
     def _parent(self, runs: Sequence[RunFolder]) -> str:
@@ -119,7 +128,7 @@ class MlflowStore:
             self.client.create_run(
                 self.experiment_id,
                 start_time=round(min(run.record.started for run in runs) * 1000),
-                tags={KEY: key, STATE: CURRENT},
+                tags={KEY: key, OWNER: self.owner, STATE: CURRENT, "mlflow.user": user()},
                 run_name=key,
             )
         ]
@@ -132,12 +141,12 @@ class MlflowStore:
         return run_id
 
     def _find(self, key: str) -> list[Run]:
-        """Return the runs with this key, newest first."""
-        return list(
-            self.client.search_runs(
-                [self.experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["start_time DESC"]
-            )
+        """Return the runs of this checkout with this key, newest first."""
+        found = self.client.search_runs(
+            [self.experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["start_time DESC"]
         )
+        # Older versions wrote no owner.
+        return [run for run in found if run.data.tags.get(OWNER, THIS_CHECKOUT) == self.owner]
 
     def _make_current(self, key: str, run_id: str) -> None:
         """Mark one run of a training as current, and all its other runs as superseded."""
@@ -155,9 +164,11 @@ class MlflowStore:
             start_time=round(record.started * 1000),  # milliseconds, like all times in MLflow
             run_name=f"{record.task} seed {record.seed}",
             tags={
-                "mlflow.parentRunId": self.parent_id,
+                PARENT: self.parent_id,
                 "mlflow.source.git.commit": record.provenance.git_commit,
+                "mlflow.user": user(),
                 KEY: key,
+                OWNER: self.owner,
                 FINGERPRINT: run.fingerprint,
                 STATE: INCOMPLETE,
             },
@@ -169,7 +180,7 @@ class MlflowStore:
         return run_id
 
     def _log_values(self, run_id: str, run: RunFolder) -> None:
-        tags = [RunTag(f"calobatch.{name}", value) for name, value in _provenance(run).items()]
+        tags = [RunTag(_allowed(name), value) for name, value in _provenance(run).items()]
         params = [Param(name, value) for name, value in _parameters(run).items()]
         self.client.log_batch(run_id, params=params, tags=tags)
         metrics = [*_epoch_metrics(run), *_final_metrics(run)]
@@ -189,6 +200,11 @@ def _quiet() -> None:
     """Keep the information messages of MLflow and of alembic (its database) out of the log."""
     for name in ("mlflow", "alembic", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _allowed(name: str) -> str:
+    """Return the tag for a fact, with "_" for what MLflow allows in no name, such as a plus."""
+    return "calobatch." + re.sub(r"[^/\w.\- :]", "_", name)
 
 
 def _parameters(run: RunFolder) -> dict[str, str]:
@@ -213,7 +229,7 @@ def _provenance(run: RunFolder) -> dict[str, str]:
         "config_sha256": hashlib.sha256(record.training.model_dump_json().encode()).hexdigest(),
         "identity": record.identity,  # of settings, seed, data, model, device and versions
         "git_commit": record.provenance.git_commit,
-        "git_dirty": str(record.provenance.git_dirty).lower(),
+        "git_dirty": {True: "true", False: "false", None: "unknown"}[record.provenance.git_dirty],
         "python": record.provenance.python,
         "device": record.device,
         "hosts": ", ".join(record.hosts),
