@@ -5,13 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from hashlib import sha256
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
+import requests
 import torch
+import uvicorn
+from mlflow.pyfunc import scoring_server
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
@@ -135,6 +140,32 @@ def test_the_logged_model_gives_the_scores_of_the_predictions(collected, runs):
     scores = torch.softmax(logits, dim=1)[:, 1].detach().numpy()
     expected = read_predictions(runs[0] / "predictions.parquet")["test"].score
     np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_pyfunc_and_the_server_of_mlflow_score_an_array(collected, runs):
+    run_id = children(collected[0])[0].info.run_id
+    mlflow.set_tracking_uri(collected[0])
+    store = open_store(runs[0].parents[1] / "store")
+    image_BCHW = store.dense(store.events_of("test")[:3])
+    model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+    logits_B2 = mlflow.pytorch.load_model(f"runs:/{run_id}/model")(torch.from_numpy(image_BCHW))
+    expected = logits_B2.detach().numpy()
+    np.testing.assert_allclose(model.predict(image_BCHW), expected, atol=1e-6)
+    # What `mlflow models serve` serves, and how.
+    server = uvicorn.Server(uvicorn.Config(scoring_server.init(model), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        address = f"http://127.0.0.1:{port}/invocations"
+        answer = requests.post(address, json={"inputs": image_BCHW.tolist()}, timeout=60)
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert answer.status_code == 200, answer.text
+    np.testing.assert_allclose(answer.json()["predictions"], expected, atol=1e-5)
 
 
 def test_the_logged_model_has_a_signature(collected):

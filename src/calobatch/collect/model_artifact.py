@@ -17,7 +17,8 @@ from calobatch.run.folder import RunFolder
 def log_model(run: RunFolder, run_id: str) -> None:
     """Log the model of ``run`` to the MLflow run ``run_id``; `mlflow.pytorch.load_model` reads it.
 
-    The logged model takes what the model's ``forward`` takes and returns logits (B, 2). Raises
+    The logged model takes what the model's ``forward`` takes and returns logits (B, 2). If that is
+    an image alone, `mlflow.pyfunc` scores it too; MLflow has no such way for two tensors. Raises
     UserError if the weights in the run folder do not fit the model.
     """
     record = run.record
@@ -42,7 +43,12 @@ def log_model(run: RunFolder, run_id: str) -> None:
 
 
 def _signature(model: nn.Module, example: tuple[np.ndarray, ...]) -> ModelSignature:
-    float32 = np.dtype(np.float32)
-    named = zip(input_names(model), example, strict=True)
-    inputs = [TensorSpec(float32, (-1, *array.shape[1:]), name) for name, array in named]
+    float32, names = np.dtype(np.float32), input_names(model)
+    # MLflow would pass a tensor that has a name as a dictionary, which its own PyTorch models do
+    # not take. Without a name, `mlflow.pyfunc` and `mlflow models serve` score an array.
+    if len(names) == 1:
+        inputs = [TensorSpec(float32, (-1, *example[0].shape[1:]))]
+    else:
+        named = zip(names, example, strict=True)
+        inputs = [TensorSpec(float32, (-1, *array.shape[1:]), name) for name, array in named]
     return ModelSignature(Schema(inputs), Schema([TensorSpec(float32, (-1, 2), "logits")]))
