@@ -137,7 +137,7 @@ cluster-test: setup
 run: setup
 	@snakemake --profile cluster/local --config scenario=$(SCENARIO) $(if $(SET),set="$(SET)")
 	@echo
-	@calobatch leaderboard results/$(SCENARIO)/leaderboard.csv
+	@calobatch leaderboard $(SCENARIO)
 	@echo
 	@echo "Report   results/$(SCENARIO)/report.html"
 	@echo "MLflow   $(VENV)/bin/mlflow ui     then open http://127.0.0.1:5000"

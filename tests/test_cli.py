@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,11 @@ def test_the_installed_command_is_this_one():
     command = Path(sys.executable).with_name("calobatch")
     answer = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)
     assert answer.stdout.startswith("usage: calobatch")
-    for verb in ("fetch", "simulate", "pack", "train", "evaluate", "collect", "report", "check"):
-        assert f"\n    {verb} " in answer.stdout
+    for_users, _, called_by_the_workflow = answer.stdout.partition("the workflow itself calls")
+    for verb in ("check", "plan", "submit", "doctor"):
+        assert f"\n    {verb} " in for_users
+    for verb in ("fetch", "simulate", "pack", "train", "evaluate", "collect", "report"):
+        assert f"\n  {verb} " in called_by_the_workflow
 
 
 def test_help_imports_nothing_heavy():
@@ -185,6 +189,26 @@ def test_an_interrupted_job_leaves_no_file_and_no_traceback(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_check_prints_the_scenario_as_json_with_its_overrides():
+def test_check_says_in_a_few_lines_what_a_scenario_does():
     answer = calobatch("check", "test", "--set", "seeds=[5,6]")
+    lines = answer.stdout.splitlines()
+    assert lines[0] == "scenario test: Tiny run of the whole DAG for the tests"
+    assert lines[1].startswith("8 trainings: electron_photon_two_branch, ")
+    assert lines[1].endswith("; 2 seeds: 5, 6")
+    assert "dataset electron_photon: 400 simulated events; " in answer.stdout
+    assert len(lines) < 12
+
+
+def test_check_prints_every_key_as_json_with_its_overrides():
+    answer = calobatch("check", "test", "--full", "--set", "seeds=[5,6]")
     assert json.loads(answer.stdout)["seeds"] == [5, 6]
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    command = f"{sys.executable} -m calobatch.cli check cms --full | head -1"
+    answer = subprocess.run(command, shell=True, cwd=CHECKOUT, capture_output=True, text=True)
+    assert (answer.stdout, answer.stderr) == ("{\n", "")
+
+
+def test_the_version_is_printed():
+    assert calobatch("--version").stdout == f"calobatch {version('calobatch')}\n"

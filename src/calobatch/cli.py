@@ -8,11 +8,19 @@ import time
 import traceback
 from collections.abc import Sequence
 
+import calobatch
 from calobatch.errors import JobError, StoppedError, UserError, fix_of
 from calobatch.stop_signals import stop_signals
 from calobatch.verbs.cluster import CLUSTER
 from calobatch.verbs.scenario import SCENARIO
 from calobatch.verbs.stages import STAGES
+
+NAMES_FOR_USERS = (
+    "check", "leaderboard", "plan", "schema", "submit", "images", "doctor", "usage",
+)  # fmt: skip
+VERBS = (*STAGES, *SCENARIO, *CLUSTER)
+FOR_USERS = [verb for verb in VERBS if verb.name in NAMES_FOR_USERS]
+CALLED_BY_THE_WORKFLOW = [verb for verb in VERBS if verb.name not in NAMES_FOR_USERS]
 
 SECONDS_FOR_RANK_0_TO_SPEAK = 10.0
 SECONDS_TO_LET_RANK_0_LEAVE = 1.0
@@ -23,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         options.action(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As in `calobatch check | head`.
+        _say_nothing_more()
     except StoppedError as stopped:
         # Further signals may follow, and the ranks must all exit with the same code.
         for number in stop_signals():
@@ -51,21 +63,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
+def _say_nothing_more() -> None:
+    """Make nothing fail that is still printed to a pipe that nobody reads any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _is_rank_0() -> bool:
     return os.environ.get("CALOBATCH_RANK", "0") == "0"
 
 
+class _Version(argparse.Action):
+    def __call__(self, *_: object) -> None:
+        """Print the version, which is only looked up now, because that takes 60 ms."""
+        print(f"calobatch {calobatch.__version__}")
+        sys.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="calobatch", description=__doc__)
+    called = [f"  {verb.name:20}{verb.help}" for verb in CALLED_BY_THE_WORKFLOW]
+    parser = argparse.ArgumentParser(
+        prog="calobatch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(["verbs that the workflow itself calls:", *called]),
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     parser.add_argument(
         "--traceback",
         action="store_true",
         default=bool(os.environ.get("CALOBATCH_TRACEBACK")),
         help="show the traceback of an error (or set CALOBATCH_TRACEBACK=1)",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb in (*STAGES, *SCENARIO, *CLUSTER):
-        added = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="VERB", help="see `calobatch VERB --help`"
+    )
+    for verb in (*FOR_USERS, *CALLED_BY_THE_WORKFLOW):
+        if verb in FOR_USERS:
+            added = verbs.add_parser(verb.name, description=verb.help, help=verb.help)
+        else:  # without `help` it is not in the first list
+            added = verbs.add_parser(verb.name, description=verb.help)
         verb.add_options(added)
         added.set_defaults(action=verb.action)
     return parser

@@ -122,6 +122,6 @@ def test_a_damaged_leaderboard_is_named(tmp_path, content):
 
 def test_a_missing_leaderboard_is_named_with_what_to_do(tmp_path):
     with pytest.raises(
-        UserError, match=r"^cannot read .*absent\.csv: .*; run `calobatch collect` first$"
+        UserError, match=r"^cannot read .*absent\.csv: .*; run the scenario first$"
     ):
         read_leaderboard(tmp_path / "absent.csv")

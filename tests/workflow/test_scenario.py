@@ -34,6 +34,32 @@ def test_config_chooses_the_scenario_and_its_changes(in_the_checkout):
     assert setup_of({}).scenario.name == "quickstart"
 
 
+def test_a_second_config_which_snakemake_would_drop_is_refused(in_the_checkout):
+    arguments = ["snakemake", "-n", "--config", "scenario=test", "--config", "set=seeds=[2]"]
+    with pytest.raises(UserError, match=r"--config is given more than once.*after one --config"):
+        setup_of({"set": "seeds=[2]"}, arguments)
+
+
+def test_a_scenario_with_the_name_of_a_number_is_looked_for(in_the_checkout):
+    with pytest.raises(UserError, match="unknown scenario '2024'"):
+        setup_of({"scenario": 2024})
+
+
+@pytest.mark.parametrize("value", [{"tasks.x.schedule={kind": "cosine}"}, ["a"]])
+def test_changes_that_yaml_makes_a_section_are_refused_with_what_works(in_the_checkout, value):
+    with pytest.raises(UserError, match=r"set=tasks.NAME.schedule.kind=cosine"):
+        setup_of({"set": value})
+    works = setup_of({"set": "tasks.electron_photon_cnn.schedule.kind=cosine"})
+    assert works.scenario.tasks["electron_photon_cnn"].schedule.kind == "cosine"
+
+
+def test_every_run_begins_with_what_it_will_do(fresh):
+    answer = fresh.snakemake("-n", "--config", "scenario=test", "set=seeds=[1,2,3]")
+    said = answer.stderr + answer.stdout
+    assert "scenario test: Tiny run of the whole DAG for the tests\n12 trainings: " in said
+    assert said.index("12 trainings") < said.index("rule ")
+
+
 def test_a_setup_has_a_shape_for_every_task(in_the_checkout):
     read = read_setup("test")
     assert set(read.shapes) == set(read.scenario.tasks)

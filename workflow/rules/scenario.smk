@@ -1,16 +1,21 @@
 # The scenario, read and checked once. All rules take their settings and files from it.
 
+import sys
+
 from calobatch.checksum import sha256_of
 from calobatch.config.model_file import model_source
 from calobatch.errors import exiting
 from calobatch.workflow import datasets, jobs
 from calobatch.workflow.scenario import setup_of
+from calobatch.workflow.summary import headline
 from calobatch.workflow.tracking import TRACKING_URI, forget_missing_store
 
 with exiting():
-    SETUP = setup_of(config)
+    SETUP = setup_of(config, sys.argv if workflow.is_main_process else ())
 
 SCENARIO = SETUP.scenario
+if workflow.is_main_process:
+    print(headline(SCENARIO), file=sys.stderr)
 DATA = f"data/{SCENARIO.name}"
 RESULTS = f"results/{SCENARIO.name}"
 LOGS = f"logs/{SCENARIO.name}"

@@ -27,7 +27,7 @@ OPENING = """\
 
 `tasks.yaml` lists the tasks, each with the settings of its published reference. A scenario
 (`quickstart.yaml`, `cms.yaml`, `test.yaml`, or one of your own) chooses datasets, tasks and seeds,
-and may change any key. `calobatch check NAME` prints a scenario with every default filled in.
+and may change any key. `calobatch check NAME --full` prints a scenario with every default.
 `datasets.csv` lists the public files and their addresses, and `pins/` has their checksums.
 
 On the command line, `--config set="tasks.electron_photon_cnn.epochs=5 seeds=[1,2]"` changes keys

@@ -103,7 +103,7 @@ def read_leaderboard(path: Path) -> list[Line]:
         with path.open(encoding="utf-8", newline="") as file:
             return [Line.model_validate(line) for line in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}; run `calobatch collect` first") from None
+        raise UserError(f"cannot read {path}: {error}; run the scenario first") from None
     except ValidationError as error:
         columns = ", ".join(str(problem["loc"][0]) for problem in error.errors())
         raise UserError(

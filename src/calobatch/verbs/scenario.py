@@ -12,24 +12,34 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
         "scenario", nargs="?", default="quickstart",
         help="scenario in config/, or path to a YAML file (default: quickstart)",
     )  # fmt: skip
+    parser.add_argument(
+        "--full", action="store_true", help="print every key with its value, as JSON"
+    )
     add_overrides(parser)
 
 
 def _check(options: argparse.Namespace) -> None:
     from calobatch.workflow.scenario import read_setup
+    from calobatch.workflow.summary import summary
 
-    scenario = read_setup(options.scenario, options.overrides).scenario
-    print(scenario.model_dump_json(indent=2))
+    setup = read_setup(options.scenario, options.overrides)
+    print(setup.scenario.model_dump_json(indent=2) if options.full else summary(setup))
 
 
 def _leaderboard_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("csv", type=Path, help="results/SCENARIO/leaderboard.csv")
+    parser.add_argument(
+        "scenario", nargs="?", default="quickstart",
+        help="scenario that has run, or path to its leaderboard.csv (default: quickstart)",
+    )  # fmt: skip
 
 
 def _leaderboard(options: argparse.Namespace) -> None:
     from calobatch.run.leaderboard import format_leaderboard
 
-    print(format_leaderboard(options.csv))
+    path = Path(options.scenario)
+    if path.suffix != ".csv":
+        path = Path("results") / path.stem / "leaderboard.csv"
+    print(format_leaderboard(path))
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +145,7 @@ def _try(options: argparse.Namespace) -> None:
 
 
 SCENARIO = (
-    Verb("check", "check a scenario, and print it with all defaults filled in",
+    Verb("check", "check a scenario, and print what it would do",
          _check_options, _check),
     Verb("leaderboard", "print the leaderboard of a scenario",
          _leaderboard_options, _leaderboard),

@@ -1,6 +1,6 @@
 """Read the scenario of one run of the workflow, and find its mistakes before any job starts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +30,22 @@ class Setup(NamedTuple):
     shapes: Mapping[str, Geometry]
 
 
-def setup_of(config: Mapping[str, object]) -> Setup:
-    """Return the setup that `snakemake --config` chooses. Raises UserError on an unknown key."""
+def setup_of(config: Mapping[str, object], arguments: Sequence[str] = ()) -> Setup:
+    """Return the setup that `snakemake --config` chooses.
+
+    ``arguments`` are those of the snakemake command, which takes only the last of several
+    `--config`. Raises UserError on that, and on an unknown key.
+    """
+    if sum(argument in ("--config", "-C") for argument in arguments) > 1:
+        raise UserError(
+            "--config is given more than once, and Snakemake would take only the last; write all "
+            "its keys after one --config, as in --config scenario=NAME 'set=KEY=VALUE'"
+        )
+    if not isinstance(config.get("set", ""), str | int | float | None):
+        raise UserError(
+            "Snakemake has read the value of set= as a list or a section of YAML; give each key by "
+            "itself, for example set=tasks.NAME.schedule.kind=cosine"
+        )
     if unknown := set(config) - KEYS:
         raise UserError(
             f"--config has no key {', '.join(sorted(unknown))}; choose a scenario with "

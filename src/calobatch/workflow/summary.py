@@ -1,0 +1,62 @@
+"""Say in a few lines what a scenario is: what will run, on which data, and where results go."""
+
+from calobatch.config.models import Fetched, Scenario, Simulated, Task
+from calobatch.workflow.datasets import layout_of, raw_files
+from calobatch.workflow.scenario import Setup
+
+
+def headline(scenario: Scenario) -> str:
+    """Return the scenario's name and title, and its trainings with their number, in two lines."""
+    number = len(scenario.tasks) * len(scenario.seeds)
+    seeds = ", ".join(map(str, scenario.seeds))
+    return (
+        f"scenario {scenario.name}: {scenario.title}\n"
+        f"{_counted(number, 'training')}: {', '.join(scenario.tasks)}; "
+        f"{_counted(len(scenario.seeds), 'seed')}: {seeds}"
+    )
+
+
+def summary(setup: Setup) -> str:
+    """Return the headline, then one line for each dataset and task, and where the results go."""
+    scenario = setup.scenario
+    datasets = [f"dataset {name}: {_described(setup, name)}" for name in scenario.datasets]
+    tasks = [f"task {name}: {_settings(task)}" for name, task in scenario.tasks.items()]
+    return "\n".join(
+        [
+            headline(scenario),
+            *datasets,
+            *tasks,
+            f"data in data/{scenario.name}/, results in results/{scenario.name}/",
+        ]
+    )
+
+
+def _described(setup: Setup, name: str) -> str:
+    dataset = setup.scenario.datasets[name]
+    layout = layout_of(setup.scenario, name)
+    images = f"{layout.classes[0]} or {layout.classes[1]}, images {layout.shape}"
+    match dataset:
+        case Simulated():
+            return f"{dataset.events:,} simulated events; {images}"
+        case Fetched():
+            files = raw_files(setup, name)
+            sizes = [
+                public.bytes
+                for public in setup.public_files
+                if public.dataset == name and f"data/public/{name}/{public.file}" in files
+            ]
+            known = sum(size for size in sizes if size)
+            size = f", {known / 1e9:.1f} GB" if known and all(sizes) else ""
+            return f"{_counted(len(files), 'file')} to be fetched{size}; {images}"
+
+
+def _settings(task: Task) -> str:
+    ranks = f"{_counted(task.ranks, 'rank')} ({task.communicator}, device {task.device})"
+    return (
+        f"model {task.model}, {_counted(task.epochs, 'epoch')}, batches of {task.batch_size}, "
+        f"learning rate {task.learning_rate:g}, {ranks}"
+    )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
