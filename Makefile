@@ -47,6 +47,12 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # The version of the Python of .venv, or of PYTHON if that is given. Empty if it is not supported.
 PYTHON_VERSION := $(shell PATH="$(PATH)" $(PYTHON) environment/check_python.py make 2>/dev/null)
 
+# A number for this folder.
+PLACE := $(firstword $(shell echo "$(CURDIR)" | cksum))
+# With these variables of the user, pip would install elsewhere than into .venv.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME
+
 # What the site file says about the images, if it exists: $(call of_site,KEY).
 of_site = $(shell sed -nE "s/^$(1): *[\"']?([^[:space:]\"']+).*/\1/p" cluster/slurm/site.yaml 2>/dev/null)
 SITE_VARIANT := $(call of_site,variant)
@@ -63,10 +69,11 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 # The stamp is older than these files once one of them changes: then everything is installed again.
-# Its name holds the version of Python: with another version .venv is made from scratch.
-setup: $(VENV)/setup-$(PYTHON_VERSION)
+# Its name holds the version of Python and the folder: with another version, or in a copy of the folder,
+# .venv is made from scratch.
+setup: $(VENV)/setup-$(PYTHON_VERSION)-$(PLACE)
 
-$(VENV)/setup-$(PYTHON_VERSION): environment/constraints.txt environment/build_horovod.sh pyproject.toml
+$(VENV)/setup-$(PYTHON_VERSION)-$(PLACE): environment/constraints.txt environment/build_horovod.sh pyproject.toml
 	@environment/check_host.sh cpu setup
 	@$(call make_venv,setup)
 	@echo "setup: installing torch and the tools that build Horovod (about 1 minute)"
@@ -80,10 +87,10 @@ $(VENV)/setup-$(PYTHON_VERSION): environment/constraints.txt environment/build_h
 	@touch $@
 	@echo "setup: done; to type snakemake and mlflow yourself, \`source $(VENV)/bin/activate\`"
 
-head: $(VENV)/head-$(PYTHON_VERSION)
+head: $(VENV)/head-$(PYTHON_VERSION)-$(PLACE)
 
 # Editable installs are built by setuptools, so it is installed first.
-$(VENV)/head-$(PYTHON_VERSION): environment/constraints.txt pyproject.toml
+$(VENV)/head-$(PYTHON_VERSION)-$(PLACE): environment/constraints.txt pyproject.toml
 	@$(call make_venv,head)
 	@echo "head: installing snakemake and calobatch (about 1 minute)"
 	@$(PIP) $(OFFLINE) setuptools wheel
@@ -91,10 +98,11 @@ $(VENV)/head-$(PYTHON_VERSION): environment/constraints.txt pyproject.toml
 	@touch $@
 	@echo "head: done; now type \`source $(VENV)/bin/activate\`"
 
-# Makes .venv with $(PYTHON), unless it has this version already.
+# Makes .venv with $(PYTHON), unless it was made here and has this version already.
 define make_venv
 $(PYTHON) environment/check_python.py $(1) >/dev/null; \
-if [ "$$($(VENV)/bin/python environment/check_python.py $(1) 2>/dev/null)" != "$(PYTHON_VERSION)" ]; then \
+if [ "$$($(VENV)/bin/python environment/check_python.py $(1) 2>/dev/null)" != "$(PYTHON_VERSION)" ] || \
+    ! grep -qsF "$(CURDIR)/$(VENV)" $(VENV)/pyvenv.cfg; then \
     $(PYTHON) -m venv --clear $(VENV) || \
         { echo "$(1): $(PYTHON) could not make the virtual environment $(VENV); name another Python with PYTHON=/path/to/python3, or install the module venv (on Debian: apt-get install python3-venv)" >&2; exit 2; }; \
 fi

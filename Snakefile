@@ -6,9 +6,16 @@
 #   snakemake ... --config scenario=cms                   another scenario of config/
 #   snakemake ... --config set=tasks.electron_photon_cnn.epochs=5
 
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
+
+# The code of this folder is used, even if the folder is a copy and its environment was made for the
+# original.
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 
 # The folder of the images. Snakemake does not use it, because it would run srun inside an image.

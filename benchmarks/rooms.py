@@ -6,6 +6,7 @@ gets arrows to the rooms behind it, and helpers that import no room are listed a
 """
 
 import ast
+import textwrap
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -23,6 +24,8 @@ STAGES = ("simulate", "fetch", "pack", "train", "evaluate", "collect", "report")
 TOP = "verbs"
 # In the band at the bottom, with the helpers: every room imports it.
 BOTTOM = "config"
+
+LETTERS_PER_LINE = 170
 
 STAGE, CONTRACT, SERVICE, OTHER = "#d6e6f5", "#fbe0b5", "#d9ecd2", "#ececec"
 INK, LINE = "#222222", "#555555"
@@ -62,9 +65,17 @@ BOXES = {
 ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
     ("workflow", "public"): ((3.15, 4.9), (3.15, 2.4)),
     ("slurm", "communicator"): ((4.6, 5.6), (4.6, 5.8), (7.5, 5.8), (7.5, 5.6)),
-    ("slurm", "run"): ((5.0, 4.9), (5.0, 2.6), (8.15, 2.6), (8.15, 2.4)),
+    ("slurm", "run"): ((5.0, 4.9), (5.0, 2.6), (7.9, 2.6), (7.9, 2.4)),
+    ("workflow", "run"): (
+        (3.67, 4.9),
+        (3.67, 4.4),
+        (5.2, 4.4),
+        (5.2, 2.72),
+        (8.05, 2.72),
+        (8.05, 2.4),
+    ),
     ("plan", "train"): ((6.2, 4.9), (6.2, 3.55), (7.0, 3.55)),
-    ("plan", "run"): ((5.7, 4.9), (5.7, 2.8), (7.95, 2.8), (7.95, 2.4)),
+    ("plan", "run"): ((5.7, 4.9), (5.7, 2.84), (8.2, 2.84), (8.2, 2.4)),
     ("report", "store"): ((13.0, 3.2), (13.0, 1.5), (7.5, 1.5)),
 }
 
@@ -116,10 +127,10 @@ def draw(found: dict[str, set[str]]) -> Figure:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 13.6), ylim=(0, 7.0))
     axes.axis("off")
-    _band(
-        axes, 6.2, TOP, "one verb per stage and more; imports the rooms below when a verb is called"
-    )
-    _band(axes, 0.2, BOTTOM, "and helpers, which any room may import: " + _listed(helpers(found)))
+    _band(axes, 6.2, 6.8, TOP,
+          "one verb per stage and more; imports the rooms below when a verb is called")  # fmt: skip
+    names = ", ".join(helpers(found))
+    _band(axes, 0.05, 0.85, BOTTOM, f"and helpers, which any room may import: {names}")
     for name, box in BOXES.items():
         _room(axes, name, box)
     for importer, imported in sorted(arrows(found)):
@@ -138,18 +149,16 @@ def _room(axes: Axes, name: str, box: Box) -> None:
                        facecolor=box.colour, edgecolor=LINE)
     )  # fmt: skip
     middle = (box.left + box.right) / 2, (box.bottom + box.top) / 2
-    axes.text(middle[0], middle[1] + 0.13, name, fontsize=11.5, weight="bold", color=INK,
-              ha="center", va="center")  # fmt: skip
+    lines = 1 + box.text.count("\n")
+    axes.text(middle[0], middle[1] + 0.03 + 0.1 * lines, name, fontsize=11.5, weight="bold",
+              color=INK, ha="center", va="center")  # fmt: skip
     axes.text(middle[0], middle[1] - 0.17, box.text, fontsize=9, color=INK, ha="center",
-              va="center")  # fmt: skip
+              va="center", linespacing=1.4)  # fmt: skip
 
 
-def _band(axes: Axes, bottom: float, name: str, text: str) -> None:
-    _room(axes, name, Box(0.2, 13.4, bottom, bottom + 0.6, text, OTHER))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names)
+def _band(axes: Axes, bottom: float, top: float, name: str, text: str) -> None:
+    lines = "\n".join(textwrap.wrap(text, LETTERS_PER_LINE))
+    _room(axes, name, Box(0.2, 13.4, bottom, top, lines, OTHER))
 
 
 def _legend(axes: Axes) -> None:

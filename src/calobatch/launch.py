@@ -20,10 +20,8 @@ from types import FrameType
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError, StoppedError, UserError
 from calobatch.own_cores import own_cores
-from calobatch.stop_signals import stop_signals
+from calobatch.stop_signals import SECONDS_TO_LEAVE, stop_signals
 
-# Time for ranks that were asked to stop to finish their step and write a checkpoint.
-SECONDS_TO_LEAVE = 60.0
 # From <linux/prctl.h>: the signal that the kernel sends to a process when its parent ends.
 PR_SET_PDEATHSIG = 1
 

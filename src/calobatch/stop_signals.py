@@ -4,6 +4,8 @@ import signal
 
 # SLURM sends SIGUSR1 before the walltime ends. A terminal that is closed sends SIGHUP.
 _ALL = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+# Time for ranks that were asked to stop to finish their step and write a checkpoint.
+SECONDS_TO_LEAVE = 60.0
 
 
 def stop_signals() -> list[signal.Signals]:

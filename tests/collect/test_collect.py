@@ -3,10 +3,12 @@
 import csv
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from mlflow.pyfunc import scoring_server
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
+from calobatch.collect.mlflow_store import tag_of
 from calobatch.config.models import SPLITS
 from calobatch.errors import UserError
 from calobatch.run.history import read_history
@@ -119,6 +122,14 @@ def test_provenance_names_code_data_packages_and_machine(collected, runs):
     assert tags["calobatch.package.torch"] == record.provenance.packages["torch"]
     assert (tags["calobatch.device"], tags["calobatch.ranks"]) == ("cpu", "1")
     assert tags["calobatch.source_sha256.0.hdf5"] == record.source_sha256["0.hdf5"]
+
+
+@pytest.mark.parametrize("name", ["my+file.hdf5", "jets (1).parquet", "a,b;c.h5", "é.hdf5"])
+def test_a_file_of_any_name_has_a_tag_that_mlflow_takes(collected, name):
+    client = MlflowClient(collected[0])
+    run_id = children(collected[0], "tests/crops/seed2")[0].info.run_id
+    client.set_tag(run_id, tag_of(f"source_sha256.{name}"), "x")
+    assert client.get_run(run_id).data.tags[tag_of(f"source_sha256.{name}")] == "x"
 
 
 def test_plots_and_predictions_are_artifacts(collected, runs):
@@ -374,6 +385,46 @@ def test_a_store_that_cannot_be_used_is_one_message_that_says_what_to_do(
         "set MLFLOW_TRACKING_URI to another store, for example sqlite:///mlflow.db"
     )
     assert "\n" not in message
+
+
+def test_the_database_of_another_program_is_refused_and_not_touched(scenario, runs, tmp_path):
+    file = tmp_path / "other.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        other.execute("INSERT INTO alembic_version VALUES ('of another program')")
+        other.commit()
+    before = file.read_bytes()
+    with pytest.raises(UserError, match=r"database of another program, with the tables alembic_v"):
+        collect(scenario, runs, f"sqlite:///{file}", tmp_path / "leaderboard.csv")
+    assert file.read_bytes() == before
+
+
+def test_a_database_of_a_newer_mlflow_is_one_message(scenario, runs, tmp_path):
+    file = tmp_path / "newer.db"
+    collect(scenario, runs[:1], f"sqlite:///{file}", tmp_path / "leaderboard.csv")
+    with closing(sqlite3.connect(file)) as store:
+        store.execute("UPDATE alembic_version SET version_num = 'of the future'")
+        store.commit()
+    # Another address of the same file, because MLflow keeps the stores of a process open.
+    with pytest.raises(UserError, match=r"another version of MLflow has written it, so use") as e:
+        collect(scenario, runs[:1], f"sqlite:///{file}?again=1", tmp_path / "leaderboard.csv")
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("mode", ["ro", "rw"])
+def test_a_database_that_cannot_be_written_is_one_message(
+    mode, scenario, runs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "1")
+    file = tmp_path / "mlflow.db"
+    collect(scenario, runs[:1], f"sqlite:///{file}", tmp_path / "leaderboard.csv")
+    with closing(sqlite3.connect(file)) as locking:
+        if mode == "rw":
+            locking.execute("BEGIN IMMEDIATE")
+        uri = f"sqlite:///file:{file}?mode={mode}&uri=true&timeout=1"
+        with pytest.raises(UserError, match=r"readonly database|database is locked") as raised:
+            collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

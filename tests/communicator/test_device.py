@@ -22,7 +22,7 @@ def test_a_gpu_bound_to_a_rank_by_slurm_is_its_first(monkeypatch):
 def test_too_few_gpus_are_an_error_with_the_mend(monkeypatch):
     monkeypatch.delenv("SLURM_PROCID", raising=False)
     with pytest.raises(
-        UserError, match=r"2 ranks on this machine, but 1 GPU.*set defaults.ranks=1"
+        UserError, match=r"2 ranks on this machine, but 1 GPU.*set all_tasks.ranks=1"
     ):
         gpu_index(Placement(size=2, local_size=2), visible=1)
 

@@ -69,8 +69,8 @@ def test_there_are_scenarios_to_load():
     assert {"quickstart", "test", "cms"} <= set(SCENARIOS)
 
 
-def test_a_task_is_tasks_yaml_then_the_defaults_then_its_own_changes(folder):
-    scenario = load(folder, defaults={"epochs": 5, "batch_size": 32})
+def test_a_task_is_tasks_yaml_then_all_tasks_then_its_own_changes(folder):
+    scenario = load(folder, all_tasks={"epochs": 5, "batch_size": 32})
     assert {name: task.epochs for name, task in scenario.tasks.items()} == {"cnn": 5, "vit": 2}
     assert {task.batch_size for task in scenario.tasks.values()} == {32}
     assert scenario.tasks["vit"].learning_rate == 1e-4
@@ -104,14 +104,40 @@ def test_two_overrides_change_both_keys(folder):
     assert (scenario.tasks["cnn"].epochs, scenario.seeds) == (5, (3, 4))
 
 
-def test_an_override_of_defaults_reaches_tasks_that_say_nothing_else(folder):
-    scenario = load(folder, "defaults.epochs=6")
+def test_a_task_of_a_scenario_may_be_like_another(folder):
+    tasks = {"cnn": None, "wide": {"like": "cnn", "title": "Wide", "batch_size": 7}}
+    scenario = load(folder, tasks=tasks, all_tasks={"batch_size": 32, "epochs": 5})
+    cnn, wide = scenario.tasks["cnn"], scenario.tasks["wide"]
+    assert wide == cnn.model_copy(update={"title": "Wide", "batch_size": 7})
+    assert (cnn.batch_size, wide.epochs) == (32, 5)
+
+
+def test_a_scenario_may_define_a_task_with_all_its_keys(folder):
+    task = load(folder).tasks["cnn"].model_dump()
+    scenario = load(folder, tasks={"mine": task | {"epochs": 9}})
+    assert scenario.tasks["mine"].epochs == 9
+
+
+def test_a_task_that_is_like_none_is_refused_with_what_works(folder):
+    with pytest.raises(UserError, match=r"tasks.mine.like: tasks.yaml has no task 'cmn'; did you"):
+        load(folder, tasks={"mine": {"like": "cmn"}})
+    with pytest.raises(UserError, match=r"no task 'mine'.*defines a task of its own with `like`"):
+        load(folder, tasks={"mine": {"epochs": 3}})
+
+
+def test_the_former_name_of_all_tasks_is_refused_with_the_new_one(folder):
+    with pytest.raises(UserError, match="defaults has a new name, all_tasks; rename the key"):
+        load(folder, defaults={"epochs": 5})
+
+
+def test_an_override_of_all_tasks_reaches_tasks_that_say_nothing_else(folder):
+    scenario = load(folder, "all_tasks.epochs=6")
     assert {name: task.epochs for name, task in scenario.tasks.items()} == {"cnn": 6, "vit": 2}
 
 
-def test_an_override_of_a_task_leaves_defaults_shared_by_others(folder):
+def test_an_override_of_a_task_leaves_all_tasks_shared_by_others(folder):
     scenario = load(
-        folder, "tasks.cnn.model_options.depth=3", defaults={"model_options": {"depth": 1}}
+        folder, "tasks.cnn.model_options.depth=3", all_tasks={"model_options": {"depth": 1}}
     )
     assert scenario.tasks["vit"].model_options == {"depth": 1}
 
@@ -291,7 +317,7 @@ def test_a_task_without_keys_is_refused_by_its_name(folder):
         load_scenario("small", folder=folder)
 
 
-WORDS = "title datasets tasks seeds defaults cnn vit epochs model source schedule kind events x"
+WORDS = "title datasets tasks seeds all_tasks like cnn vit epochs model source schedule kind x"
 KEYS = st.sampled_from([*WORDS.split(), "electron_photon", ""])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | KEYS,

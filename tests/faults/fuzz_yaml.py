@@ -35,7 +35,7 @@ title: A small one
 datasets:
   electron_photon: {source: simulate, events: 100, split: {validation: 0.1, test: 0.2, seed: 4}}
   jets: {source: fetch, layout: quark_gluon, location: "https://example.org/a", files: [a.parquet]}
-defaults: &d {batch_size: 32}
+all_tasks: &d {batch_size: 32}
 tasks: {cnn: , vit: {epochs: 2, reference_auc: {train: 0.8}, augmentation: {shift: 1}}}
 seeds: [1, 2]
 """

@@ -34,7 +34,7 @@ SCENARIO = """title: Random kills
 datasets:
   electron_photon: {source: simulate, events: 300}
   quark_gluon: {source: simulate, events: 60}
-defaults: {batch_size: 32, device: cpu}
+all_tasks: {batch_size: 32, device: cpu}
 tasks:
   electron_photon_two_branch: {epochs: 12, ranks: 2}
   quark_gluon_cnn: {epochs: 2, batch_size: 16}

@@ -1,5 +1,8 @@
 """The reference models: parameter counts computed by hand, layer by layer, and what they take."""
 
+import os
+import stat
+
 import numpy as np
 import pytest
 import torch
@@ -150,3 +153,12 @@ def test_an_option_that_the_model_cannot_use_is_named_with_the_model(model, opti
 def test_a_patch_that_does_not_divide_the_image_is_refused():
     with pytest.raises(UserError, match="patch 5 does not divide"):
         build_model("vision_transformer", ELECTRON_PHOTON, {"patch": 5})
+
+
+def test_weights_can_be_read_by_whom_the_umask_lets(tmp_path):
+    before = os.umask(0o022)
+    try:
+        save_weights({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "model.safetensors").stat().st_mode) == 0o644

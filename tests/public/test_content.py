@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from calobatch.public.content import WEB_PAGE, file_fault, head_fault
@@ -19,6 +21,17 @@ def test_a_file_of_a_different_kind_does_not_pass(hdf5, parquet):
     assert head_fault(hdf5, "a.hdf5") is None
     assert head_fault(hdf5, "a.parquet") is not None
     assert head_fault(parquet, "a.h5") is not None
+
+
+def test_a_login_node_without_h5py_leaves_the_length_of_an_hdf5_file_to_pack(
+    hdf5, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    path = tmp_path / "a.hdf5"
+    path.write_bytes(hdf5)
+    assert file_fault(path, "a.hdf5") is None
+    path.write_bytes(b"<html>" + hdf5)
+    assert file_fault(path, "a.hdf5") == WEB_PAGE
 
 
 def test_a_web_page_is_recognised():

@@ -1,5 +1,6 @@
 import csv
 from dataclasses import replace
+from statistics import mean, stdev
 
 import pytest
 
@@ -82,11 +83,34 @@ def test_the_terminal_shows_validation_and_test_with_a_dash_for_a_missing_refere
     head, *lines = [line.split() for line in format_leaderboard(written).splitlines()]
     assert head == ["task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy",
                     "reference_auc"]  # fmt: skip
-    assert [line[1:3] for line in lines] == [
+    assert [line[1:3] for line in lines[:4]] == [
         [seed, split] for seed in ("5", "6") for split in ("validation", "test")
     ]
-    assert [line[-1] for line in lines] == ["-", "0.7770"] * 2
+    assert [line[-1] for line in lines] == ["-", "0.7770"] * 3
     assert lines[0][4] == "0.6510"
+
+
+def test_seeds_of_one_task_have_their_means_below_them(runs, tmp_path):
+    other = runs[1].metrics.splits["test"].model_copy(update={"auc": 0.5, "accuracy": 0.6})
+    metrics = runs[1].metrics.model_copy(
+        update={"splits": runs[1].metrics.splits | {"test": other}}
+    )
+    pair = [runs[0], replace(runs[1], metrics=metrics)]
+    path = tmp_path / "leaderboard.csv"
+    write_leaderboard(scenario({}), pair, {run.folder: "id" for run in pair}, path)
+    first = runs[0].metrics.splits["test"]
+    means = format_leaderboard(path).splitlines()[-1].split()
+    assert means[1:5] == ["mean", "of", "2", "test"]
+    assert means[5:8] == [
+        f"{mean([first.auc, 0.5]):.4f}", "±", f"{stdev([first.auc, 0.5]):.4f}",
+    ]  # fmt: skip
+    assert means[8] == f"{mean([first.accuracy, 0.6]):.4f}"
+
+
+def test_one_seed_has_no_mean(runs, tmp_path):
+    path = tmp_path / "leaderboard.csv"
+    write_leaderboard(scenario({}), runs[:1], {runs[0].folder: "id"}, path)
+    assert "mean" not in format_leaderboard(path)
 
 
 def test_a_mark_is_in_the_file_and_gets_a_column_in_the_terminal(runs, tmp_path):
@@ -97,7 +121,8 @@ def test_a_mark_is_in_the_file_and_gets_a_column_in_the_terminal(runs, tmp_path)
     assert [line.mark for line in read_leaderboard(path)] == ["exploded loss"] * 3 + [""] * 3
     head, *lines = format_leaderboard(path).splitlines()
     assert head.endswith("  mark")
-    assert [line.endswith("  exploded loss") for line in lines] == [True, True, False, False]
+    marked_lines = [line.endswith("  exploded loss") for line in lines]
+    assert marked_lines == [True, True, False, False, False, False]
 
 
 def test_a_leaderboard_of_an_older_version_has_no_marks(written):
@@ -121,7 +146,5 @@ def test_a_damaged_leaderboard_is_named(tmp_path, content):
 
 
 def test_a_missing_leaderboard_is_named_with_what_to_do(tmp_path):
-    with pytest.raises(
-        UserError, match=r"^cannot read .*absent\.csv: .*; run the scenario first$"
-    ):
+    with pytest.raises(UserError, match=r"^cannot read .*absent\.csv: .*; run the scenario first$"):
         read_leaderboard(tmp_path / "absent.csv")

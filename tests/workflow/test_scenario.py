@@ -60,6 +60,21 @@ def test_every_run_begins_with_what_it_will_do(fresh):
     assert said.index("12 trainings") < said.index("rule ")
 
 
+def test_a_copy_of_the_checkout_uses_its_own_code(fresh, monkeypatch):
+    """Its environment, here that of the tests, was made for the original."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    summary = fresh.folder / "src/calobatch/workflow/summary.py"
+    summary.write_text(summary.read_text().replace('f"scenario {', 'f"in the copy, scenario {'))
+    rule = fresh.folder / "workflow/rules/simulate.smk"
+    rule.write_text(rule.read_text().replace("calobatch simulate", "python print_code.py;#"))
+    (fresh.folder / "print_code.py").write_text("import calobatch; print(calobatch.__file__)")
+    answer = fresh.snakemake(
+        "--cores", "1", "--config", "scenario=test", "--until", "simulate", check=False
+    )
+    assert "in the copy, scenario test: " in answer.stderr
+    assert f"{fresh.folder}/src/calobatch/__init__.py" in answer.stderr + answer.stdout
+
+
 def test_a_setup_has_a_shape_for_every_task(in_the_checkout):
     read = read_setup("test")
     assert set(read.shapes) == set(read.scenario.tasks)
@@ -129,7 +144,7 @@ WRONG = {
         {"datasets": {"electron_photon": {"source": "fetch", "files": ["mine.hdf5"]}}},
         SITE,
     ),
-    "a rank that fits no node": ({"defaults": {"threads": 8, "device": "cpu"}}, SITE),
+    "a rank that fits no node": ({"all_tasks": {"threads": 8, "device": "cpu"}}, SITE),
     "a site file with a wrong key": ({}, SITE | {"gpus_per_nodes": 4}),
     "a site file with a wrong value": ({}, {"cpus_per_node": "many"}),
 }

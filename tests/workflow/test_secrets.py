@@ -21,7 +21,7 @@ SCENARIO = """
 title: Files behind a password, {{braces}} and $p_{{T}}$
 datasets:
   electron_photon: {{source: fetch, location: "{location}"}}
-defaults: {{epochs: 1, batch_size: 64, ranks: 1, communicator: single, device: cpu}}
+all_tasks: {{epochs: 1, batch_size: 64, ranks: 1, communicator: single, device: cpu}}
 tasks:
   electron_photon_cnn:
 seeds: [1]

@@ -1,8 +1,10 @@
 # Where jobs run. On this machine, commands start directly; on a cluster, inside an image.
 
 import signal
+from pathlib import Path
 
-from calobatch.workflow import head
+from calobatch.workflow import failures, head
+from calobatch.workflow.earlier_runs import keep_earlier_runs
 from calobatch.workflow.tried_models import require_sound_models
 
 JOBS = jobs.Jobs(SETUP, on_cluster=lambda: on_cluster())
@@ -36,3 +38,14 @@ onstart:
             else:
                 head.begin_here(SCENARIO.name)
             require_sound_models(SCENARIO, JOBS.start_here("train").split())
+            keep_earlier_runs(
+                Path(job.output.record).parent
+                for job in workflow.dag.needrun_jobs()
+                if job.rule.name == "train"
+            )
+
+
+onerror:
+    # Not inside a job. `log` has the logs of Snakemake itself.
+    if workflow.is_main_process:
+        failures.end_of_run(log, SCENARIO, STORES, JOBS.start_here("train").split())

@@ -2,6 +2,7 @@
 
 import sys
 
+from calobatch.checkout import hand_down_code
 from calobatch.checksum import sha256_of
 from calobatch.config.model_file import model_source
 from calobatch.errors import exiting
@@ -10,6 +11,7 @@ from calobatch.workflow.scenario import setup_of
 from calobatch.workflow.summary import headline
 from calobatch.workflow.tracking import TRACKING_URI, forget_missing_store
 
+hand_down_code()
 with exiting():
     SETUP = setup_of(config, sys.argv if workflow.is_main_process else ())
 

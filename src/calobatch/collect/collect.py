@@ -6,6 +6,7 @@ from pathlib import Path
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
 from calobatch.collect.server_login import login_by_environment
+from calobatch.collect.store_errors import store_errors
 from calobatch.config.models import Scenario
 from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import read_run
@@ -25,7 +26,7 @@ def collect(
         # MLflow gets the weights last. Damaged ones are found here, before it has half of the run.
         run.file(WEIGHTS_FILE)
     tracking_uri = login_by_environment(tracking_uri)
-    with only_writer(tracking_uri):
+    with only_writer(tracking_uri), store_errors(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
         run_ids = {run.folder: store.write(run) for run in runs}
     write_leaderboard(scenario, runs, run_ids, leaderboard)

@@ -11,16 +11,14 @@ import logging
 import re
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 import mlflow
 from mlflow.entities import Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from calobatch.collect.model_artifact import log_model
 from calobatch.collect.owner import THIS_CHECKOUT, owner_in, refuse_copied_store, user
+from calobatch.collect.store_errors import whole_or_nothing
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.run.files import (
@@ -33,7 +31,7 @@ from calobatch.run.files import (
 )
 from calobatch.run.folder import RunFolder
 from calobatch.run.history import EPOCH_METRICS
-from calobatch.tracking_uri import VARIABLE, hidden_in, shown, sqlite_file
+from calobatch.tracking_uri import VARIABLE, shown
 
 EXPERIMENT = "calobatch"
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
@@ -49,7 +47,7 @@ CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 class MlflowStore:
     """The runs of one scenario in an MLflow store.
 
-    Raises UserError if the store cannot be used, or if its experiment was deleted.
+    Raises UserError if its experiment was deleted, and whatever MLflow raises (store_errors.py).
     """
 
     def __init__(self, tracking_uri: str, scenario: Scenario, runs: Sequence[RunFolder]) -> None:
@@ -57,25 +55,9 @@ class MlflowStore:
         mlflow.set_tracking_uri(tracking_uri)
         self.scenario = scenario
         self.owner = owner_in(tracking_uri)
-        file = sqlite_file(tracking_uri)
-        is_new = bool(file) and not Path(file).exists()
-        try:
+        with whole_or_nothing(tracking_uri):
             self.client = MlflowClient(tracking_uri)
             self.experiment_id = self._experiment(tracking_uri)
-        # ImportError: the Python driver of the database is not installed.
-        except (MlflowException, SQLAlchemyError, ImportError) as error:
-            if is_new:
-                # MLflow cannot use a database that has only a part of its tables.
-                Path(file).unlink(missing_ok=True)
-            fix = (
-                "free space on that disk, and run the same command again"
-                if "database or disk is full" in str(error)
-                else "set MLFLOW_TRACKING_URI to another store, for example sqlite:///mlflow.db"
-            )
-            raise UserError(
-                f"cannot use the MLflow store {shown(tracking_uri)}: "
-                f"{hidden_in(str(error), tracking_uri).splitlines()[0]}; {fix}"
-            ) from None
         # MLflow's web page shows the training runs first for experiments of this kind.
         self.client.set_experiment_tag(
             self.experiment_id, "mlflow.experimentKind", "custom_model_development"
@@ -180,7 +162,7 @@ class MlflowStore:
         return run_id
 
     def _log_values(self, run_id: str, run: RunFolder) -> None:
-        tags = [RunTag(_allowed(name), value) for name, value in _provenance(run).items()]
+        tags = [RunTag(tag_of(name), value) for name, value in _provenance(run).items()]
         params = [Param(name, value) for name, value in _parameters(run).items()]
         self.client.log_batch(run_id, params=params, tags=tags)
         metrics = [*_epoch_metrics(run), *_final_metrics(run)]
@@ -202,7 +184,7 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _allowed(name: str) -> str:
+def tag_of(name: str) -> str:
     """Return the tag for a fact, with "_" for what MLflow allows in no name, such as a plus."""
     return "calobatch." + re.sub(r"[^/\w.\- :]", "_", name)
 

@@ -51,7 +51,7 @@ def gpu_index(place: Placement, visible: int) -> int:
         return 0
     raise UserError(
         f"{place.local_size} ranks on this machine, but {visible} GPU(s); for all tasks set "
-        f"defaults.ranks={visible}, or defaults.device=cpu to train on the CPU"
+        f"all_tasks.ranks={visible}, or all_tasks.device=cpu to train on the CPU"
     )
 
 

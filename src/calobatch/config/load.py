@@ -1,7 +1,7 @@
 """Read a scenario file and config/tasks.yaml, and return one checked Scenario.
 
 The value of a task's key is the first that is found in: the changes on the command line, the
-scenario's task, the scenario's defaults, config/tasks.yaml.
+scenario's task, the scenario's all_tasks, the task that `like` names, config/tasks.yaml.
 """
 
 import copy
@@ -20,6 +20,8 @@ CONFIG = Path("config")
 # The keys that give the kind of a section, such as a schedule or a dataset. Each kind has its own
 # keys.
 KINDS = ("kind", "source")
+# The key that bases a task of a scenario on one of tasks.yaml.
+LIKE = "like"
 TASK_KEY = re.compile(r"tasks\.[^.=]+\.")
 
 
@@ -31,6 +33,8 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     """
     path = _scenario_path(name, folder)
     content = read_yaml(path)
+    if "defaults" in content:
+        raise UserError(f"{path}: defaults has a new name, all_tasks; rename the key")
     known = read_yaml(folder / "tasks.yaml")
     # Changes of a task are made after its keys from all files have been merged. If they were made
     # before, a change of `schedule.patience` would replace the whole section `schedule` of
@@ -76,15 +80,31 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def _task_section(
     task: str, written: ScenarioFile, known: dict[str, Any], path: Path
 ) -> dict[str, Any]:
-    """Return the keys of a task from tasks.yaml, then the scenario's defaults, then its task."""
-    _check_task(task, known, f"{path}: tasks.yaml")
-    if not isinstance(known[task], dict):
+    """Return the keys of a task: those that it is based on, then all_tasks, then its own."""
+    own = dict(written.tasks[task] or {})
+    if LIKE in own:
+        base = _keys_of(own.pop(LIKE), known, f"{path}: tasks.{task}.{LIKE}: tasks.yaml")
+    elif task not in known and {"model", "dataset"} <= set(own):
+        base = {}
+    else:
+        base = _keys_of(task, known, f"{path}: tasks.yaml")
+    # A copy, because tasks share the sections of `all_tasks`, and a change is for one task only.
+    return copy.deepcopy(base | written.all_tasks | own)
+
+
+def _keys_of(task: str, known: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the keys of a task in tasks.yaml."""
+    if task not in known:
         raise UserError(
-            f"tasks.yaml: {task}: expected lines of the form `key: value` below it, found "
-            f"{known[task]!r}"
+            f"{place} has no task {task!r}{closest_to(task, known)}; a scenario defines a task of "
+            f"its own with `{LIKE}` and the name of another task, or with all keys of a task"
         )
-    # A copy, because tasks share the sections of `defaults`, and a change is for one task only.
-    return copy.deepcopy(known[task] | written.defaults | (written.tasks[task] or {}))
+    keys = known[task]
+    if not isinstance(keys, dict):
+        raise UserError(
+            f"tasks.yaml: {task}: expected lines of the form `key: value` below it, found {keys!r}"
+        )
+    return keys
 
 
 def _check_task(task: str, known: dict[str, Any], place: str) -> None:

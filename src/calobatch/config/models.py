@@ -364,9 +364,12 @@ class ScenarioFile(Section):
     title: str = Field(description="the scenario in a few words, for the report and MLflow")
     datasets: dict[str, AnyDataset] = Field(description="the datasets, each under its name")
     tasks: dict[str, dict[str, Any] | None] = Field(
-        description="names of tasks in config/tasks.yaml, each with the keys to change here"
+        description="names of tasks in config/tasks.yaml, each with the keys to change here; a "
+        "task of your own needs all keys of a task, or `like` with the name of another task"
     )
-    defaults: dict[str, Any] = Field({}, description="keys to change in all tasks")
+    all_tasks: dict[str, Any] = Field(
+        {}, description="keys to change in all tasks that do not have them in this file"
+    )
     seeds: tuple[Seed, ...] = Field(
         (1,),
         description="every task is trained once per seed, which sets initial weights, event order "

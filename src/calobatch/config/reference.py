@@ -33,6 +33,10 @@ and may change any key. `calobatch check NAME --full` prints a scenario with eve
 On the command line, `--config set="tasks.electron_photon_cnn.epochs=5 seeds=[1,2]"` changes keys
 for one run. JSON schemas for editors are in `workflow/schemas/`.
 
+The value of a task's key is the first that is found in: the changes on the command line, the task
+in the scenario, the scenario's `all_tasks`, the task that `like` names, `tasks.yaml`. A scenario
+can define a task of its own, as in `wide: {like: electron_photon_cnn, batch_size: 64}`.
+
 A value that YAML reads as a date must be in quotes, and a key that appears twice is an error.
 """
 # Heading, model, and the place of its keys in a scenario file.
@@ -41,7 +45,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("A simulated dataset", Simulated, "`datasets.<name>` with `source: simulate`"),
     ("A fetched dataset", Fetched, "`datasets.<name>` with `source: fetch`"),
     ("The split of a dataset", Split, "`datasets.<name>.split`"),
-    ("A task", Task, "`tasks.<name>`, in `tasks.yaml`, in a scenario's `tasks` or in `defaults`"),
+    ("A task", Task, "`tasks.<name>`, in `tasks.yaml`, in a scenario's `tasks` or in `all_tasks`"),
     ("The augmentation of a task", Augmentation, "`tasks.<name>.augmentation`"),
     ("A constant learning rate", Constant, "`tasks.<name>.schedule`"),
     ("A learning rate that follows a cosine", Cosine, "`tasks.<name>.schedule`"),

@@ -67,9 +67,12 @@ def report(
     stores: Sequence[Path],
     leaderboard: Path,
     output: Path,
+    *,
+    failed: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page ``output`` about the evaluated ``runs`` and the packed ``stores``.
 
+    ``failed`` has the reason for each training that failed, by a name such as "my_task/seed1".
     The same inputs give the same page, byte for byte. Raises UserError if a run does not belong to
     the scenario, is not in the leaderboard with the same numbers, or was trained on a different
     version of its dataset, and if a file is damaged.
@@ -94,7 +97,7 @@ def report(
             for part in drawn:
                 parts[name].append(part)
                 progress.advance(1)
-    write_text(output, _render(scenario, found, rows, parts))
+    write_text(output, _render(scenario, found, rows, parts, failed or {}))
 
 
 def _render(
@@ -102,6 +105,7 @@ def _render(
     runs: Sequence[RunFolder],
     rows: Sequence[TaskRow],
     parts: Mapping[str, Sequence[DatasetPart | HistoryPart | ModelPart]],
+    failed: Mapping[str, str],
 ) -> str:
     page = _environment().get_template("page.html")
     shown = {row.name for row in rows}
@@ -114,6 +118,7 @@ def _render(
         packages=_packages(runs),
         rows=rows,
         missing=[name for name in scenario.tasks if name not in shown],
+        failed=failed,
         marks=sorted({run.record.mark for run in runs} - {""}),
         meanings=MEANINGS,
         confidence=runs[0].metrics.confidence,

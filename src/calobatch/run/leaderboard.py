@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationError
@@ -135,16 +137,38 @@ def check_leaderboard(
 def format_leaderboard(path: Path) -> str:
     """Return the validation and test lines of the leaderboard as a table for a terminal.
 
-    The table has a column of marks only if a run has one.
+    Tasks with several seeds have a line with the means over them, and their standard deviation in
+    the AUC. The table has a column of marks only if a run has one.
     """
     lines = [line for line in read_leaderboard(path) if line.split != "train"]
     shown = (*SHOWN, "mark") if any(line.mark for line in lines) else SHOWN
-    rows = [shown, *([_short(getattr(line, column)) for column in shown] for line in lines)]
+    rows: list[Sequence[str]] = [shown]
+    for _, same in groupby(lines, lambda line: line.task):
+        of_task = list(same)
+        rows += [[_short(getattr(line, column)) for column in shown] for line in of_task]
+        for split in SPLITS:
+            of_split = [line for line in of_task if line.split == split]
+            if len(of_split) > 1:
+                means = _means(of_split)
+                rows.append([means.get(column, "") for column in shown])
     widths = [max(len(row[i]) for row in rows) for i in range(len(shown))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def _means(lines: Sequence[Line]) -> dict[str, str]:
+    """Return the cells of the means over the seeds of one task and split."""
+    first, aucs = lines[0], [line.auc for line in lines]
+    return {
+        "task": first.task,
+        "seed": f"mean of {len(lines)}",
+        "split": first.split,
+        "auc": f"{mean(aucs):.4f} ± {stdev(aucs):.4f}",
+        "accuracy": _short(mean(line.accuracy for line in lines)),
+        "reference_auc": _short(first.reference_auc),
+    }
 
 
 def _short(value: object) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.errors import JobError
-from calobatch.launch import SECONDS_TO_LEAVE
 from calobatch.slurm.ask import ask
+from calobatch.stop_signals import SECONDS_TO_LEAVE
 
 SECONDS_BETWEEN_LOOKS = 2.0
 # After scancel a job ends within a minute, unless its node does not answer.

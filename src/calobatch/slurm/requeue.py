@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from calobatch.errors import JobError, StoppedError
-from calobatch.launch import SECONDS_TO_LEAVE
 from calobatch.slurm.ask import NO_PROGRAM, ask
+from calobatch.stop_signals import SECONDS_TO_LEAVE
 
 # After `scontrol requeue` SLURM kills the job within its KillWait (30 s by default).
 SECONDS_UNTIL_SLURM_ENDS_THE_JOB = 120

@@ -9,7 +9,7 @@ from types import FrameType
 from calobatch import tracking_uri
 from calobatch.errors import StoppedError, UserError
 from calobatch.stop_signals import stop_signals
-from calobatch.verbs.verb import Verb, add_settings, add_workers
+from calobatch.verbs.verb import Verb, add_settings, add_workers, json_object
 
 
 def _add_table(parser: argparse.ArgumentParser) -> None:
@@ -216,6 +216,10 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="HTML", help="page to write")
+    parser.add_argument(
+        "--failed", type=json_object, default={}, metavar="JSON",
+        help='trainings that failed, with the reason of each, as in {"my_task/seed1": "reason"}',
+    )  # fmt: skip
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -224,7 +228,14 @@ def _report(options: argparse.Namespace) -> None:
     from calobatch.report.report import report
 
     scenario = validated(Scenario, options.settings, "--settings")
-    report(scenario, options.runs, options.stores, options.leaderboard, options.output)
+    report(
+        scenario,
+        options.runs,
+        options.stores,
+        options.leaderboard,
+        options.output,
+        failed=options.failed,
+    )
 
 
 STAGES = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from calobatch.errors import JobError
-from calobatch.launch import SECONDS_TO_LEAVE
+from calobatch.stop_signals import SECONDS_TO_LEAVE
 
 # Every process of a job inherits this variable, which names the folder and the scenario.
 VARIABLE = "CALOBATCH_HEAD_OF"

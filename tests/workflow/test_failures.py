@@ -1,0 +1,81 @@
+"""A training that fails takes nothing away from the others, and the run says what failed."""
+
+import csv
+
+import pytest
+
+from calobatch.workflow.failures import Failure, failures_in
+
+SCENARIO = """title: One training fails
+datasets: {electron_photon: {source: simulate, events: 200}}
+all_tasks: {epochs: 1, batch_size: 32, device: cpu, ranks: 1, communicator: single}
+tasks:
+  electron_photon_two_branch: {learning_rate: 1.0e+30, epochs: 3}
+  electron_photon_cnn: {}
+seeds: [1]
+"""
+LOG = """Error in rule train:
+    message: None
+    jobid: 3
+    input: data/x/packed/a/events.arrow
+    output: results/x/one/seed1/run.json
+    log: logs/x/train/one/seed1.log (check log file(s) for error details)
+    shell:
+        calobatch train one
+        (command exited with non-zero exit code)
+
+[Thu Nov 26 09:00:00 2026]
+Error in rule pack:
+    jobid: 4
+    log: logs/x/pack/a.log (check log file(s) for error details)
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (
+            "calobatch train: first\nprogress\ncalobatch train: last\nmore\n",
+            "calobatch train: last",
+        ),
+        ("Killed\n\n", "Killed"),
+        ("", "its log is empty"),
+    ],
+)
+def test_the_reason_is_the_last_message_of_the_job_s_log(tmp_path, log, reason):
+    path = tmp_path / "logs/x/train/one"
+    path.mkdir(parents=True)
+    (path / "seed1.log").write_text(log)
+    train, pack = failures_in(LOG, tmp_path)
+    assert train == Failure("train", "logs/x/train/one/seed1.log", reason)
+    assert pack.rule == "pack"
+    assert pack.reason.startswith("its log cannot be read")
+
+
+def test_a_job_that_was_tried_several_times_is_named_once():
+    assert len(failures_in(LOG + LOG)) == 2
+
+
+def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fresh):
+    (fresh.folder / "config/one_fails.yaml").write_text(SCENARIO)
+    answer = fresh.snakemake(
+        "--profile", "cluster/local", "--config", "scenario=one_fails", check=False
+    )
+    assert answer.returncode
+    said = answer.stderr + answer.stdout
+    reason = "electron_photon_two_branch seed 1: the loss is not finite in epoch 1"
+    assert f"calobatch: train failed: calobatch train: {reason}" in said
+    assert "calobatch: 1 of 2 trainings have finished" in said
+    results = fresh.folder / "results/one_fails"
+    with (results / "leaderboard.csv").open() as file:
+        assert {line["task"] for line in csv.DictReader(file)} == {"electron_photon_cnn"}
+    page = (results / "report.html").read_text()
+    assert "1 training failed" in page
+    assert reason in page
+    assert (fresh.folder / "mlflow.db").exists()
+    # Nothing of this counts as done: once the training works, all results are written again.
+    correct = ("set=tasks.electron_photon_two_branch.learning_rate=0.001",)
+    fresh.snakemake("--profile", "cluster/local", "--config", "scenario=one_fails", *correct)
+    with (results / "leaderboard.csv").open() as file:
+        assert len({line["task"] for line in csv.DictReader(file)}) == 2
+    assert "training failed" not in (results / "report.html").read_text()
