@@ -84,7 +84,7 @@ def test_pack_writes_a_store_and_says_so_on_stderr_alone(crops, tmp_path):
     answer = calobatch("pack", "d", *crops.paths, "--output", tmp_path, "--settings", PACKING)
     assert answer.returncode == 0
     assert answer.stdout == ""
-    assert answer.stderr.startswith("pack d: 130/130events")
+    assert answer.stderr.startswith("pack d: 130/130 events")
     assert len(open_store(tmp_path)) == 130
 
 

@@ -61,17 +61,17 @@ def test_a_log_gets_plain_lines_that_include_what_was_done_before():
         "pack crops: 35.0",
         "pack crops: 35.0",
     ]
-    assert all("/35.0events" in line for line in lines)
+    assert all("/35.0 events" in line for line in lines)
 
 
 def test_a_log_gets_few_lines_but_always_a_last_one():
     (line,) = in_a_log(60, 35)
-    assert line.startswith("pack crops: 35.0/35.0events")
+    assert line.startswith("pack crops: 35.0/35.0 events")
 
 
 def test_an_unknown_total_is_not_shown():
     (line,) = in_a_log(60, 0)
-    assert line.startswith("pack crops: 35.0events")
+    assert line.startswith("pack crops: 35.0 events")
 
 
 def test_failed_work_does_not_look_finished():

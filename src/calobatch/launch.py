@@ -22,6 +22,8 @@ from calobatch.errors import JobError, StoppedError, UserError
 from calobatch.own_cores import own_cores
 from calobatch.stop_signals import SECONDS_TO_LEAVE, stop_signals
 
+# With these variables of the user, OpenMP would pin the threads of every rank to the same cores.
+PINNING = {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"}
 # From <linux/prctl.h>: the signal that the kernel sends to a process when its parent ends.
 PR_SET_PDEATHSIG = 1
 
@@ -77,7 +79,8 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     # One thread per rank. More threads would compete for the cores, and a different number of
     # threads adds in a different order, which changes the last bits of the results.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **place.as_environment()}
+    given = {name: value for name, value in os.environ.items() if name not in PINNING}
+    environment = given | {"OMP_NUM_THREADS": "1"} | place.as_environment()
     # Looked up before the fork: between fork and exec only simple calls are safe.
     libc, launcher = ctypes.CDLL(None), os.getpid()
 

@@ -22,6 +22,8 @@ class Progress:
     def __init__(
         self, label: str, total: int | None, unit: str, *, done: int = 0, quiet: bool = False
     ) -> None:
+        # tqdm writes the unit directly behind a number, as in 20.6k events/s.
+        self.unit = f" {unit}"
         self.terminal = sys.stderr.isatty()
         # A bar redraws itself with carriage returns, which makes one endless line of a log file.
         self.lines = not self.terminal and not quiet
@@ -29,12 +31,12 @@ class Progress:
             desc=label,
             total=total,
             initial=done,
-            unit=unit,
+            unit=self.unit,
             unit_scale=True,
             dynamic_ncols=True,
             disable=quiet or not self.terminal,
         )
-        self.label, self.total, self.unit = label, total, unit
+        self.label, self.total = label, total
         self.start_count, self.count = done, done
         self.start = self.last_line = time.monotonic()
 

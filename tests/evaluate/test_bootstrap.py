@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from calobatch.evaluate.bootstrap import auc_interval, auc_of_counts
@@ -75,9 +76,13 @@ def test_constant_scores_give_exactly_one_half():
     assert auc_interval(label, np.full(50, 0.3, dtype=np.float32)) == (0.5, 0.5)
 
 
-def test_separated_classes_give_exactly_one():
+def test_separated_classes_have_the_interval_of_clopper_and_pearson():
     label = np.arange(50, dtype=np.uint8) % 2
-    assert auc_interval(label, label.astype(np.float32)) == (1.0, 1.0)
+    expected = binomtest(25, 25).proportion_ci(confidence_level=0.95, method="exact")
+    low, high = auc_interval(label, label.astype(np.float32))
+    assert (low, high) == pytest.approx((expected.low, 1.0))
+    low, high = auc_interval(label, -label.astype(np.float32))
+    assert (low, high) == pytest.approx((0.0, 1.0 - expected.low))
 
 
 def test_a_higher_confidence_gives_a_wider_interval():

@@ -416,3 +416,14 @@ def test_nothing_heavy_is_imported_on_the_login_node():
         sys.exit(", ".join({"torch", "numpy"} & set(sys.modules)) or 0)
     """)
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_machine_without_slurm_is_told_that_it_needs_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    scenario = load_scenario("quickstart", folder=CHECKOUT / "config")
+    monkeypatch.chdir(tmp_path)
+    assert not doctor(scenario, 60.0)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3
+    assert "this machine has no SLURM" in said[0]
+    assert "`make run`: it needs neither" in said[1]

@@ -164,6 +164,13 @@ def test_the_log_and_the_terminal_get_what_a_command_prints(tmp_path):
     assert run_logged("(exit 3)", tmp_path / "log").returncode == 3
 
 
+def test_the_log_of_an_earlier_try_is_kept(tmp_path):
+    run_logged("(echo first; exit 1)", tmp_path / "log")
+    run_logged("(echo second)", tmp_path / "log")
+    assert (tmp_path / "log").read_text() == "second\n"
+    assert (tmp_path / "log.before").read_text() == "first\n"
+
+
 @pytest.mark.parametrize("log", ["/dev/full", "/proc/no_such_folder/log"])
 def test_a_log_that_cannot_be_written_fails_no_job(log):
     answer = run_logged("(head -c 1000000 /dev/zero; echo end)", log)

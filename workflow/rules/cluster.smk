@@ -5,6 +5,7 @@ from pathlib import Path
 
 from calobatch.workflow import failures, head
 from calobatch.workflow.earlier_runs import keep_earlier_runs
+from calobatch.workflow.tracking_server import require_tracking_server
 from calobatch.workflow.tried_models import require_sound_models
 
 JOBS = jobs.Jobs(SETUP, on_cluster=lambda: on_cluster())
@@ -37,6 +38,7 @@ onstart:
                 head.begin_on_cluster(SCENARIO.name, workflow.scheduler._executor)
             else:
                 head.begin_here(SCENARIO.name)
+            require_tracking_server(TRACKING_URI)
             require_sound_models(SCENARIO, JOBS.start_here("train").split())
             keep_earlier_runs(
                 Path(job.output.record).parent

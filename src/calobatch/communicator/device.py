@@ -62,6 +62,9 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     GPU that supports bfloat16.
     """
     use_bfloat16 = precision == "bfloat16" or (
-        precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+        precision == "auto"
+        and device.type == "cuda"
+        # Older GPUs only emulate bfloat16, which is slower than float32.
+        and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return torch.autocast(device.type, torch.bfloat16) if use_bfloat16 else nullcontext()

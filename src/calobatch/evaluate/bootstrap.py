@@ -18,6 +18,11 @@ def auc_interval(
     Bootstrap, 1993, section 13.3) with ``samples`` replicas. Each replica draws events with
     replacement, separately in each class, so that the number of events of each class stays the
     same. Both classes must be present.
+
+    If the scores separate the classes completely, every replica has the same AUC, and the bootstrap
+    says nothing. The end of the interval on the other side is then the exact one of Clopper and
+    Pearson (Biometrika 26, 1934, p. 404) for n events in the smaller class: n pairs that have no
+    event in common, of which none is in the wrong order.
     """
     # The AUC depends only on the order of the scores, so events are counted by the rank of their
     # score: a replica then costs one sum over the ranks and no sorting.
@@ -32,6 +37,11 @@ def auc_interval(
         for _ in range(samples)
     ]
     low, high = np.quantile(replicas, [(1 - confidence) / 2, (1 + confidence) / 2])
+    exact = ((1 - confidence) / 2) ** (1 / min(len(signal), len(background)))
+    if low == 1.0:
+        low = exact
+    if high == 0.0:
+        high = 1.0 - exact
     return float(low), float(high)
 
 

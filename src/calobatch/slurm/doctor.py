@@ -1,5 +1,6 @@
 """doctor: check everything that a cluster run needs, before jobs wait in the queue for hours."""
 
+import shutil
 import signal
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ from calobatch.config.models import Scenario
 from calobatch.slurm.checks import compute_node, environment, partitions, ranks, scheduler, storage
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, Mark, skipped
+from calobatch.slurm.site import SITE_FILE
 
 
 class Check(NamedTuple):
@@ -52,6 +54,10 @@ CHECKS = (
     Check("GPUs in image", compute_node.gpus_in_image, ("image mount",)),
     Check("ranks", ranks.ranks_talk, ("nodes", "image mount")),
 )
+NO_CLUSTER = f"""\
+doctor: this machine has no SLURM (no sbatch) and no {SITE_FILE}, so there is nothing to check.
+To run here, type `make run`: it needs neither.
+To run on a cluster, clone calobatch on its login node and follow "On a cluster" in README.md."""
 WIDTH = max(len(check.name) for check in CHECKS)
 
 
@@ -61,6 +67,9 @@ def doctor(scenario: Scenario, patience: float, checks: Sequence[Check] = CHECKS
     ``patience`` is the number of seconds to wait for a test job to start. Even when the doctor is
     interrupted, it leaves no job and no file behind.
     """
+    if checks is CHECKS and shutil.which("sbatch") is None and not SITE_FILE.exists():
+        print(NO_CLUSTER)
+        return False
     # SIGTERM and SIGHUP raise KeyboardInterrupt, like Ctrl-C, so that `finally` blocks and the
     # ExitStack cancel jobs and delete files.
     previous = {

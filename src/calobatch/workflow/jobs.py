@@ -134,8 +134,12 @@ def cores_of_training(scenario: Scenario, task: str) -> int:
 
 # A command ends in `2>&1 | into_log {log}`: what it prints goes to the terminal and into the log.
 # A log that cannot be written must not fail a job that has done its work: if tee ends early, cat
-# reads the rest. In parentheses, because Snakemake would take braces for variables.
-INTO_LOG = 'into_log() ( tee -p "$1" || cat >/dev/null ); '
+# reads the rest. The log of an earlier try stays beside it. In parentheses, because Snakemake would
+# take braces for variables.
+INTO_LOG = (
+    'into_log() ( if [ -s "$1" ]; then mv -f "$1" "$1.before" || true; fi; '
+    'tee -p "$1" || cat >/dev/null ); '
+)
 
 
 def shell_prefix(modules: Sequence[str]) -> str:
