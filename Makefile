@@ -102,7 +102,7 @@ $(VENV)/head-$(PYTHON_VERSION)-$(PLACE): environment/constraints.txt pyproject.t
 define make_venv
 $(PYTHON) environment/check_python.py $(1) >/dev/null; \
 if [ "$$($(VENV)/bin/python environment/check_python.py $(1) 2>/dev/null)" != "$(PYTHON_VERSION)" ] || \
-    ! grep -qsF "$(CURDIR)/$(VENV)" $(VENV)/pyvenv.cfg; then \
+    ! grep -qsE " $(CURDIR)/$(VENV)$$" $(VENV)/pyvenv.cfg; then \
     $(PYTHON) -m venv --clear $(VENV) || \
         { echo "$(1): $(PYTHON) could not make the virtual environment $(VENV); name another Python with PYTHON=/path/to/python3, or install the module venv (on Debian: apt-get install python3-venv)" >&2; exit 2; }; \
 fi

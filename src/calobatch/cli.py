@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Sequence
 
-import calobatch
 from calobatch.errors import JobError, StoppedError, UserError, fix_of
 from calobatch.stop_signals import stop_signals
 from calobatch.verbs.cluster import CLUSTER
@@ -33,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.action(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # As in `calobatch check | head`.
+        # As in `calobatch check | head`. The jobs of the workflow have other pipes.
+        if options.verb not in NAMES_FOR_USERS:
+            raise
         _say_nothing_more()
     except StoppedError as stopped:
         # Further signals may follow, and the ranks must all exit with the same code.
@@ -75,7 +76,9 @@ def _is_rank_0() -> bool:
 class _Version(argparse.Action):
     def __call__(self, *_: object) -> None:
         """Print the version, which is only looked up now, because that takes 60 ms."""
-        print(f"calobatch {calobatch.__version__}")
+        from calobatch.provenance import version_of
+
+        print(f"calobatch {version_of('calobatch') or 'that is not installed'}")
         sys.exit()
 
 

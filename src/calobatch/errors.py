@@ -68,3 +68,7 @@ def exiting(name: str = "calobatch") -> Iterator[None]:
     except (UserError, JobError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        fix = f"{fix_of(error)}, and run the same command again"
+        print(f"{name}: {error}; {fix}", file=sys.stderr)
+        sys.exit(JobError.exit_code)

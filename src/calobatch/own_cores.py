@@ -44,7 +44,7 @@ def cores_of_rank(rank: int, ranks: int, cores: Cores) -> Cores:
 def _lock_free_cores(ranks: int, cores: Cores, folder: Path, locks: ExitStack) -> Cores:
     """Return the cores that are free, and keep a lock of the first core of each rank in ``locks``.
 
-    Returns no cores and keeps no lock if there are too few for the ranks.
+    Keeps no lock if there are too few for the ranks.
     """
     with ExitStack() as others:
         # One launcher at a time: while two try the locks, each would see some of the other's.
@@ -68,7 +68,7 @@ def _locked(file: int) -> bool:
 
 
 def _folder() -> Path:
-    """Return a folder of this user and machine, which a restart of the machine empties.
+    """Return a folder of this user and machine, in the machine's place for temporary files.
 
     Raises an OSError if another user owns it.
     """

@@ -121,6 +121,8 @@ def test_a_scenario_may_define_a_task_with_all_its_keys(folder):
 def test_a_task_that_is_like_none_is_refused_with_what_works(folder):
     with pytest.raises(UserError, match=r"tasks.mine.like: tasks.yaml has no task 'cmn'; did you"):
         load(folder, tasks={"mine": {"like": "cmn"}})
+    with pytest.raises(UserError, match=r"like: expected the name of a task .*, found \['cnn'\]"):
+        load(folder, tasks={"mine": {"like": ["cnn"]}})
     with pytest.raises(UserError, match=r"no task 'mine'.*defines a task of its own with `like`"):
         load(folder, tasks={"mine": {"epochs": 3}})
 

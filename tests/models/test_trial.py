@@ -8,6 +8,7 @@ import torch
 
 from calobatch.errors import UserError
 from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
+from calobatch.models.blame import blaming_model
 from calobatch.models.build import build_model
 from calobatch.models.trial import try_model
 
@@ -71,16 +72,16 @@ def test_the_model_and_the_random_numbers_stay_as_they_are(written):
 @pytest.mark.parametrize(
     ("returned", "found"),
     [
-        ("self.layers(image_BCHW)[:, :1]", r"\(2, 1\)"),
-        ("nn.functional.pad(self.layers(image_BCHW), (0, 3))", r"\(2, 5\)"),
-        ("self.layers(image_BCHW).argmax(1)", r"\(2,\)"),
-        ("(self.layers(image_BCHW), None)", "tuple"),
-        ("self.layers(image_BCHW).long()", r"\(2, 2\)"),
+        ("self.layers(image_BCHW)[:, :1]", r"numbers of shape \(2, 1\)"),
+        ("nn.functional.pad(self.layers(image_BCHW), (0, 3))", r"numbers of shape \(2, 5\)"),
+        ("self.layers(image_BCHW).argmax(1)", r"numbers of shape \(2,\)"),
+        ("(self.layers(image_BCHW), None)", "a tuple"),
+        ("self.layers(image_BCHW).long()", r"numbers of shape \(2, 2\) and type torch.int64"),
     ],
 )
 def test_other_than_one_logit_per_event_and_class_is_refused(written, returned, found):
     name, _ = written(f"        return {returned}\n")
-    with pytest.raises(UserError, match=rf"must return one logit .* \(2, 2\) .*returned {found}"):
+    with pytest.raises(UserError, match=rf"must return one .* \(2, 2\), but it returned {found}"):
         trial(name)
 
 
@@ -96,6 +97,23 @@ def test_an_error_in_forward_is_named_with_its_line(written, body, error):
     name, file = written(body)
     with pytest.raises(UserError, match=rf"mine.net fails on .* at line 13 of {file}: {error}"):
         trial(name)
+
+
+def test_a_model_without_parameters_is_refused(written):
+    head = HEAD.replace("nn.Linear(2048, 2)", "nn.Identity()").replace("BatchNorm2d(2)", "ReLU()")
+    name, _ = written("        return image_BCHW.mean((2, 3))\n", head)
+    with pytest.raises(UserError, match=r"mine.net has no parameters to train"):
+        trial(name)
+
+
+def test_memory_of_the_gpu_and_faults_of_it_are_not_blamed_on_the_model():
+    with (
+        pytest.raises(UserError, match="too little memory for a batch; lower batch_size"),
+        blaming_model("cnn", "a batch", in_its_file=True),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="CUDA error"), blaming_model("cnn", "a batch"):
+        raise RuntimeError("CUDA error: uncorrectable ECC error")
 
 
 def test_logits_without_gradients_are_refused(written):

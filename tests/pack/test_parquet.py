@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -101,6 +103,17 @@ def test_images_with_channels_last_are_read(tmp_path, events):
     path = rewritten(tmp_path / "a.parquet", events, change)
     found = read_whole(open_raw(path, QUARK_GLUON), 7)
     np.testing.assert_array_equal(found.image_BCHW, events.image_BCHW)
+
+
+def test_images_of_one_channel_need_no_list_for_it(tmp_path):
+    layout = replace(QUARK_GLUON, channels=QUARK_GLUON.channels[:1])
+    one = random_events(layout, [0, 1] * 3, seed=0)
+    path = write_parquet(tmp_path / "a.parquet", layout, one)
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("X_jets")
+    flat = table["X_jets"].combine_chunks().flatten()
+    pq.write_table(table.set_column(place, "X_jets", flat), path)
+    np.testing.assert_array_equal(read_whole(open_raw(path, layout)).image_BCHW, one.image_BCHW)
 
 
 def test_labels_may_be_true_or_false_and_pixels_whole_numbers(tmp_path, events):

@@ -46,11 +46,13 @@ def test_a_file_that_a_full_disk_cut_short_is_refused_with_the_fix(tmp_path, mon
     monkeypatch.setattr(secret, "SECONDS_UNTIL_SEEN", 0.2)
     secret_of_step(tmp_path, 4711, 0, {})
     file_of(tmp_path).write_bytes(b"short")
-    with pytest.raises(UserError, match=r"does not have the secret of your jobs; delete the file"):
+    with pytest.raises(
+        UserError, match=r"has the secret of your jobs, is incomplete; delete the file"
+    ):
         secret_of_step(tmp_path, 4711, 0, {})
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path):
     (tmp_path / FOLDER).write_text("no folder")
-    with pytest.raises(UserError, match=r"the ranks need a secret, but .* cannot be used \("):
+    with pytest.raises(UserError, match=r"cannot read or write .* \(Not a directory\); correct"):
         secret_of_step(tmp_path, 4711, 0, {})

@@ -27,19 +27,17 @@ LOG = """Error in rule train:
 [Thu Nov 26 09:00:00 2026]
 Error in rule pack:
     jobid: 4
-    log: logs/x/pack/a.log (check log file(s) for error details)
+    log: logs/x/pack/a.log, /x/.snakemake/slurm_logs/7.log (check log file(s) for error details)
+    external_jobid: 7
 """
 
 
 @pytest.mark.parametrize(
     ("log", "reason"),
     [
-        (
-            "calobatch train: first\nprogress\ncalobatch train: last\nmore\n",
-            "calobatch train: last",
-        ),
+        ("calobatch train: first\nprogress\ncalobatch train: last\nmore\n", "last"),
         ("Killed\n\n", "Killed"),
-        ("", "its log is empty"),
+        ("", ""),
     ],
 )
 def test_the_reason_is_the_last_message_of_the_job_s_log(tmp_path, log, reason):
@@ -48,8 +46,8 @@ def test_the_reason_is_the_last_message_of_the_job_s_log(tmp_path, log, reason):
     (path / "seed1.log").write_text(log)
     train, pack = failures_in(LOG, tmp_path)
     assert train == Failure("train", "logs/x/train/one/seed1.log", reason)
-    assert pack.rule == "pack"
-    assert pack.reason.startswith("its log cannot be read")
+    assert train.training == "one/seed1"
+    assert pack == Failure("pack", "logs/x/pack/a.log", "")
 
 
 def test_a_job_that_was_tried_several_times_is_named_once():
@@ -64,7 +62,7 @@ def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fr
     assert answer.returncode
     said = answer.stderr + answer.stdout
     reason = "electron_photon_two_branch seed 1: the loss is not finite in epoch 1"
-    assert f"calobatch: train failed: calobatch train: {reason}" in said
+    assert f"calobatch: train of electron_photon_two_branch/seed1 failed: {reason}" in said
     assert "calobatch: 1 of 2 trainings have finished" in said
     results = fresh.folder / "results/one_fails"
     with (results / "leaderboard.csv").open() as file:

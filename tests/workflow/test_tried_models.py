@@ -25,7 +25,7 @@ def test_a_mistake_in_a_model_is_one_message_before_the_first_job(fresh):
     assert "Traceback" not in answer.stderr
     said = [line for line in answer.stderr.splitlines() if line.startswith("calobatch: model")]
     assert len(said) == 1
-    assert "model mine: forward must return one logit per event and class" in said[0]
+    assert "model mine: forward must return one floating-point logit per event and class" in said[0]
     assert not (fresh.folder / "data").exists()
     assert not (fresh.folder / "logs").exists()
 

@@ -28,6 +28,12 @@ def on_cluster():
     return workflow.remote_exec or workflow.non_local_exec
 
 
+def unfinished_runs(*rules):
+    """Return the folders of the runs for which a job of these rules still has to be done."""
+    jobs_left = [job for job in workflow.dag.needrun_jobs() if job.rule.name in rules]
+    return {Path(RUN.format(task=job.wildcards.task, seed=job.wildcards.seed)) for job in jobs_left}
+
+
 onstart:
     with exiting():
         if on_cluster():
@@ -40,14 +46,17 @@ onstart:
                 head.begin_here(SCENARIO.name)
             require_tracking_server(TRACKING_URI)
             require_sound_models(SCENARIO, JOBS.start_here("train").split())
-            keep_earlier_runs(
-                Path(job.output.record).parent
-                for job in workflow.dag.needrun_jobs()
-                if job.rule.name == "train"
-            )
+            keep_earlier_runs(unfinished_runs("train"))
 
 
 onerror:
     # Not inside a job. `log` has the logs of Snakemake itself.
     if workflow.is_main_process:
-        failures.end_of_run(log, SCENARIO, STORES, JOBS.start_here("train").split())
+        with exiting():
+            failures.end_of_run(
+                log,
+                SCENARIO,
+                STORES,
+                unfinished_runs("train", "evaluate"),
+                JOBS.start_here("train").split(),
+            )

@@ -2,13 +2,14 @@
 
 import getpass
 import os
+import shlex
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from calobatch.errors import UserError
 from calobatch.tracking_uri import shown, sqlite_file
 
-# The owner of all runs in a store that is a file of the checkout, also after it was moved.
+# The owner of all runs in a store that is a file of the checkout.
 THIS_CHECKOUT = "this checkout"
 # The folder in which MLflow keeps the artifacts of a store that is a file.
 ARTIFACTS = "mlruns"
@@ -40,8 +41,9 @@ def refuse_copied_store(tracking_uri: str, artifact_location: str) -> None:
     It has the path of the folder that it was made in, and plots and models would go there.
     """
     file = sqlite_file(tracking_uri)
-    place = urlsplit(artifact_location)
-    artifacts = Path(unquote(place.path)).parent
+    is_address = "://" in artifact_location
+    place = urlsplit(artifact_location if is_address else "")
+    artifacts = Path(unquote(place.path) if is_address else artifact_location).parent
     # A store outside the checkout is the user's own affair, and so are other places for artifacts.
     if (
         not file
@@ -52,7 +54,8 @@ def refuse_copied_store(tracking_uri: str, artifact_location: str) -> None:
         return
     if artifacts.parent.resolve() != Path.cwd():
         raise UserError(
-            f"the MLflow store {shown(tracking_uri)} was made in {artifacts.parent}, where plots "
-            f"and models of these runs would be written; rename it, for example with `mv {file} "
-            f"{file}.old`, and run the same command again, which makes a new store"
+            f"the MLflow store {shown(tracking_uri)} was made in {artifacts.parent}, and plots and "
+            "models of these runs would be written there; if this folder is a copy, begin a new "
+            f"store: `mv {shlex.quote(file)} {shlex.quote(f'{file}.old')}`, and run the same "
+            "command again; if it was moved, move it back, or make a link from there to here"
         )

@@ -40,9 +40,9 @@ def store_errors(tracking_uri: str) -> Iterator[None]:
     except ERRORS as error:
         text = str(error)
         fix = next((fix for part, fix in FIXES.items() if part in text), ANOTHER)
+        lines = hidden_in(text, tracking_uri).splitlines() or [type(error).__name__]
         raise UserError(
-            f"cannot use the MLflow store {shown(tracking_uri)}: "
-            f"{hidden_in(text, tracking_uri).splitlines()[0]}; {fix}"
+            f"cannot use the MLflow store {shown(tracking_uri)}: {lines[0]}; {fix}"
         ) from None
 
 
@@ -71,7 +71,9 @@ def _refuse_foreign_file(tracking_uri: str) -> None:
     if not file or not Path(file).is_file():
         return
     try:
-        with closing(sqlite3.connect(f"file:{Path(file).resolve()}?mode=ro", uri=True)) as found:
+        with closing(
+            sqlite3.connect(f"{Path(file).resolve().as_uri()}?mode=ro", uri=True)
+        ) as found:
             query = "SELECT name FROM sqlite_master WHERE type = 'table'"
             tables = {name for (name,) in found.execute(query)}
     except sqlite3.Error:

@@ -12,7 +12,8 @@ that know the secret of the job (placement.py):
 What this does not protect: HTTP is not encrypted. A process that reads the packets between nodes
 knows that word. After the ranks have met, they talk over TCP connections of Gloo and NCCL, which
 check nobody. A process that reaches these ports, and answers faster than a rank, can disturb the
-training or send other tensors. It cannot send other values (message.py), and runs no code.
+training or send other tensors and sums. It cannot send other values that are broadcast or gathered
+(message.py), and runs no code.
 """
 
 import hmac

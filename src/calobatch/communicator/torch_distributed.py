@@ -38,7 +38,7 @@ class TorchCommunicator:
         try:
             dist.init_process_group(
                 backend,
-                store=RendezvousStore(rendezvous),
+                store=RendezvousStore(rendezvous, timedelta(seconds=limit)),
                 rank=place.rank,
                 world_size=place.size,
                 timeout=timedelta(seconds=limit),
@@ -115,9 +115,9 @@ class RendezvousStore(dist.Store):  # type: ignore[misc, name-defined]
     torch's own TCPStore listens on all interfaces and asks for no secret.
     """
 
-    def __init__(self, rendezvous: Rendezvous) -> None:
+    def __init__(self, rendezvous: Rendezvous, patience: timedelta) -> None:
         super().__init__()
-        self.rendezvous = rendezvous
+        self.rendezvous, self.patience = rendezvous, patience
 
     def set(self, key: str, value: bytes) -> None:
         """Store ``value``."""
@@ -126,16 +126,16 @@ class RendezvousStore(dist.Store):  # type: ignore[misc, name-defined]
 
     def get(self, key: str) -> bytes:
         """Return the value of ``key``, once a rank has stored one."""
-        while (value := self.rendezvous.read(f"torch/{key}")) is None:
-            time.sleep(SECONDS_BETWEEN_READS)
-        return value
+        self.wait([key])
+        return self.rendezvous.read(f"torch/{key}") or b""
 
     def check(self, keys: Sequence[str]) -> bool:
         """Return whether all ``keys`` have a value."""
         return all(self.rendezvous.read(f"torch/{key}") is not None for key in keys)
 
-    def wait(self, keys: Sequence[str], timeout: timedelta = timedelta.max) -> None:
+    def wait(self, keys: Sequence[str], timeout: timedelta | None = None) -> None:
         """Return once all ``keys`` have a value; raise a TimeoutError if that takes too long."""
+        timeout = timeout or self.patience
         begun = time.monotonic()
         while not self.check(keys):
             if time.monotonic() - begun > timeout.total_seconds():

@@ -83,7 +83,10 @@ def _task_section(
     """Return the keys of a task: those that it is based on, then all_tasks, then its own."""
     own = dict(written.tasks[task] or {})
     if LIKE in own:
-        base = _keys_of(own.pop(LIKE), known, f"{path}: tasks.{task}.{LIKE}: tasks.yaml")
+        model, place = own.pop(LIKE), f"{path}: tasks.{task}.{LIKE}"
+        if not isinstance(model, str):
+            raise UserError(f"{place}: expected the name of a task in tasks.yaml, found {model!r}")
+        base = _keys_of(model, known, f"{place}: tasks.yaml")
     elif task not in known and {"model", "dataset"} <= set(own):
         base = {}
     else:

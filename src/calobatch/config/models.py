@@ -310,7 +310,7 @@ class Task(Training):
     # Not in Training, because no result depends on it: a change must not repeat a training.
     hang_seconds: Annotated[float, Field(gt=0), BeforeValidator(_refuse_bool)] | None = Field(
         600.0,
-        description="end a rank that has not moved for this time although it waits for no other "
+        description="end a rank that makes no progress for this time while it waits for no other "
         "rank; the first step and the first validation have three times as long; null: never",
         json_schema_extra=_unit("s"),
     )
@@ -365,10 +365,10 @@ class ScenarioFile(Section):
     datasets: dict[str, AnyDataset] = Field(description="the datasets, each under its name")
     tasks: dict[str, dict[str, Any] | None] = Field(
         description="names of tasks in config/tasks.yaml, each with the keys to change here; a "
-        "task of your own needs all keys of a task, or `like` with the name of another task"
+        "task of your own needs all keys of a task, or `like` with the name of a task in tasks.yaml"
     )
     all_tasks: dict[str, Any] = Field(
-        {}, description="keys to change in all tasks that do not have them in this file"
+        {}, description="keys for all tasks; a task's own keys in this file go before them"
     )
     seeds: tuple[Seed, ...] = Field(
         (1,),

@@ -21,6 +21,13 @@ def blaming_model(name: str, what: str, *, in_its_file: bool = False) -> Iterato
         raise
     # The code of a model can raise anything.
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":
+            raise UserError(
+                f"model {name}: the GPU has too little memory for {what}; lower batch_size, or "
+                "raise passes_per_step"
+            ) from error
+        if isinstance(error, MemoryError) or _is_of_the_gpu(error):
+            raise
         line = _line_in_file(error, str(model_source(name)))
         if in_its_file and not line:
             raise
@@ -28,6 +35,11 @@ def blaming_model(name: str, what: str, *, in_its_file: bool = False) -> Iterato
             f"model {name} fails on {what}{f' at {line}' if line else ''}: "
             f"{type(error).__name__}: {' '.join(str(error).split())}; correct the model"
         ) from error
+
+
+def _is_of_the_gpu(error: Exception) -> bool:
+    """Return whether a GPU failed. CUDA reports that at some later line, often one of the model."""
+    return type(error).__name__ == "AcceleratorError" or str(error).startswith("CUDA error")
 
 
 def _line_in_file(error: BaseException, file: str) -> str:

@@ -21,13 +21,15 @@ def try_model(model: nn.Module, name: str, layout: Layout) -> None:
     It must take a batch, return one logit per event and class, shape (B, classes), and have
     gradients. The model and torch's random numbers stay as they are.
     """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError(f"model {name} has no parameters to train; add layers to it")
     device = next(model.parameters()).device
     labels = torch.arange(EVENTS, device=device) % len(layout.classes)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        # A copy, because the running means of batch normalisation would change.
-        model = copy.deepcopy(model)
         inputs = [tensor.to(device) for tensor in example_inputs(model, layout, EVENTS)]
         with blaming_model(name, "a batch of zeros"):
+            # A copy, because the running means of batch normalisation would change.
+            model = copy.deepcopy(model)
             logits = model(*inputs)
             _check_logits(logits, name, layout)
             functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
@@ -38,10 +40,13 @@ def try_model(model: nn.Module, name: str, layout: Layout) -> None:
 
 def _check_logits(logits: object, name: str, layout: Layout) -> None:
     expected = (EVENTS, len(layout.classes))
-    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if found != expected or not logits.is_floating_point():  # type: ignore[attr-defined]
+    if isinstance(logits, Tensor):
+        found = f"numbers of shape {tuple(logits.shape)} and type {logits.dtype}"
+        right = logits.shape == expected and logits.is_floating_point()
+    else:
+        found, right = f"a {type(logits).__name__}", False
+    if not right:
         raise UserError(
-            f"model {name}: forward must return one logit per event and class, a floating-point "
-            f"tensor of shape {expected} for {EVENTS} events, but returned {found}; correct its "
-            "last layer"
+            f"model {name}: forward must return one floating-point logit per event and class, here "
+            f"of shape {expected}, but it returned {found}; correct its last layer"
         )

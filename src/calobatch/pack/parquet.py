@@ -176,11 +176,12 @@ class ParquetPiece:
         events = len(lists)
         channels, height, width = self.layout.shape
         self._refuse_nulls(lists, self.layout.image_key)
-        outermost = _lengths(lists)
+        outermost, depth = _lengths(lists), _depth(lists.type)
         shape = self.layout.shape
-        if events and has_channels_last((int(outermost[0]), width, channels), self.layout):
+        last = (int(outermost[0]), width, channels) if events and depth == 3 else ()
+        if has_channels_last(last, self.layout):
             shape = (height, width, channels)
-        for length in shape[len(shape) - _depth(lists.type) :]:
+        for length in shape[len(shape) - depth :]:
             # Each level is checked: an image with the right number of pixels may still have one row
             # with a pixel too many and one with a pixel too few.
             self._refuse_nulls(lists, self.layout.image_key)

@@ -36,8 +36,9 @@ def secret_of_step(project: Path, job: int, step: int, environment: Mapping[str,
         of_project = _read(path) or _made(path)
     except OSError as error:
         raise UserError(
-            f"the ranks need a secret, but {path} cannot be used ({error.strerror}); fix that, or "
-            f"set {SECRET_VARIABLE} to a long random text before the job starts"
+            f"cannot read or write {path}, which has the secret of your jobs ({error.strerror}); "
+            f"correct its permissions, or set {SECRET_VARIABLE} to a long random text before the "
+            "job starts"
         ) from None
     return hmac.digest(of_project, f"job {job} step {step}".encode(), "sha256").hex()
 
@@ -74,8 +75,8 @@ def _made(path: Path) -> bytes:
     while (secret := _read(path)) is None:
         if time.monotonic() > deadline:
             raise UserError(
-                f"{path} does not have the secret of your jobs; delete the file, and run the same "
-                "command again"
+                f"{path}, which has the secret of your jobs, is incomplete; delete the file, and "
+                "run the same command again"
             )
         time.sleep(0.1)
     return secret

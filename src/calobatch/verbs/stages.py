@@ -2,7 +2,7 @@
 
 import argparse
 import signal
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -137,9 +137,10 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 def _seconds_or_never(text: str) -> float | None:
     if text == "never":
         return None
-    if not (seconds := float(text)) > 0:
-        raise argparse.ArgumentTypeError(f"expected a positive number or never, found {text}")
-    return seconds
+    with suppress(ValueError):
+        if (seconds := float(text)) > 0:
+            return seconds
+    raise argparse.ArgumentTypeError(f"expected a positive number or never, found {text}")
 
 
 def _train(options: argparse.Namespace) -> None:

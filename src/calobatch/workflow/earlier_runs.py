@@ -41,8 +41,8 @@ def keep_earlier_runs(runs: Iterable[Path]) -> None:
         if not kept.exists():
             _copy(run, kept)
         print(
-            f"calobatch: {task} {run.name} will be trained again, from its first epoch; the run "
-            f"that finished earlier is kept in {kept}",
+            f"calobatch: {task} {run.name} will be trained again, from its first epoch; its "
+            f"earlier run is kept in {kept}, which you may delete",
             file=sys.stderr,
         )
 

@@ -4,18 +4,21 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.config.models import Scenario
 from calobatch.run.files import METRICS_FILE
 
-# What Snakemake's own log has about a failed job, and about a run that the user ended.
-FAILED_JOB = re.compile(r"^Error in rule (\w+):\n(?: {4}.*\n)*? {4}log: (\S+) \(", re.MULTILINE)
+# What Snakemake's own log has about a failed job, and about a run that the user ended. On a
+# cluster, SLURM's log of the job follows the job's own.
+FAILED_JOB = re.compile(
+    r"^Error in rule (\w+):\n(?: {4}.*\n)*? {4}log: ([^\s,]+)(?:, [^\n]*)? \(", re.MULTILINE
+)
 ENDED_BY_USER = "Terminating processes on user request"
 # The messages of calobatch's commands begin like this; other lines may follow them.
-MESSAGE = re.compile(r"^calobatch(?: \w+)?: .+", re.MULTILINE)
+MESSAGE = re.compile(r"^calobatch(?: \w+)?: (.+)", re.MULTILINE)
 
 
 class Failure(NamedTuple):
@@ -25,6 +28,11 @@ class Failure(NamedTuple):
     log: str
     reason: str
 
+    @property
+    def training(self) -> str:
+        """The training that the job is of, as in "my_task/seed1", or the end of the log's name."""
+        return self.log.removesuffix(".log").split("/", 3)[-1]
+
 
 def failures_in(snakemake_log: str, folder: Path = Path()) -> list[Failure]:
     """Return the failed jobs that Snakemake's log names, with the last try of each.
@@ -32,23 +40,41 @@ def failures_in(snakemake_log: str, folder: Path = Path()) -> list[Failure]:
     Paths of logs are relative to ``folder``.
     """
     logs = {log: rule for rule, log in FAILED_JOB.findall(snakemake_log)}
-    return [Failure(rule, log, _reason(folder / log)) for log, rule in logs.items()]
+    return [Failure(rule, log, last_message(_content(folder / log))) for log, rule in logs.items()]
+
+
+def last_message(text: str) -> str:
+    """Return the last message of calobatch in what a command printed, or else the last line."""
+    messages = MESSAGE.findall(text) or [line for line in text.splitlines() if line.strip()]
+    return messages[-1] if messages else ""
 
 
 def end_of_run(
-    snakemake_logs: Sequence[str], scenario: Scenario, stores: Sequence[str], start: Sequence[str]
+    snakemake_logs: Sequence[str],
+    scenario: Scenario,
+    stores: Sequence[str],
+    unfinished: Iterable[Path],
+    start: Sequence[str],
 ) -> None:
     """Print what failed, and write leaderboard, MLflow and report for the runs that have finished.
 
+    ``unfinished`` are the folders of the runs that were to be trained or evaluated and were not.
     Nothing is written if the user ended the run. ``start`` are the words that start a command where
     torch is installed. The exit code of the run stays that of a failure.
     """
-    texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in snakemake_logs]
-    text = "\n".join(texts)
-    failures = failures_in(text)
+    text = "\n".join(_content(Path(log)) for log in snakemake_logs)
+    left = {f"{run.parent.name}/{run.name}": run for run in unfinished}
+    # A job that failed at first and was then tried again with success is no failure.
+    failures = [
+        failure
+        for failure in failures_in(text)
+        if failure.rule not in ("train", "evaluate") or failure.training in left
+    ]
     for failure in failures:
         print(
-            f"calobatch: {failure.rule} failed: {failure.reason} ({failure.log})", file=sys.stderr
+            f"calobatch: {failure.rule} of {failure.training} failed: "
+            f"{failure.reason or 'its log says nothing'} (see {failure.log})",
+            file=sys.stderr,
         )
     if ENDED_BY_USER in text:
         print(
@@ -56,29 +82,32 @@ def end_of_run(
             "the same command continues",
             file=sys.stderr,
         )
-    elif any(failure.rule in ("train", "evaluate") for failure in failures):
-        _publish(scenario, stores, failures, start)
+    elif not any(failure.rule in ("collect", "report") for failure in failures):
+        reasons = {f.training: f.reason for f in failures if f.training in left}
+        _publish(scenario, stores, left.values(), reasons, start)
 
 
 def _publish(
-    scenario: Scenario, stores: Sequence[str], failures: Iterable[Failure], start: Sequence[str]
+    scenario: Scenario,
+    stores: Sequence[str],
+    unfinished: Collection[Path],
+    reasons: dict[str, str],
+    start: Sequence[str],
 ) -> None:
+    """Collect and report the finished runs; ``reasons`` are those of the failed trainings."""
     results = Path("results") / scenario.name
     runs = [results / task / f"seed{seed}" for task in scenario.tasks for seed in scenario.seeds]
-    reasons = {f.log.removesuffix(".log").split("/", 3)[-1]: f.reason for f in failures}
-    failed = {str(run.relative_to(results)): run for run in runs}
-    failed = {name: run for name, run in failed.items() if name in reasons}
-    finished = [r for r in runs if (r / METRICS_FILE).exists() and r not in failed.values()]
+    finished = [r for r in runs if r not in unfinished and (r / METRICS_FILE).exists()]
     if not finished:
         return
     settings, leaderboard = scenario.model_dump_json(), str(results / "leaderboard.csv")
-    whole = [store for store in stores if (Path(store) / "manifest.json").exists()]
+    packed = [store for store in stores if (Path(store) / "manifest.json").exists()]
     words = [str(run) for run in finished]
     commands = (
         ["collect", *words, "--leaderboard", leaderboard, "--settings", settings],
-        ["report", *words, "--stores", *whole, "--leaderboard", leaderboard,
+        ["report", *words, "--stores", *packed, "--leaderboard", leaderboard,
          "--settings", settings, "--output", str(results / "report.html"),
-         "--failed", json.dumps({name: reasons[name] for name in failed})],
+         "--failed", json.dumps(reasons)],
     )  # fmt: skip
     for command in commands:
         if subprocess.run([*start, "calobatch", *command]).returncode:
@@ -90,11 +119,9 @@ def _publish(
     )
 
 
-def _reason(log: Path) -> str:
-    """Return the last message of a job's log, or else its last line."""
+def _content(log: Path) -> str:
+    """Return the text of a log; empty if it cannot be read."""
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        return f"its log cannot be read: {error}"
-    messages = MESSAGE.findall(text) or [line for line in text.splitlines() if line.strip()]
-    return messages[-1] if messages else "its log is empty"
+        return log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

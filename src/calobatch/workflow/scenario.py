@@ -36,7 +36,8 @@ def setup_of(config: Mapping[str, object], arguments: Sequence[str] = ()) -> Set
     ``arguments`` are those of the snakemake command, which takes only the last of several
     `--config`. Raises UserError on that, and on an unknown key.
     """
-    if sum(argument in ("--config", "-C") for argument in arguments) > 1:
+    given = [a for a in arguments if a == "--config" or a.startswith(("--config=", "-C"))]
+    if len(given) > 1:
         raise UserError(
             "--config is given more than once, and Snakemake would take only the last; write all "
             "its keys after one --config, as in --config scenario=NAME 'set=KEY=VALUE'"

@@ -11,6 +11,7 @@ from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.provenance import version_of
 from calobatch.workflow.datasets import layout_of
+from calobatch.workflow.failures import last_message
 
 # An empty file per model that was tried, named by a hash of what the result depends on.
 FOLDER = Path(".cache/tried_models")
@@ -21,7 +22,8 @@ def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
     """Raise a UserError that names the mistake if a model of the scenario cannot be trained.
 
     ``start`` are the words that start a command where torch is installed. A model that has passed
-    is tried again only if its file, its options, the images or the version of torch change.
+    is tried again only if its own file, its options or its images change, or the version of torch
+    where the head process runs.
     """
     marks = {task: FOLDER / _hash(scenario, task) for task in scenario.tasks}
     untried = [task for task, mark in marks.items() if not mark.exists()]
@@ -33,7 +35,8 @@ def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
         text=True,
     )
     if trial.returncode:
-        raise UserError(trial.stderr.strip().removeprefix(f"calobatch {VERB}: "))
+        reason = last_message(trial.stderr)
+        raise UserError(reason or f"the trial of the models ended with code {trial.returncode}")
     FOLDER.mkdir(parents=True, exist_ok=True)
     for task in untried:
         marks[task].touch()
