@@ -23,7 +23,8 @@ def owner_in(tracking_uri: str) -> str:
     file = sqlite_file(tracking_uri)
     if file and Path(file).resolve().is_relative_to(Path.cwd()):
         return THIS_CHECKOUT
-    return f"{user()} in {Path.cwd()}"
+    # The number and not the name, which an image may not know.
+    return f"user {os.getuid()} in {Path.cwd()}"
 
 
 def user() -> str:

@@ -28,7 +28,7 @@ def blaming_model(name: str, what: str, *, in_its_file: bool = False) -> Iterato
             ) from error
         if isinstance(error, MemoryError) or _is_of_the_gpu(error):
             raise
-        line = _line_in_file(error, str(model_source(name)))
+        line = line_in_file(error, str(model_source(name)))
         if in_its_file and not line:
             raise
         raise UserError(
@@ -42,7 +42,7 @@ def _is_of_the_gpu(error: Exception) -> bool:
     return type(error).__name__ == "AcceleratorError" or str(error).startswith("CUDA error")
 
 
-def _line_in_file(error: BaseException, file: str) -> str:
+def line_in_file(error: BaseException, file: str) -> str:
     """Return the last line of ``file`` that led to ``error``; empty if none did."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     return f"line {lines[-1]} of {file}" if lines else ""

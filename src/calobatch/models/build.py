@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
-from calobatch.config.model_file import model_module
+from calobatch.config.model_file import model_module, model_source
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.models.blame import blaming_model
+from calobatch.models.blame import blaming_model, line_in_file
 
 # What a model's forward may take.
 INPUTS = ("image", "scalars")
@@ -38,11 +38,14 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
         return cast(nn.Module, model(layout, **options))
     # Models check few of their options. The kind of error that a wrong type or size causes depends
     # on the line of the model, or of torch, that uses the option first.
+    except UserError:
+        raise
     except Exception as error:
+        line = line_in_file(error, str(model_source(name)))
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UserError(
             f"model_options of {name}: the model cannot be built with {given or 'its defaults'}: "
-            f"{error}; change {', '.join(known) or 'the model'}"
+            f"{error}{f' ({line})' if line else ''}; change {', '.join(known) or 'the model'}"
         ) from error
 
 

@@ -13,6 +13,7 @@ from calobatch.pack.sparsify import Hits
 # The public files are exactly balanced. In a user's own selection the share of class 1 may differ
 # by this much, plus three standard deviations of a random draw, so that a few events can be packed.
 BALANCE_TOLERANCE = 0.02
+_CHECK = "check that the file was written to its end, and that zero_below fits its units"
 
 
 def check_labels(labels: NDArray[np.floating], file: str, declared: int | None) -> None:
@@ -98,6 +99,3 @@ def check_values(hits: Hits, scalars_BS: NDArray[np.float64], first_event: int, 
                 f"{file}: event {event} has a value that is not finite as float32 ({name}); remove "
                 "the event from the file, or fetch the file again"
             )
-
-
-_CHECK = "check that the file was written to its end, and that zero_below fits its units"

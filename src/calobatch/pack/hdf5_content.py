@@ -48,7 +48,8 @@ def refuse_missing_filter(path: Path, array: h5py.Dataset) -> None:
             raise UserError(
                 f"{path}: {Path(array.name).name} is compressed with the filter {called} (number "
                 f"{code}), which this HDF5 library does not have; write the file again with gzip, "
-                "or install hdf5plugin and set HDF5_PLUGIN_PATH to its hdf5plugin.PLUGIN_PATH"
+                "or, on this machine only, install hdf5plugin and set HDF5_PLUGIN_PATH to its "
+                "hdf5plugin.PLUGIN_PATH"
             )
 
 

@@ -12,8 +12,8 @@ LOWEST_LOSS = 3 * log(2)
 MEANINGS: dict[Mark, str] = {
     "constant scores": "every event has the same score, so the model has stopped learning (its "
     "units may be dead)",
-    "exploded loss": "the loss is far above ln 2, that of a model that knows nothing, and the AUC "
-    "is near 0.5, so the training has diverged",
+    "exploded loss": "the loss is far above ln 2, that of a model that guesses, and the AUC is "
+    "near 0.5, so the training has diverged",
 }
 
 

@@ -79,11 +79,11 @@ def main() -> None:
         return
     with suppress(OSError):  # nobody may read the log any more
         print(
-            f"calobatch train: rank {rank} on {socket.gethostname()} is in {heartbeat.place} and "
-            f"has not moved for {stuck:.0f} s, and it does not wait for another rank; it is ended "
-            f"({SIGNAL.name}). See below where its threads are, the last call first. If it hangs "
-            "there, fix that; if it is only slow, raise hang_seconds of the task. The same command "
-            "continues from the last checkpoint.",
+            f"calobatch train: rank {rank} on {socket.gethostname()} has been in "
+            f"{heartbeat.place} for {stuck:.0f} s without progress, and it waits for no other "
+            f"rank; it is ended ({SIGNAL.name}). The lines below show where its threads are, the "
+            "last call first. If it hangs there, fix that; if it is only slow, raise hang_seconds "
+            "of the task. The same command continues from the last checkpoint.",
             file=sys.stderr,
             flush=True,
         )
