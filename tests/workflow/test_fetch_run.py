@@ -73,7 +73,7 @@ def test_a_rerun_of_fetch_does_not_download_again(own_files):
 
 
 def test_the_wrong_class_is_found_before_anything_is_packed(own_files):
-    write_crops(own_files.folder / "mine/photons.hdf5", 1)
+    write_crops(own_files.folder / "mine/photons.hdf5", 1, seed=1)
     answer = own_files.snakemake(MANIFEST, *CHOSEN, check=False)
     assert answer.returncode == 1
     assert "declares label 0 for the whole file" in answer.stdout + answer.stderr
