@@ -31,11 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.action(options)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # As in `calobatch check | head`. The jobs of the workflow have other pipes.
-        if options.verb not in NAMES_FOR_USERS:
-            raise
-        _say_nothing_more()
     except StoppedError as stopped:
         # Further signals may follow, and the ranks must all exit with the same code.
         for number in stop_signals():
@@ -55,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"calobatch {options.verb}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
+        # As in `calobatch check | head`. The jobs of the workflow have other pipes.
+        if isinstance(error, BrokenPipeError) and options.verb in NAMES_FOR_USERS:
+            _say_nothing_more()
+            return
         if options.traceback:
             traceback.print_exc()
         fix = f"{fix_of(error)}, and run the same command again"

@@ -36,10 +36,10 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
         ) from None
     try:
         return cast(nn.Module, model(layout, **options))
-    # Models check few of their options. The kind of error that a wrong type or size causes depends
-    # on the line of the model, or of torch, that uses the option first.
     except UserError:
         raise
+    # Models check few of their options. The kind of error that a wrong type or size causes depends
+    # on the line of the model, or of torch, that uses the option first.
     except Exception as error:
         line = line_in_file(error, str(model_source(name)))
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
