@@ -56,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         if options.traceback:
             traceback.print_exc()
-        fix = f"{fix_of(error)}, and run the same command again"
-        print(f"calobatch {options.verb}: {error}; {fix}", file=sys.stderr)
+        print(f"calobatch {options.verb}: {error}; {fix_of(error)}", file=sys.stderr)
         sys.exit(JobError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

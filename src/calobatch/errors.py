@@ -43,7 +43,8 @@ class StoppedError(Exception):
 
 def fix_of(error: OSError) -> str:
     """Return what the user can do about an error of the system."""
-    return FIXES.get(error.errno or 0, "fix the cause (disk space, permissions or a name)")
+    fix = FIXES.get(error.errno or 0, "fix the cause (disk space, permissions or a name)")
+    return f"{fix}, and run the same command again"
 
 
 @contextmanager
@@ -69,6 +70,5 @@ def exiting(name: str = "calobatch") -> Iterator[None]:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        fix = f"{fix_of(error)}, and run the same command again"
-        print(f"{name}: {error}; {fix}", file=sys.stderr)
+        print(f"{name}: {error}; {fix_of(error)}", file=sys.stderr)
         sys.exit(JobError.exit_code)
