@@ -38,7 +38,8 @@ SET ?=
 ONLY ?=
 KILLS ?= 40
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+# Packages in PYTHONPATH would count as installed.
+PIP := env --unset=PYTHONPATH $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
     --constraint environment/constraints.txt --constraint environment/constraints-cuda.txt
 PEERS := .cache/bench/peers
 AUDIT := .cache/audit
@@ -83,7 +84,7 @@ $(VENV)/setup-$(PYTHON_VERSION)-$(PLACE): environment/constraints.txt environmen
 	    environment/build_horovod.sh $(VENV)/bin/python $$wheels; \
 	    $(PIP) --force-reinstall --no-deps --no-index --find-links $$wheels horovod
 	@echo "setup: installing everything else (about 2 minutes)"
-	@$(PIP) --no-build-isolation --editable '.[data,simulate,train,results,workflow,dev]'
+	@$(PIP) --no-build-isolation --editable '.[data,simulate,train,export,results,workflow,dev]'
 	@touch $@
 	@echo "setup: done; to type snakemake and mlflow yourself, \`source $(VENV)/bin/activate\`"
 
@@ -140,7 +141,7 @@ cluster-shell:
 	@cluster/testbed/shell
 
 cluster-test: setup
-	pytest tests/cluster
+	pytest -n 2 --dist loadfile --no-loadscope-reorder tests/cluster
 
 run: setup
 	@snakemake --profile cluster/local --config scenario=$(SCENARIO) $(if $(SET),set="$(SET)")

@@ -30,6 +30,7 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/report.smk"
 
@@ -39,3 +40,7 @@ rule all:
     input:
         rules.collect.output,
         f"{RESULTS}/report.html",
+        # All of them, so that a file that was deleted is made again.
+        expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
+        expand("{run}/{file}", run=RUNS, file=TRAINING_FILES),
+        rules.collect.input.exports,

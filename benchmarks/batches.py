@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from benchmarks import peers
 from benchmarks.comparison import Goal, Row, Skipped, compare, rate, say, take_turns
 from benchmarks.inputs import Inputs
+from benchmarks.layouts import QUARK_GLUON
 from benchmarks.workload import Workload
-from calobatch.layouts import QUARK_GLUON
 from calobatch.store import Store, open_store
 from calobatch.train.batches import BatchMaker
 from calobatch.train.order import epoch_batches

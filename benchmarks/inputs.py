@@ -16,7 +16,7 @@ from benchmarks.comparison import say
 from benchmarks.packing import pack_store
 from calobatch.atomic import atomic_path
 from calobatch.layouts import Layout, simulator_of
-from calobatch.store import FORMAT
+from calobatch.store import FORMATS
 
 SIMULATED_JETS, SIMULATED_CROPS, PILE_UP = 300, 400, 20
 EVENTS_PER_BLOCK = {"jets": 200, "crops": 3_000}
@@ -41,7 +41,7 @@ class Inputs:
 
     def store(self, layout: Layout, events: int) -> Path:
         """Return the folder of a store with ``events`` events, in the default split."""
-        folder = self.folder / f"store-{layout.name}-{events}-format{FORMAT}"
+        folder = self.folder / f"store-{layout.name}-{events}-format{FORMATS[-1]}"
         if not (folder / "manifest.json").exists():
             files = self.raw(layout, events)
             say(f"packing {folder.name}")

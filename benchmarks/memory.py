@@ -10,9 +10,10 @@ import psutil
 
 from benchmarks.comparison import Goal, Row, absolute, compare, take_turns
 from benchmarks.inputs import Inputs
+from benchmarks.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from benchmarks.paths import CALOBATCH
 from benchmarks.workload import CORES, Workload
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON, Layout
+from calobatch.layouts import Layout
 
 GIB = 2**30
 SECONDS_BETWEEN_LOOKS = 0.02

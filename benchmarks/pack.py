@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from benchmarks.comparison import Goal, Row, Skipped, compare, rate, take_turns
 from benchmarks.inputs import Inputs
+from benchmarks.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from benchmarks.packing import pack_store
 from benchmarks.workload import CORES, Workload
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON, Layout
+from calobatch.layouts import Layout
 
 # This number of row groups fits into the cache of a core; with 64, pyarrow is three times slower.
 JETS_PER_READ = 16

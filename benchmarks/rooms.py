@@ -19,7 +19,17 @@ from calobatch.checkout import CHECKOUT
 SOURCE = CHECKOUT / "src" / "calobatch"
 PICTURE = CHECKOUT / "docs" / "pictures" / "rooms.png"
 
-STAGES = ("simulate", "fetch", "pack", "train", "evaluate", "collect", "report")
+STAGES = (
+    "simulate",
+    "fetch",
+    "pack",
+    "train",
+    "evaluate",
+    "export",
+    "collect",
+    "predict",
+    "report",
+)
 # Drawn as a band at the top: it imports every room, and its arrows would cross all others.
 TOP = "verbs"
 # In the band at the bottom, with the helpers: every room imports it.
@@ -53,17 +63,23 @@ BOXES = {
     "simulate": Box(0.2, 1.45, 3.2, 3.9, "makes raw files", STAGE),
     "fetch": Box(1.75, 3.0, 3.2, 3.9, "gets raw files", STAGE),
     "pack": Box(3.3, 4.85, 3.2, 3.9, "raw files to store", STAGE),
-    "train": Box(7.0, 8.95, 3.2, 3.9, "store to run", STAGE),
-    "evaluate": Box(9.15, 10.25, 3.2, 3.9, "metrics", STAGE),
-    "collect": Box(10.45, 11.55, 3.2, 3.9, "MLflow", STAGE),
-    "report": Box(11.75, 13.4, 3.2, 3.9, "one page", STAGE),
-    "public": Box(2.5, 4.1, 1.7, 2.4, "table, checksums", SERVICE),
+    "train": Box(7.0, 8.8, 3.2, 3.9, "store to run", STAGE),
+    "evaluate": Box(8.9, 10.0, 3.2, 3.9, "metrics", STAGE),
+    "export": Box(10.1, 10.85, 3.2, 3.9, "ONNX", STAGE),
+    "collect": Box(10.95, 11.75, 3.2, 3.9, "MLflow", STAGE),
+    "predict": Box(11.85, 12.65, 3.2, 3.9, "scores", STAGE),
+    "report": Box(12.75, 13.5, 3.2, 3.9, "one page", STAGE),
+    "public": Box(0.9, 2.4, 1.7, 2.4, "table, checksums", SERVICE),
+    "raw": Box(2.7, 4.1, 1.7, 2.4, "reads raw files", SERVICE),
     "store": Box(4.3, 7.5, 1.3, 2.4, "contract 1: a packed dataset", CONTRACT),
-    "run": Box(7.8, 12.6, 1.7, 2.4, "contract 2: what a training leaves behind", CONTRACT),
+    "run": Box(7.8, 12.9, 1.7, 2.4, "contract 2: what a training leaves behind", CONTRACT),
 }
 # Arrows whose rooms are neither above each other nor side by side, as corners of a line.
 ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
-    ("workflow", "public"): ((3.15, 4.9), (3.15, 2.4)),
+    ("workflow", "public"): ((1.6, 4.9), (1.6, 2.4)),
+    ("pack", "public"): ((3.4, 3.2), (3.4, 2.62), (2.2, 2.62), (2.2, 2.4)),
+    ("predict", "raw"): ((12.0, 3.2), (12.0, 3.06), (3.95, 3.06), (3.95, 2.4)),
+    ("export", "store"): ((10.3, 3.2), (10.3, 2.95), (6.6, 2.95), (6.6, 2.4)),
     ("slurm", "communicator"): ((4.6, 5.6), (4.6, 5.8), (7.5, 5.8), (7.5, 5.6)),
     ("slurm", "run"): ((5.0, 4.9), (5.0, 2.6), (7.9, 2.6), (7.9, 2.4)),
     ("workflow", "run"): (
@@ -76,7 +92,7 @@ ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
     ),
     ("plan", "train"): ((6.2, 4.9), (6.2, 3.55), (7.0, 3.55)),
     ("plan", "run"): ((5.7, 4.9), (5.7, 2.84), (8.2, 2.84), (8.2, 2.4)),
-    ("report", "store"): ((13.0, 3.2), (13.0, 1.5), (7.5, 1.5)),
+    ("report", "store"): ((13.2, 3.2), (13.2, 1.5), (7.5, 1.5)),
 }
 
 
@@ -135,8 +151,8 @@ def draw(found: dict[str, set[str]]) -> Figure:
         _room(axes, name, box)
     for importer, imported in sorted(arrows(found)):
         _arrow(axes, _route(importer, imported))
-    axes.text(0.2, 2.35, "An arrow goes from a room\nto a room that it imports.", fontsize=10,
-              color=LINE, va="top")  # fmt: skip
+    axes.text(0.2, 1.25, "An arrow goes from a room to a room that it imports.", fontsize=9,
+              color=LINE, va="center")  # fmt: skip
     _legend(axes)
     return figure
 
@@ -167,11 +183,10 @@ def _legend(axes: Axes) -> None:
         ("contract between stages", CONTRACT),
         ("used by stages", SERVICE),
     )
-    for row, (name, colour) in enumerate(kinds):
-        y = 1.55 - 0.25 * row
-        axes.add_patch(FancyBboxPatch((0.2, y), 0.25, 0.14, boxstyle="square,pad=0",
+    for left, (name, colour) in zip((7.8, 9.9, 12.1), kinds, strict=True):
+        axes.add_patch(FancyBboxPatch((left, 1.12), 0.25, 0.14, boxstyle="square,pad=0",
                                       facecolor=colour, edgecolor=LINE, linewidth=0.8))  # fmt: skip
-        axes.text(0.55, y + 0.07, name, fontsize=9, color=LINE, va="center")
+        axes.text(left + 0.35, 1.19, name, fontsize=9, color=LINE, va="center")
 
 
 def _route(importer: str, imported: str) -> tuple[Point, ...]:

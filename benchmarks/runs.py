@@ -12,9 +12,9 @@ from benchmarks.inputs import Inputs
 from benchmarks.paths import CALOBATCH, PYTHON
 from benchmarks.workload import Workload
 from calobatch.checkout import CHECKOUT
+from calobatch.config.layout_file import read_layout
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Training
-from calobatch.layouts import layout_named
 from calobatch.run.files import HISTORY_FILE
 from calobatch.run.history import Epoch, read_history
 
@@ -43,7 +43,7 @@ def settings(
 
 def store_of(task: str, workload: Workload, inputs: Inputs) -> Path:
     """Return the folder of a store for a task."""
-    return inputs.store(layout_named(TASKS[task].dataset), workload.tasks[task].events)
+    return inputs.store(read_layout(TASKS[task].dataset), workload.tasks[task].events)
 
 
 def train(task: str, training: Training, store: Path, inputs: Inputs) -> list[Epoch]:

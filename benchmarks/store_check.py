@@ -6,9 +6,10 @@ from pathlib import Path
 
 from benchmarks.comparison import Goal, Row, compare, seconds, take_turns
 from benchmarks.inputs import Inputs
+from benchmarks.layouts import QUARK_GLUON
 from benchmarks.workload import Workload
-from calobatch.layouts import QUARK_GLUON
-from calobatch.store import EVENTS_FILE, open_store
+from calobatch.store import open_store
+from calobatch.store_files import EVENTS_FILE
 
 BYTES_PER_READ = 2**18  # as many as hashlib reads at a time
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from benchmarks.comparison import Goal, Row
 from benchmarks.inputs import Inputs
+from benchmarks.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from benchmarks.workload import Workload
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.store import Store, open_store
 
 BYTES_PER_PIXEL = 4

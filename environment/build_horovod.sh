@@ -39,6 +39,12 @@ fi
 # From Turing to Blackwell. Without this, Horovod compiles for every architecture that nvcc knows.
 export HOROVOD_BUILD_CUDA_CC_LIST=${HOROVOD_BUILD_CUDA_CC_LIST:-75,80,86,89,90,100,120}
 
+# Flags for conda's own compiler and libraries, which `conda activate` sets, do not suit g++.
+if [[ ${CONDA_PREFIX:-} ]]; then
+    unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LD AR RANLIB NM CMAKE_ARGS CMAKE_PREFIX_PATH
+fi
+export CC=gcc
+
 echo "horovod: building Horovod $version for Python ${tag/cp3/3.} (2 to 4 minutes, up to 10 with CUDA; once)"
 # Its CMake files import distutils, which left Python in 3.12: setuptools provides it, so the build
 # happens in PYTHON's own environment (--no-build-isolation) with setuptools installed.

@@ -62,7 +62,7 @@ gather_for_images() {
     compgen -G "$horovod/horovod-*-cp${image_version/./}-*.whl" >/dev/null || build_horovod
     echo "wheelhouse: fetching everything else (about 1 minute)"
     gather "$python" "$partial" --find-links "$horovod" "pip==$pip" setuptools wheel \
-        "$scratch/calobatch[data,simulate,train,results,workflow]" ||
+        "$scratch/calobatch[data,simulate,train,export,results,workflow]" ||
         fail "pip could not collect the wheels; its message is above"
     # The login node's wheels, if its Python has this version, are among them.
     tee "$partial/python-$image_version" <<<"$made_from" >"$partial/complete"

@@ -6,10 +6,10 @@ import hypothesis
 import pytest
 
 from calobatch.config.models import Split
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import Store, open_store
 from tests.checkout import Workflow
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from tests.raw_files import RawFiles, joined, random_events, write_hdf5, write_parquet
 
 # An example may take long on a busy machine, which is no fault of the code.

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from calobatch.layouts import Layout
-from calobatch.pack.raw import Block, RawFile
+from calobatch.raw.interface import Block, RawFile
 
 NESTED = pa.list_(pa.list_(pa.list_(pa.float64())))
 
@@ -49,8 +49,8 @@ def write_hdf5(path: Path, layout: Layout, events: Events, **options) -> Path:
     options = {"chunks": True, "compression": "lzf"} | options
     with h5py.File(path, "w") as file:
         image_BHWC = np.moveaxis(events.image_BCHW, 1, -1)
-        file.create_dataset(layout.image_key, data=image_BHWC, **options)
-        file.create_dataset(layout.label_key, data=events.label.astype("f4"), compression="lzf")
+        file.create_dataset(layout.image, data=image_BHWC, **options)
+        file.create_dataset(layout.label, data=events.label.astype("f4"), compression="lzf")
         for i, scalar in enumerate(layout.scalars):
             file.create_dataset(scalar.name, data=events.scalars_BS[:, i])
     return path
@@ -58,9 +58,9 @@ def write_hdf5(path: Path, layout: Layout, events: Events, **options) -> Path:
 
 def write_parquet(path: Path, layout: Layout, events: Events, row_group_size: int = 1) -> Path:
     """Write images as nested lists of doubles, and one column for the label and for each scalar."""
-    columns = {layout.image_key: nested_lists(events.image_BCHW)}
+    columns = {layout.image: nested_lists(events.image_BCHW)}
     columns |= {s.name: pa.array(events.scalars_BS[:, i]) for i, s in enumerate(layout.scalars)}
-    columns[layout.label_key] = pa.array(events.label)
+    columns[layout.label] = pa.array(events.label)
     pq.write_table(pa.table(columns), path, row_group_size=row_group_size, compression="snappy")
     return path
 
@@ -87,4 +87,11 @@ def read_whole(raw: RawFile, events: int = 1000) -> Block:
     return Block(
         np.concatenate([block.image_BCHW for block in blocks]),
         np.concatenate([block.scalars_BS for block in blocks]),
+    )
+
+
+def assert_same_bits(found: np.ndarray, expected: np.ndarray) -> None:
+    """Compare float32 values, of which -0.0 and 0.0 differ."""
+    np.testing.assert_array_equal(
+        np.ascontiguousarray(found, np.float32).view(np.uint32), expected.view(np.uint32)
     )

@@ -54,7 +54,7 @@ def test_a_folder_that_another_user_could_have_made_is_not_used(tmp_path, monkey
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    Path(tmp_path / f"calobatch-cores-{os.getuid()}").symlink_to(elsewhere)
+    Path(tmp_path / f"calobatch-locks-{os.getuid()}").symlink_to(elsewhere)
     with own_cores(2, [0, 1]) as found:
         assert found == [[0, 1], [0, 1]]
     assert not list(elsewhere.iterdir())

@@ -9,7 +9,17 @@ import pytest
 from tests.checkout import CHECKOUT
 
 SOURCE = CHECKOUT / "src" / "calobatch"
-STAGES = {"fetch", "simulate", "pack", "train", "evaluate", "collect", "report"}
+STAGES = {
+    "fetch",
+    "simulate",
+    "pack",
+    "train",
+    "evaluate",
+    "export",
+    "collect",
+    "report",
+    "predict",
+}
 CONTRACTS = ["calobatch.store", *(
     f"calobatch.run.{path.stem}"
     for path in sorted((SOURCE / "run").glob("*.py"))

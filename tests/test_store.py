@@ -14,7 +14,8 @@ from calobatch.checksum import sha256_of
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
-from calobatch.store import HIT, open_store, read_manifest
+from calobatch.store import hit_type, open_store, read_manifest
+from tests.layouts import ELECTRON_PHOTON
 
 
 @given(events=st.lists(st.integers(0, 129), max_size=20))
@@ -89,7 +90,7 @@ def test_an_incomplete_store_is_an_error_that_says_to_pack_again(folder, damage)
 
 def test_a_store_with_another_format_is_an_error_that_names_both_formats(folder):
     read_manifest(folder).model_copy(update={"format": 99}).write(folder / "manifest.json")
-    with pytest.raises(UserError, match="has format 99, expected 1; pack the dataset again"):
+    with pytest.raises(UserError, match="has format 99, expected 1 or 2; pack the dataset again"):
         read_manifest(folder)
 
 
@@ -122,7 +123,7 @@ def with_pixel(batch):
     pixel = hits.values.field("pixel").to_numpy().copy()
     pixel[7] = 2048
     parts = [pa.array(pixel), hits.values.field("value")]
-    struct = pa.StructArray.from_arrays(parts, fields=list(HIT))
+    struct = pa.StructArray.from_arrays(parts, fields=list(hit_type(ELECTRON_PHOTON)))
     return replaced(batch, "hits", pa.LargeListArray.from_arrays(hits.offsets, struct))
 
 

@@ -7,21 +7,19 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
-from calobatch.errors import JobError, StoppedError, UserError, fix_of
+from calobatch.errors import StoppedError, error_to_tell
 from calobatch.stop_signals import stop_signals
 from calobatch.verbs.cluster import CLUSTER
+from calobatch.verbs.own import OWN
 from calobatch.verbs.scenario import SCENARIO
 from calobatch.verbs.stages import STAGES
 
-NAMES_FOR_USERS = (
-    "check", "leaderboard", "plan", "schema", "submit", "images", "doctor", "usage",
-)  # fmt: skip
-VERBS = (*STAGES, *SCENARIO, *CLUSTER)
-FOR_USERS = [verb for verb in VERBS if verb.name in NAMES_FOR_USERS]
-CALLED_BY_THE_WORKFLOW = [verb for verb in VERBS if verb.name not in NAMES_FOR_USERS]
+VERBS = (*STAGES, *SCENARIO, *OWN, *CLUSTER)
 
-SECONDS_FOR_RANK_0_TO_SPEAK = 10.0
+# On a machine with too few cores, rank 0 may meet the same mistake this much later.
+SECONDS_FOR_RANK_0_TO_SPEAK = 30.0
 SECONDS_TO_LET_RANK_0_LEAVE = 1.0
 
 
@@ -29,37 +27,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb. Exit with 0, or with one message and the exit code of its kind (errors.py)."""
     options = _parser().parse_args(arguments)
     try:
-        options.action(options)
+        options.verb.action(options)
         sys.stdout.flush()
     except StoppedError as stopped:
         # Further signals may follow, and the ranks must all exit with the same code.
         for number in stop_signals():
             signal.signal(number, signal.SIG_IGN)
         if _is_rank_0():
-            print(f"calobatch {options.verb}: {stopped}", file=sys.stderr, flush=True)
+            print(f"calobatch {options.verb.name}: {stopped}", file=sys.stderr, flush=True)
         else:
             time.sleep(SECONDS_TO_LET_RANK_0_LEAVE)
         sys.exit(stopped.exit_code)
-    except (UserError, JobError) as error:
-        if options.traceback:
-            traceback.print_exc()
-        if not _is_rank_0():
-            # Most mistakes happen on all ranks at once. The other ranks wait, so that only rank 0
-            # reports the mistake: the launcher then stops the others before they report it too.
-            time.sleep(SECONDS_FOR_RANK_0_TO_SPEAK)
-        print(f"calobatch {options.verb}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
         # As in `calobatch check | head`. The jobs of the workflow have other pipes.
-        if isinstance(error, BrokenPipeError) and options.verb in NAMES_FOR_USERS:
+        if isinstance(error, BrokenPipeError) and options.verb.for_users:
             _say_nothing_more()
             return
         if options.traceback:
             traceback.print_exc()
-        print(f"calobatch {options.verb}: {error}; {fix_of(error)}", file=sys.stderr)
-        sys.exit(JobError.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        told = error_to_tell(error)
+        if not _is_rank_0():
+            # Most mistakes happen on all ranks at once. The other ranks wait, so that only rank 0
+            # reports the mistake: the launcher then stops the others before they report it too.
+            time.sleep(SECONDS_FOR_RANK_0_TO_SPEAK)
+        print(f"calobatch {options.verb.name}: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)
 
 
 def _say_nothing_more() -> None:
@@ -81,7 +75,7 @@ class _Version(argparse.Action):
 
 
 def _parser() -> argparse.ArgumentParser:
-    called = [f"  {verb.name:20}{verb.help}" for verb in CALLED_BY_THE_WORKFLOW]
+    called = [f"  {verb.name:20}{verb.help}" for verb in VERBS if not verb.for_users]
     parser = argparse.ArgumentParser(
         prog="calobatch",
         description=__doc__,
@@ -96,15 +90,14 @@ def _parser() -> argparse.ArgumentParser:
         help="show the traceback of an error (or set CALOBATCH_TRACEBACK=1)",
     )
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="VERB", help="see `calobatch VERB --help`"
+        dest="name", required=True, metavar="VERB", help="see `calobatch VERB --help`"
     )
-    for verb in (*FOR_USERS, *CALLED_BY_THE_WORKFLOW):
-        if verb in FOR_USERS:
-            added = verbs.add_parser(verb.name, description=verb.help, help=verb.help)
-        else:  # without `help` it is not in the first list
-            added = verbs.add_parser(verb.name, description=verb.help)
+    for verb in VERBS:
+        # A verb without `help` is not in the list of verbs.
+        shown: dict[str, Any] = {"help": verb.help} if verb.for_users else {}
+        added = verbs.add_parser(verb.name, description=verb.help, **shown)
         verb.add_options(added)
-        added.set_defaults(action=verb.action)
+        added.set_defaults(verb=verb)
     return parser
 
 

@@ -1,7 +1,9 @@
 """The ways in which a calobatch command ends early, each with its exit code."""
 
 import errno
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +49,38 @@ def fix_of(error: OSError) -> str:
     return f"{fix}, and run the same command again"
 
 
+def error_to_tell(error: Exception) -> UserError | JobError:
+    """Return the error whose message the user sees: ``error`` itself if a stage raised it.
+
+    Libraries can raise anything else. The message then says where it happened, and how to see more.
+    """
+    if isinstance(error, (UserError, JobError)):
+        return error
+    reason = f"{error}"
+    if isinstance(error, OSError):
+        return JobError(f"{reason}; {fix_of(error)}")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return JobError(
+            "there is too little memory; request more, or use fewer workers or a smaller "
+            "batch_size, and run the same command again"
+        )
+    if isinstance(error, ModuleNotFoundError):
+        return JobError(
+            f"the package {error.name} is not installed here; run `make setup`, or on a cluster "
+            "start the command in its image with `calobatch contain`"
+        )
+    reason = " ".join(reason.split())[:300]
+    frames = traceback.extract_tb(error.__traceback__)
+    # The last line of calobatch says more than one deep inside of a library.
+    here = str(Path(__file__).parent)
+    own = [frame for frame in frames if frame.filename.startswith(here)] or frames
+    where = f" at line {own[-1].lineno} of {own[-1].filename}" if own else ""
+    return JobError(
+        f"unexpected {type(error).__name__}{where}: {reason}; to see how it came about, set "
+        "CALOBATCH_TRACEBACK=1 and run the same command again"
+    )
+
+
 @contextmanager
 def reading(path: Path, fix: str) -> Iterator[None]:
     """Turn any error while the file ``path`` is read into one UserError.
@@ -66,9 +100,9 @@ def exiting(name: str = "calobatch") -> Iterator[None]:
     """End the process with one message, and the exit code of its kind, if the block fails."""
     try:
         yield
-    except (UserError, JobError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        print(f"{name}: {error}; {fix_of(error)}", file=sys.stderr)
-        sys.exit(JobError.exit_code)
+    except Exception as error:
+        if os.environ.get("CALOBATCH_TRACEBACK"):
+            traceback.print_exc()
+        told = error_to_tell(error)
+        print(f"{name}: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)

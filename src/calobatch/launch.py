@@ -14,12 +14,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from calobatch.communicator.placement import Placement
 from calobatch.errors import JobError, StoppedError, UserError
 from calobatch.own_cores import own_cores
+from calobatch.own_gpus import VARIABLE as GPUS_VARIABLE
+from calobatch.own_gpus import own_gpus, visible_gpus
 from calobatch.stop_signals import SECONDS_TO_LEAVE, stop_signals
 
 # With these variables of the user, OpenMP would pin the threads of every rank to the same cores.
@@ -28,7 +30,7 @@ PINNING = {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"}
 PR_SET_PDEATHSIG = 1
 
 
-def launch(command: Sequence[str], ranks: int) -> None:
+def launch(command: Sequence[str], ranks: int, device: str = "auto") -> None:
     """Run ``command`` as ``ranks`` processes that know their placement, and wait for all of them.
 
     Raises a JobError that names the first rank that failed, and stops the others. A rank that exits
@@ -37,16 +39,25 @@ def launch(command: Sequence[str], ranks: int) -> None:
     signals that ask a training to stop. If the launcher itself is killed, the kernel kills the
     ranks. Raises a UserError if the program of ``command`` does not exist.
 
-    The ranks run on cores that other launchers of this user do not use, if there are enough.
+    The ranks run on cores that other launchers of this user do not use, if there are enough. Each
+    has a GPU that no other launcher of this user uses, unless ``device`` is "cpu" or there are
+    fewer GPUs than ranks.
     """
     if shutil.which(command[0]) is None:
         raise UserError(f"program {command[0]!r} was not found; correct its name, or install it")
-    with own_cores(ranks, sorted(os.sched_getaffinity(0))) as cores:
-        _run(command, cores)
+    visible = [] if device == "cpu" else visible_gpus()
+    with (
+        own_gpus(ranks, visible) as gpus,
+        own_cores(ranks, sorted(os.sched_getaffinity(0))) as cores,
+    ):
+        _run(command, cores, gpus)
 
 
-def _run(command: Sequence[str], cores: Sequence[Sequence[int]]) -> None:
-    """Run one rank on each element of ``cores``, and wait for all of them."""
+def _run(command: Sequence[str], cores: Sequence[Sequence[int]], gpus: Sequence[str]) -> None:
+    """Run one rank on each element of ``cores``, and wait for all of them.
+
+    All of them see ``gpus``; if there are none, what they see is left as it is.
+    """
     ranks, port, secret = len(cores), _free_port(), secrets.token_hex(32)
     places = [
         Placement(
@@ -54,7 +65,8 @@ def _run(command: Sequence[str], cores: Sequence[Sequence[int]]) -> None:
         )
         for rank in range(ranks)
     ]
-    children = [_start(command, place, cores[place.rank]) for place in places]
+    seen = {GPUS_VARIABLE: ",".join(gpus)} if gpus else {}
+    children = [_start(command, place, cores[place.rank], seen) for place in places]
     deadline = Deadline()
 
     def forward(number: int, frame: FrameType | None) -> None:
@@ -75,12 +87,12 @@ def _run(command: Sequence[str], cores: Sequence[Sequence[int]]) -> None:
 
 
 def _start(
-    command: Sequence[str], place: Placement, cores: Sequence[int]
+    command: Sequence[str], place: Placement, cores: Sequence[int], variables: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     # One thread per rank. More threads would compete for the cores, and a different number of
     # threads adds in a different order, which changes the last bits of the results.
     given = {name: value for name, value in os.environ.items() if name not in PINNING}
-    environment = given | {"OMP_NUM_THREADS": "1"} | place.as_environment()
+    environment = given | {"OMP_NUM_THREADS": "1"} | place.as_environment() | dict(variables)
     # Looked up before the fork: between fork and exec only simple calls are safe.
     libc, launcher = ctypes.CDLL(None), os.getpid()
 

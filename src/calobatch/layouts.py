@@ -1,48 +1,155 @@
-"""Describe each kind of dataset: shape, channels and units of its images, classes, file keys."""
+"""What a kind of dataset looks like: its images, classes and scalars, and its keys in raw files.
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+Each layout is a file of config/layouts; :mod:`calobatch.config.layout_file` reads it.
+"""
 
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from calobatch.config.section import NAME, NotNegative, Number, Section
 from calobatch.errors import UserError
 
 Simulator = Literal["crops", "jets"]
+# A label is stored in one byte.
+MOST_CLASSES = 256
+Text = Annotated[str, Field(min_length=1)]
 
 
-class Channel(NamedTuple):
-    """One plane of an image: the quantity, and the unit of a value of 1 in the file."""
+class Channel(Section):
+    """One plane of an image: a quantity."""
 
-    name: str
-    unit: str
+    name: Text = Field(description="the quantity, for pictures and tables")
+    unit: str = Field("", description="unit of a value of 1 in the file, such as GeV or 50 GeV")
+    signed: bool = Field(False, description="whether values below zero have a meaning")
+    key: str = Field(
+        "",
+        description="key or column of the raw file that has this channel; only in a layout without "
+        "`image`",
+    )
 
 
-@dataclass(frozen=True)
-class Layout:
-    """A kind of dataset. Class 1 is always the signal: the electron, and the quark."""
+class Scalar(Section):
+    """A number that an event has beside its image."""
 
-    name: str
-    classes: tuple[str, str]
-    channels: tuple[Channel, ...]
-    height: int
-    width: int
-    scalars: tuple[Channel, ...]
-    image_key: str
-    label_key: str
-    # Pixels below this size become zero when a file is packed. The authors of the jet files do so
-    # at 1e-3 GeV; the authors of the crops do not.
-    zero_below: float
-    # Share of class 1 that the authors of the public files state; pack refuses a file that strays
-    # from it, because its labels are then probably wrong.
-    class_1_share: float
-    # A raw file with this mark in its name holds official test events. None: the authors published
-    # no test files, and calobatch chooses the test events itself.
-    official_test_mark: str | None
-    pixel_size: str
-    # The folder of calobatch/simulate that can write such files. None: they can only be fetched.
-    simulator: Simulator | None = None
+    name: str = Field(pattern=NAME, description="name of the number, for models and tables")
+    unit: str = Field("", description="unit of a value of 1 in the file")
+    key: str = Field("", description="key or column of the raw file that has it; default: the name")
+
+    @property
+    def in_file(self) -> str:
+        """The key or column of the raw file."""
+        return self.key or self.name
+
+
+class Axis(Section):
+    """The rows or the columns of an image."""
+
+    number: int = Field(gt=0, strict=True, description="number of rows or columns")
+    name: Text = Field(description="the coordinate, such as η, φ, x or layer")
+    step: Number | None = Field(
+        None, gt=0, description="size of a pixel along this axis, in `unit`; for pictures"
+    )
+    unit: str = Field("", description="unit of the coordinate, for pictures; empty if it has none")
+
+
+class Hits(Section):
+    """Images as lists: each event has the coordinates and the values of its pixels that are hit."""
+
+    row: Text = Field(description="key or column with the row of each hit, counted from 0")
+    column: Text = Field(description="key or column with the column of each hit, counted from 0")
+    value: Text = Field(description="key or column with the value of each hit")
+    channel: Text | None = Field(
+        None,
+        description="key or column with the channel of each hit, counted from 0; needed unless "
+        "the layout has one channel",
+    )
+    twice: Literal["refuse", "add"] = Field(
+        "refuse",
+        description="what to do with several hits in one pixel: refuse the file, or add them up",
+    )
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """The keys of channel (if there is one), row and column, in this order."""
+        return (*((self.channel,) if self.channel else ()), self.row, self.column)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys of hits."""
+        return (*self.coordinates, self.value)
+
+
+class Layout(Section):
+    """A kind of dataset: what its events are, and where a raw file has them."""
+
+    name: str = Field(pattern=NAME, description="that of the file; may be left out")
+    title: str = Field("", description="the kind of data in a few words, for the report")
+    classes: tuple[Text, ...] = Field(
+        min_length=2,
+        max_length=MOST_CLASSES,
+        description="names of the classes; the first has label 0, the second 1, and so on. Of two "
+        "classes, the second is the signal",
+    )
+    channels: tuple[Channel, ...] = Field(min_length=1, description="the planes of an image")
+    rows: Axis = Field(description="the rows of an image")
+    columns: Axis = Field(description="the columns of an image")
+    pixel: str = Field("", description="what a pixel is, in a few words, for the report")
+    scalars: tuple[Scalar, ...] = Field((), description="numbers of an event beside its image")
+    image: Text | None = Field(
+        None,
+        description="key or column of the raw file that has the images with all channels; default: "
+        "none, because each channel has its own `key`, or because of `hits`",
+    )
+    hits: Hits | None = Field(
+        None,
+        description="keys of images that are lists of hits, in parquet and ROOT files; default: "
+        "none, because images have all their pixels",
+        exclude_if=lambda hits: hits is None,
+    )
+    tree: Text | None = Field(
+        None,
+        description="ROOT tree that has the events; default: the only tree of a file",
+        exclude_if=lambda tree: tree is None,
+    )
+    label: Text | None = Field(
+        None,
+        description="key or column of the raw file that has the labels, as numbers or as names of "
+        "classes; default: none, because each file has the events of one class",
+    )
+    zero_below: NotNegative = Field(
+        0.0,
+        description="pixels whose absolute value is below this become zero when a file is packed, "
+        "in the units of the file",
+    )
+    shares: tuple[Number, ...] | None = Field(
+        None,
+        description="share of each class in a complete dataset; pack refuses a dataset with other "
+        "shares, because its labels are then probably wrong; default: any",
+    )
+    official_test_mark: str | None = Field(
+        None,
+        min_length=1,
+        description="a raw file with this in its name has official test events; default: the "
+        "authors published none, and calobatch chooses the test events",
+    )
+    simulator: Simulator | None = Field(
+        None, description="the simulation of calobatch that writes such files; default: none"
+    )
+
+    @property
+    def height(self) -> int:
+        """Number of rows of an image."""
+        return self.rows.number
+
+    @property
+    def width(self) -> int:
+        """Number of columns of an image."""
+        return self.columns.number
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape of one image: channels, rows (eta), columns (phi)."""
+        """Shape of one image: channels, rows, columns."""
         return len(self.channels), self.height, self.width
 
     @property
@@ -50,51 +157,81 @@ class Layout:
         """Number of values of one image, all channels together."""
         return len(self.channels) * self.height * self.width
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys or columns of a raw file: of images, labels and scalars."""
+        return (*self.image_keys, *self.number_keys)
 
-ELECTRON_PHOTON = Layout(
-    name="electron_photon",
-    classes=("photon", "electron"),
-    channels=(Channel("energy", "50 GeV"), Channel("time", "50 ns")),
-    height=32,
-    width=32,
-    scalars=(),
-    image_key="X",
-    label_key="y",
-    zero_below=0.0,
-    class_1_share=0.5,
-    official_test_mark=None,
-    pixel_size="one barrel crystal (0.0174 x 0.0174)",
-    simulator="crops",
-)
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """Those of images: one for all channels, one for each, or those of hits."""
+        if self.hits is not None:
+            return self.hits.keys
+        if self.image is not None:
+            return (self.image,)
+        return tuple(channel.key for channel in self.channels)
 
-QUARK_GLUON = Layout(
-    name="quark_gluon",
-    classes=("gluon", "quark"),
-    channels=(
-        Channel("track pT", "GeV"),
-        Channel("ECAL energy", "GeV"),
-        Channel("HCAL tower energy / 25", "GeV"),
-    ),
-    height=125,
-    width=125,
-    scalars=(Channel("pt", "GeV"), Channel("m0", "GeV")),
-    image_key="X_jets",
-    label_key="y",
-    zero_below=1e-3,
-    class_1_share=0.5,
-    official_test_mark=".test.",
-    pixel_size="a fifth of an HCAL tower (0.0174 x 0.0174)",
-    simulator="jets",
-)
+    @property
+    def number_keys(self) -> tuple[str, ...]:
+        """Those that have one number per event: of labels and scalars."""
+        labels = () if self.label is None else (self.label,)
+        return (*labels, *(scalar.in_file for scalar in self.scalars))
 
-LAYOUTS = {layout.name: layout for layout in (ELECTRON_PHOTON, QUARK_GLUON)}
+    @model_validator(mode="after")
+    def _images_have_keys(self) -> "Layout":
+        with_key = [channel for channel in self.channels if channel.key]
+        if self.hits is not None:
+            if self.image is not None or with_key:
+                raise ValueError("hits has the images; remove image, and the keys of channels")
+            if self.hits.channel is None and len(self.channels) > 1:
+                raise ValueError(
+                    f"hits.channel is missing, but there are {len(self.channels)} channels; give "
+                    "the key of the channel of each hit"
+                )
+            return self
+        if self.image is not None and with_key:
+            raise ValueError(
+                f"image is {self.image}, and channel {with_key[0].name} has a key too; remove "
+                "image, or the keys of all channels"
+            )
+        if self.image is None and len(with_key) < len(self.channels):
+            raise ValueError(
+                "image is missing; give the key of the images, the key of each channel, or hits"
+            )
+        return self
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Layout":
+        for what, names in (
+            ("classes", self.classes),
+            ("channels", tuple(channel.name for channel in self.channels)),
+            ("scalars", tuple(scalar.name for scalar in self.scalars)),
+            ("keys", self.keys),
+        ):
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"{what}: {twice[0]!r} is there twice; rename one of them")
+        # Columns of a store, beside those of the scalars.
+        for scalar in self.scalars:
+            if scalar.name in ("hits", "label", "split", "weight"):
+                raise ValueError(
+                    f"scalars: {scalar.name!r} is a name of calobatch; choose another name, and "
+                    f"set key to {scalar.name}"
+                )
+        return self
 
-def layout_named(name: str) -> Layout:
-    """Return the layout called ``name``. Raises a UserError that lists the known layouts."""
-    if name not in LAYOUTS:
-        raise UserError(f"unknown layout {name!r}; known layouts: {', '.join(sorted(LAYOUTS))}")
-    return LAYOUTS[name]
+    @model_validator(mode="after")
+    def _shares_are_of_the_classes(self) -> "Layout":
+        if self.shares is not None:
+            if len(self.shares) != len(self.classes):
+                raise ValueError(
+                    f"shares has {len(self.shares)} numbers for {len(self.classes)} classes; give "
+                    "one share for each class"
+                )
+            if min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-6:
+                raise ValueError(
+                    f"shares adds up to {sum(self.shares):g}; give positive shares whose sum is 1"
+                )
+        return self
 
 
 def simulator_of(layout: Layout) -> Simulator:
@@ -104,9 +241,8 @@ def simulator_of(layout: Layout) -> Simulator:
     refused when it is read.
     """
     if layout.simulator is None:
-        simulated = sorted(name for name, known in LAYOUTS.items() if known.simulator)
         raise UserError(
             f"layout {layout.name!r} cannot be simulated; fetch its files (source: fetch), or use "
-            f"a layout that can be simulated: {', '.join(simulated)}"
+            "a layout with a simulator"
         )
     return layout.simulator

@@ -7,10 +7,11 @@ and those of other users, are not seen.
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from calobatch.file_lock import lock_folder, locked
 
 Cores = Sequence[int]
 
@@ -24,7 +25,7 @@ def own_cores(ranks: int, cores: Cores, folder: Path | None = None) -> Iterator[
     """
     with ExitStack() as locks:
         try:
-            free = _lock_free_cores(ranks, cores, folder or _folder(), locks)
+            free = _lock_free_cores(ranks, cores, folder or lock_folder(), locks)
         except OSError:
             free = []
         yield [cores_of_rank(rank, ranks, free) or cores for rank in range(ranks)]
@@ -50,33 +51,9 @@ def _lock_free_cores(ranks: int, cores: Cores, folder: Path, locks: ExitStack) -
         # One launcher at a time: while two try the locks, each would see some of the other's.
         fcntl.flock(others.enter_context((folder / "choosing").open("w")), fcntl.LOCK_EX)
         files = {core: others.enter_context((folder / f"core{core}").open("w")) for core in cores}
-        free = [core for core in cores if _locked(files[core].fileno())]
+        free = [core for core in cores if locked(files[core].fileno())]
         for rank in range(ranks):
             if own := cores_of_rank(rank, ranks, free):
                 # A second descriptor keeps the lock when the first one is closed.
                 locks.callback(os.close, os.dup(files[own[0]].fileno()))
     return free
-
-
-def _locked(file: int) -> bool:
-    """Lock a file, and return whether that was possible."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _folder() -> Path:
-    """Return a folder of this user and machine, in the machine's place for temporary files.
-
-    Raises an OSError if another user owns it.
-    """
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    parent = Path(runtime) if runtime and Path(runtime).is_dir() else Path(tempfile.gettempdir())
-    folder = parent / f"calobatch-cores-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    state = folder.lstat()
-    if state.st_uid != os.getuid() or folder.is_symlink():
-        raise PermissionError(f"{folder} belongs to another user")
-    return folder

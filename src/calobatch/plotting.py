@@ -13,8 +13,8 @@ from calobatch.atomic import atomic_path
 # (https://jfly.uni-koeln.de/color/).
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#7F7F7F"
-CLASS_COLOURS = (BLUE, VERMILLION)
-CLASS_LINES = ("-", "--")
+CLASS_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+CLASS_LINES = ("-", "--", "-.", ":")
 SPLIT_COLOURS = {"train": GREEN, "validation": PURPLE, "test": BLACK}
 SPLIT_LINES = {"train": "--", "validation": "-.", "test": "-"}
 
@@ -44,6 +44,16 @@ STYLE = {
     "xtick.minor.size": 3.5,
     "ytick.minor.size": 3.5,
 }
+
+
+def class_colour(number: int) -> str:
+    """Return the colour of a class; with more than six classes, colours repeat."""
+    return CLASS_COLOURS[number % len(CLASS_COLOURS)]
+
+
+def class_line(number: int) -> str:
+    """Return the line style of a class, which differs where the colours repeat."""
+    return CLASS_LINES[number % len(CLASS_LINES)]
 
 
 def new_figure(

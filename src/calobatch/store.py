@@ -6,11 +6,11 @@ imports torch. ``events.arrow`` is an Arrow IPC file with one record batch and o
 ========  ================================  ====================================================
 column    type                              meaning
 ========  ================================  ====================================================
-hits      large_list<pixel: uint16,         the non-zero values; ``pixel`` is the index into the
+hits      large_list<pixel: uint16 or 32,   the non-zero values; ``pixel`` is the index into the
           value: float32>                   image of shape (channels, rows, columns), C order
-label     uint8                             1: electron or quark, 0: photon or gluon
+label     uint8                             index into the classes of the layout
 split     uint8                             index into ("train", "validation", "test")
-<scalar>  float64                           one column per scalar of the layout (pt, m0)
+<scalar>  float64                           one column per scalar of the layout
 ========  ================================  ====================================================
 
 Events keep the order of the source files, so that event k can be found in its source again.
@@ -19,31 +19,28 @@ Tensor names: B events, C channels, H rows (eta), W columns (phi), S scalars.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, model_validator
 
 from calobatch.arrow_view import reading_arrow, view
+from calobatch.config.layout_file import by_name
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import reading
 from calobatch.known_sha256 import known_sha256
-from calobatch.layouts import Layout, layout_named
+from calobatch.layouts import Layout
 from calobatch.record import Record, checked_content
+from calobatch.scalars import ScalarStatistics
+from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
 from calobatch.store_structure import check_structure, count_events
 
-# Increase this number whenever older stores can no longer be read.
-FORMAT = 1
-EVENTS_FILE = "events.arrow"
-MANIFEST_FILE = "manifest.json"
+# A manifest of format 1 has the name of the layout, and one of format 2 all of it. The numbers of
+# pixels of format 1 have 16 bits.
+FORMATS = (1, 2)
 FIX = "pack the dataset again"
-HIT = pa.struct(
-    [
-        pa.field("pixel", pa.uint16(), nullable=False),
-        pa.field("value", pa.float32(), nullable=False),
-    ]
-)
 
 
 class Source(Record):
@@ -70,30 +67,19 @@ class ChannelStatistics(Record):
     maximum: float
 
 
-class ScalarStatistics(Record):
-    """One scalar over the events of the training split, in ``unit``."""
-
-    name: str
-    unit: str
-    mean: float
-    std: float
-
-
 class Manifest(Record):
     """What the store holds and where it came from.
 
-    ``simulated`` is true if one of the raw files says that it is simulated by calobatch, ``shape``
-    is (channels, rows, columns), and ``counts`` has the number of events per split and class.
+    ``simulated`` is true if one of the raw files says that it is simulated by calobatch, and
+    ``counts`` has the number of events per split and class.
     """
 
     fix: ClassVar[str] = FIX
 
     format: int
     dataset: str
-    layout: str
+    layout: Annotated[Layout, BeforeValidator(by_name)]
     simulated: bool
-    shape: tuple[int, int, int]
-    classes: tuple[str, str]
     zero_below: float
     split: Split
     official_test_files: tuple[str, ...]
@@ -103,19 +89,36 @@ class Manifest(Record):
     sources: tuple[Source, ...]
     events_sha256: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_copies(cls, content: Any) -> Any:
+        """Drop what manifests of format 1 repeat from their layout."""
+        if isinstance(content, dict) and content.get("format") == 1:
+            return {key: value for key, value in content.items() if key not in ("shape", "classes")}
+        return content
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; the first has label 0."""
+        return self.layout.classes
+
 
 @dataclass(frozen=True)
 class Store:
     """A packed dataset: its manifest and memory-mapped, read-only arrays."""
 
     manifest: Manifest
-    layout: Layout
     start: NDArray[np.int64]  # (events + 1): event k has the hits start[k] up to start[k + 1]
-    pixel: NDArray[np.uint16]  # (hits)
+    pixel: NDArray[np.uint16] | NDArray[np.uint32]  # (hits)
     value: NDArray[np.float32]  # (hits)
     label: NDArray[np.uint8]  # (events)
     split: NDArray[np.uint8]  # (events)
     scalars_BS: NDArray[np.float64]  # (events, S)
+
+    @property
+    def layout(self) -> Layout:
+        """What the events look like."""
+        return self.manifest.layout
 
     def __len__(self) -> int:
         return len(self.label)
@@ -136,10 +139,32 @@ class Store:
         return image.reshape(len(events), *self.layout.shape)
 
 
+def pixel_type(pixels: int) -> type[np.unsignedinteger]:
+    """Return the type of pixel numbers, given the pixels of an image: 16 bits if possible.
+
+    The largest number marks pixels that a move takes out of an image.
+    """
+    return np.uint16 if pixels < 2**16 else np.uint32
+
+
+def hit_type(layout: Layout) -> pa.DataType:
+    """Return the type of a hit in a store."""
+    return pa.struct(
+        [
+            pa.field("pixel", pa.from_numpy_dtype(pixel_type(layout.pixels)), nullable=False),
+            pa.field("value", pa.float32(), nullable=False),
+        ]
+    )
+
+
 def events_schema(layout: Layout) -> pa.Schema:
     """Return the names and types of the columns of ``events.arrow``."""
     scalars = [(scalar.name, pa.float64()) for scalar in layout.scalars]
-    columns = [("hits", pa.large_list(HIT)), ("label", pa.uint8()), ("split", pa.uint8())]
+    columns = [
+        ("hits", pa.large_list(hit_type(layout))),
+        ("label", pa.uint8()),
+        ("split", pa.uint8()),
+    ]
     return pa.schema(columns + scalars)
 
 
@@ -151,7 +176,7 @@ def open_store(folder: Path) -> Store:
     different format, or if the two files do not belong together.
     """
     manifest = read_manifest(folder)
-    layout = layout_named(manifest.layout)
+    layout = manifest.layout
     path = folder / EVENTS_FILE
     with reading_arrow(path, FIX):
         if known_sha256(path) != manifest.events_sha256:
@@ -168,7 +193,6 @@ def open_store(folder: Path) -> Store:
         scalars = [view(batch.column(scalar.name)) for scalar in layout.scalars]
     return Store(
         manifest=manifest,
-        layout=layout,
         start=view(hits.offsets),
         pixel=view(hits.values.field("pixel")),
         value=view(hits.values.field("value")),
@@ -183,6 +207,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_FILE
     with reading(path, FIX):
         content = checked_content(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and content.get("format") != FORMAT:
-            raise ValueError(f"it has format {content.get('format')}, expected {FORMAT}")
+        if isinstance(content, dict) and content.get("format") not in FORMATS:
+            known = " or ".join(map(str, FORMATS))
+            raise ValueError(f"it has format {content.get('format')}, expected {known}")
         return Manifest.model_validate(content)

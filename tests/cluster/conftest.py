@@ -4,7 +4,8 @@ If this machine cannot run it (no root, no podman), the tests are skipped with t
 CALOBATCH_REQUIRE_CLUSTER=1 they fail instead.
 
 CALOBATCH_TESTBED and CALOBATCH_TESTBED_FOLDER give the cluster another name and another shared
-folder, so that two runs of the tests can go on side by side.
+folder, so that two runs of the tests can go on side by side. With several workers of pytest-xdist,
+each has a testbed of its own; `--dist loadfile --no-loadscope-reorder` keeps the order below.
 """
 
 import os
@@ -15,7 +16,18 @@ import subprocess
 import pytest
 
 from tests.checkout import Workflow, files_of_the_checkout
-from tests.cluster.testbed import TESTBED, USER, Testbed, shared_folder
+from tests.cluster.testbed import TESTBED, USER, Testbed, one_worker_builds, shared_folder
+
+# The files that take the longest, in the order in which workers are to get them. Each worker takes
+# two at first: of two workers, one has the first and the third, the other has the second and the
+# fourth.
+LONGEST = ("test_bundle", "test_faults", "test_ranks", "test_head", "test_submit", "test_doctor")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take the longest first."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def why_not_here(shared):
@@ -32,14 +44,16 @@ def why_not_here(shared):
 @pytest.fixture(scope="session")
 def testbed():
     """A running cluster whose shared folder has this checkout, with nothing set up or built."""
-    shared = shared_folder()
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    shared = shared_folder(worker)
     if reason := why_not_here(shared):
         if os.environ.get("CALOBATCH_REQUIRE_CLUSTER"):
             pytest.fail(f"the tests on the cluster cannot run here: {reason}")
         pytest.skip(reason)
-    cluster = Testbed(shared)
+    cluster = Testbed(shared, worker)
     cluster.bring(files_of_the_checkout())
-    cluster.call("up")
+    with one_worker_builds():
+        cluster.call("up")
     yield cluster
     cluster.call("down")
 

@@ -14,7 +14,8 @@ SCENARIO = """title: Head processes
 datasets:
   electron_photon: {source: simulate, events: 200}
 tasks:
-  electron_photon_cnn: {model: slow_dropout, epochs: 12, batch_size: 8, device: cpu}
+  electron_photon_cnn:
+    {model: slow_dropout, model_options: {seconds: 0.2}, epochs: 12, batch_size: 16, device: cpu}
 """
 # With less memory than the default, several trainings run at the same time.
 RUN = (
@@ -81,12 +82,12 @@ def test_two_scenarios_at_once_and_a_cancelled_training(heads):
 
     job = wait_until(lambda: training_of(heads, "cancelled"), "the training")
     heads.shell(f"scancel {job}")
-    assert first.wait(timeout=300) == 1
+    assert first.wait(timeout=900) == 1
     said = " ".join(printed(heads, "cancelled").split())
     assert f"job {job} was cancelled by physicist and is not submitted again" in said
     assert submissions(heads, "cancelled") == 1
 
-    assert second.wait(timeout=600) == 0, printed(heads, "beside")
+    assert second.wait(timeout=1500) == 0, printed(heads, "beside")
     assert (heads.folder / "results/beside/report.html").exists()
     assert entry(heads, "cancelled") is entry(heads, "beside") is None
 
@@ -112,7 +113,7 @@ def test_slurm_is_away_while_a_training_ends_and_while_a_job_is_to_be_submitted(
         lambda: "SLURM's controller does not answer" in printed(heads, "cancelled"), "the message"
     )
     heads.start_daemon("slurmctld")
-    assert head.wait(timeout=300) == 0, printed(heads, "cancelled")
+    assert head.wait(timeout=900) == 0, printed(heads, "cancelled")
     assert (results / "report.html").exists()
     said = printed(heads, "cancelled")
     for part in ("accounting", "controller"):

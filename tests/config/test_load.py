@@ -3,7 +3,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 import yaml
@@ -14,7 +13,6 @@ from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.config.model_file import model_module
 from calobatch.errors import UserError
-from calobatch.layouts import LAYOUTS
 
 CONFIG = CHECKOUT / "config"
 SCENARIOS = sorted(path.stem for path in CONFIG.glob("*.yaml") if path.stem != "tasks")
@@ -38,7 +36,8 @@ tasks: {cnn: , vit: {epochs: 2}}
 
 @pytest.fixture
 def folder(tmp_path):
-    """A configuration of its own: tasks.yaml, and the scenario ``small``."""
+    """A configuration of its own: tasks.yaml, the scenario ``small``, and the layouts."""
+    shutil.copytree(CONFIG / "layouts", tmp_path / "layouts")
     (tmp_path / "tasks.yaml").write_text(TASKS)
     (tmp_path / "small.yaml").write_text(SCENARIO)
     return tmp_path
@@ -194,7 +193,7 @@ DATASET = {"source": "simulate", "events": 100}
         ),
         (
             {"datasets": {"electron_photon": DATASET, "muons": DATASET}},
-            "datasets.muons: unknown layout 'muons'; set layout to one of electron_photon, quark_",
+            "datasets.muons.layout: unknown layout 'muons' (",
         ),
         ({"tasks": {"cmn": None}}, "tasks.yaml has no task 'cmn'; did you mean 'cnn'?"),
         (
@@ -259,10 +258,32 @@ def test_a_bad_override_is_a_message_that_names_it(folder, override, message):
     assert message in refused(folder, override)
 
 
-def test_an_unknown_scenario_lists_the_known_ones(folder):
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("tasks.cnn.epochs=five", "tasks.cnn.epochs"),
+        ("all_tasks.epochs=five", "tasks.cnn.epochs"),
+        ("seeds=[-1]", "seeds.0"),
+        ("datasets.electron_photon.events=0", "datasets.electron_photon.events"),
+        ("tasks.cnn.model=no_such_model", "tasks.cnn.model"),
+    ],
+)
+def test_a_mistake_in_an_override_is_not_blamed_on_the_file(folder, override, key):
+    lines = refused(folder, f"title=Right {override}").splitlines()
+    assert all(line.startswith(f"override {override!r}: {key}: ") for line in lines)
+
+
+def test_a_mistake_in_the_file_is_not_blamed_on_an_override(folder):
+    (line,) = refused(folder, "tasks.cnn.epochs=5 seeds=[1]", titel="x").splitlines()
+    assert line.startswith(f"{folder / 'small.yaml'}: titel: ")
+
+
+def test_an_unknown_scenario_comes_with_the_known_ones(folder):
     for name in ("big", "tasks", str(folder / "big.yaml")):
-        with pytest.raises(UserError, match=f"unknown scenario '{name}'.* has small$"):
+        with pytest.raises(UserError, match=f"unknown scenario '{name}'.*; known: small$"):
             load_scenario(name, folder=folder)
+    with pytest.raises(UserError, match=r"unknown scenario 'smal'.*; did you mean 'small'[?]$"):
+        load_scenario("smal", folder=folder)
 
 
 @pytest.mark.parametrize("name", ["my-own", "Mine", "two words"])
@@ -400,8 +421,10 @@ def test_a_value_of_the_wrong_type_is_refused(override, message):
         load_scenario("test", override, CONFIG)
 
 
-def test_a_simulated_dataset_of_a_layout_without_a_simulation_is_refused(folder, monkeypatch):
-    fetched_only = replace(LAYOUTS["electron_photon"], simulator=None)
-    monkeypatch.setitem(LAYOUTS, "electron_photon", fetched_only)
-    message = "datasets.electron_photon: layout 'electron_photon' cannot be simulated; fetch its"
+def test_a_simulated_dataset_of_a_layout_without_a_simulation_is_refused(folder):
+    file = folder / "layouts" / "electron_photon.yaml"
+    file.write_text(file.read_text().replace("simulator: crops\n", ""))
+    message = (
+        "datasets.electron_photon.layout: layout 'electron_photon' cannot be simulated; fetch its"
+    )
     assert message in refused(folder)

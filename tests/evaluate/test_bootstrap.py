@@ -2,14 +2,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.stats import binomtest
-from sklearn.metrics import roc_auc_score
 
-from calobatch.evaluate.bootstrap import auc_interval, auc_of_counts
-
-events = st.tuples(st.booleans(), st.integers(0, 6), st.integers(1, 4))
+from calobatch.evaluate.bootstrap import auc_interval
 
 
 def gaussian_events(random, events_per_class, separation):
@@ -28,26 +23,6 @@ def de_long_error(label, score):
         wins.mean(axis=1).var(ddof=1) / len(signal)
         + wins.mean(axis=0).var(ddof=1) / len(background)
     )
-
-
-@settings(deadline=None)  # sklearn is slow on its first call
-@given(st.lists(events, min_size=2, max_size=40))
-def test_the_auc_of_counts_is_the_weighted_auc_of_the_events(drawn):
-    label, score, weight = (np.array(column) for column in zip(*drawn, strict=True))
-    if label.all() or not label.any():
-        label[0] = not label[0]
-    distinct, rank = np.unique(score, return_inverse=True)
-    counts = [
-        np.bincount(rank[label == c], weights=weight[label == c], minlength=len(distinct))
-        for c in (1, 0)
-    ]
-    auc = auc_of_counts(*(count.astype(np.int64) for count in counts))
-    assert auc == pytest.approx(roc_auc_score(label, score, sample_weight=weight), abs=1e-12)
-
-
-def test_large_samples_do_not_overflow():
-    counts = np.full(800_000, 1_000, dtype=np.int64)
-    assert auc_of_counts(counts, counts) == 0.5
 
 
 @pytest.mark.parametrize("ties", [False, True])

@@ -9,7 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
+from calobatch.run.files import PREDICTIONS_FILE, RECORD_FILE
 from calobatch.run.metrics import Metrics
+from tests.layouts import THREE_CLASSES
+from tests.run.examples import record
 
 PLOTS = {"roc.png", "scores.png", "history.png", "calibration.png", "confusion.png"}
 
@@ -67,6 +70,35 @@ def test_every_plot_says_if_its_data_are_simulated(evaluated, write_run, tmp_pat
     assert {name for name in ours if ours[name] != theirs[name]} == PLOTS
 
 
+@pytest.fixture
+def run_of_three(run):
+    """A run with three classes, whose predictions have a column for each."""
+    table = pq.read_table(run / PREDICTIONS_FILE).drop_columns("score")
+    random = np.random.default_rng(4)
+    label = (np.arange(len(table)) % 3).astype(np.uint8)
+    weight = random.random((len(label), 3)) + np.eye(3)[label]
+    score = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    table = table.set_column(table.column_names.index("label"), "label", [label])
+    for name, of_class in zip(THREE_CLASSES.classes, score.T, strict=True):
+        table = table.append_column(f"score_{name}", [of_class])
+    pq.write_table(table, run / PREDICTIONS_FILE)
+    record().model_copy(update={"layout": THREE_CLASSES}).write(run / RECORD_FILE)
+    return run
+
+
+def test_a_run_with_three_classes_has_the_same_files(run_of_three):
+    test = evaluate(run_of_three).splits["test"]
+    assert set(outputs(run_of_three)) == {"metrics.json", *PLOTS}
+    assert Metrics.read(run_of_three / "metrics.json").splits["test"] == test
+    assert set(test.classes) == {"muon", "pion", "kaon"}
+
+
+def test_predictions_of_another_number_of_classes_are_refused(run_of_three):
+    record().write(run_of_three / RECORD_FILE)
+    with pytest.raises(UserError, match="scores of 3 classes, but the training had 2"):
+        evaluate(run_of_three)
+
+
 def test_constant_scores_and_a_single_epoch_are_evaluated(write_run, tmp_path):
     folder = write_run(tmp_path / "run", lambda random, label: np.full(len(label), 0.46), epochs=1)
     test = evaluate(folder).splits["test"]
@@ -111,12 +143,15 @@ def test_metrics_that_were_cut_short_are_named_with_what_to_do(evaluated, tmp_pa
 @pytest.mark.parametrize(
     ("dropped", "found"),
     [
-        (lambda table: pc.equal(table["split"], "validation"), "no events"),
+        (
+            lambda table: pc.equal(table["split"], "validation"),
+            "no event of class photon, electron",
+        ),
         (
             lambda table: pc.and_(
                 pc.equal(table["split"], "validation"), pc.equal(table["label"], 1)
             ),
-            "only class 0",
+            "no event of class electron",
         ),
     ],
 )

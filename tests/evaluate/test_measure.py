@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from calobatch.evaluate.measure import background_rejection, measure
+
+CLASSES = ("photon", "electron")
 
 
 def labels(signal, background):
@@ -42,7 +45,7 @@ def test_rejection_within_a_tie_is_interpolated():
 def test_metrics_are_consistent_with_one_another(signal, background):
     label = labels(len(signal), len(background))
     score = np.array(signal + background, dtype=np.float32)
-    metrics = measure(label, score)
+    metrics = measure(label, score, CLASSES)
     (true_negative, false_positive), (false_negative, true_positive) = metrics.confusion
     assert metrics.events == len(label)
     assert true_negative + false_positive == len(background)
@@ -55,23 +58,98 @@ def test_metrics_are_consistent_with_one_another(signal, background):
 
 
 def test_a_score_of_exactly_one_half_is_called_background():
-    metrics = measure(labels(2, 3), np.full(5, 0.5, dtype=np.float32))
+    metrics = measure(labels(2, 3), np.full(5, 0.5, dtype=np.float32), CLASSES)
     assert metrics.confusion == ((3, 0), (2, 0))
 
 
 def test_log_loss_is_the_mean_negative_log_of_the_probability_of_the_true_class():
     score = np.array([0.9, 0.6, 0.2, 0.5], dtype=np.float32)
     surprise = -np.log([0.9, 0.6, 0.8, 0.5]).mean()
-    assert measure(labels(2, 2), score).log_loss == pytest.approx(surprise, rel=1e-6)
+    assert measure(labels(2, 2), score, CLASSES).log_loss == pytest.approx(surprise, rel=1e-6)
 
 
 def test_the_loss_of_an_event_with_a_score_of_exactly_1_is_bounded():
-    metrics = measure(labels(1, 1), np.array([1.0, 1.0], dtype=np.float32))
+    metrics = measure(labels(1, 1), np.array([1.0, 1.0], dtype=np.float32), CLASSES)
     assert metrics.log_loss == pytest.approx(-np.log(1e-12) / 2, rel=1e-4)
 
 
 def test_separated_classes_leave_no_background():
-    metrics = measure(labels(5, 5), np.array([0.9] * 5 + [0.1] * 5, dtype=np.float32))
+    metrics = measure(labels(5, 5), np.array([0.9] * 5 + [0.1] * 5, dtype=np.float32), CLASSES)
     assert (metrics.auc, metrics.average_precision, metrics.accuracy) == (1.0, 1.0, 1.0)
     assert metrics.rejection_at_50 is None
     assert metrics.rejection_at_70 is None
+
+
+THREE = ("muon", "pion", "kaon")
+
+
+@pytest.fixture(scope="module")
+def of_three():
+    """Labels, probabilities and metrics of three classes; muons stand out, the others less so."""
+    random = np.random.default_rng(5)
+    label = np.repeat(np.array([0, 1, 2], dtype=np.uint8), [300, 200, 100])
+    logit = random.normal(size=(600, 3)) + np.array([3.0, 1.0, 1.0])[label, None] * np.eye(3)[label]
+    weight = np.exp(logit)
+    score = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    return label, score, measure(label, score, THREE)
+
+
+def test_each_of_three_classes_is_measured_against_all_others(of_three):
+    label, score, metrics = of_three
+    assert list(metrics.classes) == list(THREE)
+    for number, found in enumerate(metrics.classes.values()):
+        is_class = label == number
+        assert found.auc == pytest.approx(roc_auc_score(is_class, score[:, number]))
+        expected = average_precision_score(is_class, score[:, number])
+        assert found.average_precision == pytest.approx(expected)
+        assert found.auc_low < found.auc < found.auc_high
+    assert metrics.auc == pytest.approx(np.mean([found.auc for found in metrics.classes.values()]))
+    assert metrics.auc_low < metrics.auc < metrics.auc_high
+    assert metrics.auc_high - metrics.auc_low < max(
+        found.auc_high - found.auc_low for found in metrics.classes.values()
+    )
+
+
+def test_each_pair_of_three_classes_is_measured_by_their_two_probabilities(of_three):
+    label, score, metrics = of_three
+    assert [(p.first, p.second) for p in metrics.pairs] == [
+        ("muon", "pion"), ("muon", "kaon"), ("pion", "kaon"),
+    ]  # fmt: skip
+    of_pair = label != 0
+    ratio = score[of_pair, 2] / (score[of_pair, 1] + score[of_pair, 2])
+    assert metrics.pairs[2].auc == pytest.approx(roc_auc_score(label[of_pair] == 2, ratio))
+    assert all(pair.auc_low < pair.auc < pair.auc_high for pair in metrics.pairs)
+
+
+def test_the_confusion_of_three_classes_counts_every_event_once(of_three):
+    label, score, metrics = of_three
+    confusion = np.array(metrics.confusion)
+    np.testing.assert_array_equal(confusion.sum(axis=1), [300, 200, 100])
+    assert metrics.accuracy == pytest.approx(np.trace(confusion) / 600)
+    assert confusion[0, 2] == np.sum((label == 0) & (score.argmax(axis=1) == 2))
+
+
+def test_three_classes_have_no_rejection_and_the_calibration_of_the_predicted_class(of_three):
+    label, _, metrics = of_three
+    assert metrics.rejection_at_50 is None
+    certain = np.eye(3, dtype=np.float32)[label]
+    assert measure(label, certain, THREE).calibration_error == 0.0
+    assert 0 < metrics.calibration_error < 0.2
+
+
+def test_three_separated_classes_have_an_auc_of_1_with_an_interval(of_three):
+    label, _, _ = of_three
+    metrics = measure(label, np.eye(3, dtype=np.float32)[label], THREE)
+    assert metrics.auc == 1.0
+    assert 0.9 < metrics.auc_low < 1.0
+
+
+def test_an_event_without_a_probability_for_either_class_of_a_pair_counts_half():
+    label = np.array([1, 2, 0, 1, 2], dtype=np.uint8)
+    score = np.eye(3, dtype=np.float32)[[0, 0, 0, 1, 2]]
+    assert measure(label, score, THREE).pairs[2].auc == pytest.approx(0.875)
+
+
+def test_metrics_of_two_classes_have_no_part_for_classes():
+    metrics = measure(labels(5, 5), np.linspace(0, 1, 10, dtype=np.float32), CLASSES)
+    assert not {"classes", "pairs"} & set(metrics.model_dump())

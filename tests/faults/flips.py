@@ -26,15 +26,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from calobatch.checksum import sha256_of
 from calobatch.config.models import SPLITS, Scenario, Split, Training
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
+from calobatch.export.export import export
 from calobatch.models.build import build_model, load_weights
 from calobatch.pack.pack import pack
+from calobatch.run.exported import exported_files
 from calobatch.run.files import (
+    EXPORT_FILE,
+    EXPORT_FOLDER,
     HISTORY_FILE,
     METRICS_FILE,
+    ONNX_FILE,
     PREDICTIONS_FILE,
     RECORD_FILE,
     WEIGHTS_FILE,
@@ -42,11 +47,13 @@ from calobatch.run.files import (
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import check_leaderboard, read_leaderboard, write_leaderboard
 from calobatch.run.training import RunRecord
-from calobatch.store import EVENTS_FILE, MANIFEST_FILE, open_store
+from calobatch.store import open_store
+from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
 from calobatch.train.checkpoint import read_checkpoint
 from calobatch.train.densify import densify
 from calobatch.train.train import train
 from tests.checkout import CHECKOUT
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from tests.raw_files import random_events, write_hdf5
 
 SAME, TOLD = "same numbers", "refused"
@@ -102,6 +109,7 @@ class Inputs:
         settings = {name: value for name, value in TASK.items() if name in Training.model_fields}
         train("crops", Training.model_validate(settings), 1, self.crops, self.run)
         evaluate(self.run)
+        export(self.run, self.crops)
         write_leaderboard(self.scenario, [read_run(self.run)], {self.run: "id"}, self.leaderboard)
         shutil.copy2(KEPT / "checkpoint" / "state.pt", self.checkpoint)
         return ""
@@ -132,6 +140,8 @@ class Inputs:
             Subject(METRICS_FILE, self.run / METRICS_FILE, self.collected),
             Subject(f"{WEIGHTS_FILE} header", self.run / WEIGHTS_FILE, self.loaded, 0, 1000),
             Subject(f"{WEIGHTS_FILE} tensors", self.run / WEIGHTS_FILE, self.loaded, 1000),
+            Subject(ONNX_FILE, self.run / EXPORT_FOLDER / ONNX_FILE, self.exported),
+            Subject(EXPORT_FILE, self.run / EXPORT_FOLDER / EXPORT_FILE, self.exported),
             Subject("leaderboard.csv", self.leaderboard, self.reported),
             Subject("checkpoint, anywhere", self.checkpoint, self.continued),
             Subject("checkpoint, first 6 kB", self.checkpoint, self.continued, 0, 6000),
@@ -158,6 +168,10 @@ class Inputs:
         model = build_model("two_branch_cnn", ELECTRON_PHOTON, {})
         load_weights(model, run.file(WEIGHTS_FILE))
         return digest(*(tensor.numpy() for tensor in model.state_dict().values()))
+
+    def exported(self) -> str:
+        """Return the exported model that MLflow gets."""
+        return sha256_of(exported_files(self.run)[ONNX_FILE])
 
     def reported(self) -> str:
         """Return the lines of the leaderboard that a report shows."""

@@ -75,6 +75,7 @@ STAGES = (
                    "--output", "store"), PACKING),
     Stage("train", ("train", "crops", "--seed", "1", "--store", "store", "--output", RUNS), TASK),
     Stage("evaluate", ("evaluate", RUNS)),
+    Stage("export", ("export", RUNS, "--store", "store")),
     Stage("collect", ("collect", RUNS, "--leaderboard", "leaderboard.csv"), SCENARIO),
     Stage("report", ("report", RUNS, "--stores", "store", "--leaderboard", "leaderboard.csv",
                      "--output", "report.html"), SCENARIO),

@@ -40,7 +40,15 @@ tasks:
   quark_gluon_cnn: {epochs: 2, batch_size: 16}
 seeds: [1]
 """
-COMPARED = ("*.hdf5", "*.parquet", "events.arrow", "manifest.json", "*.safetensors", "metrics.json")
+COMPARED = (
+    "*.hdf5",
+    "*.parquet",
+    "events.arrow",
+    "manifest.json",
+    "*.safetensors",
+    "metrics.json",
+    "*.onnx",
+)
 SECONDS_TO_END = 900
 
 
@@ -80,7 +88,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 def half_written(folder: Path) -> list[str]:
     """Return what a run must not leave: partial files and checkpoints."""
-    patterns = ("*.partial", "checkpoint", ".kept")
+    patterns = ("*.partial", "state.pt", "previous.pt", ".kept")
     places = [folder / name for name in ("data", "results")]
     left = [path for place in places for pattern in patterns for path in place.rglob(pattern)]
     return [str(path.relative_to(folder)) for path in left]

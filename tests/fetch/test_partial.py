@@ -87,7 +87,7 @@ def test_a_second_process_waits_until_the_partial_file_is_free(destination, caps
     command = [sys.executable, "-c", HOLD, str(destination)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
-        threading.Timer(1.0, other.stdin.close).start()
+        threading.Timer(2.5, other.stdin.close).start()
         with Partial(destination).locked():
             assert other.wait(timeout=10) == 0
     assert f"waiting for another process that is fetching {destination}" in capsys.readouterr().err

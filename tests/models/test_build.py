@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from calobatch.errors import UserError
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.models.build import (
     build_model,
     example_inputs,
@@ -16,6 +15,7 @@ from calobatch.models.build import (
     parameter_count,
     save_weights,
 )
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 MODELS = {
     "two_branch_cnn": ELECTRON_PHOTON,

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn.functional import gelu, relu
 
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.models.build import build_model
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 EVENTS = 3
 

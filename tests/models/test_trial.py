@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from calobatch.errors import UserError
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.models.blame import blaming_model
 from calobatch.models.build import build_model
 from calobatch.models.trial import try_model
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 HEAD = """from torch import nn
 
@@ -55,6 +55,27 @@ def test_the_models_for_crops_pass(name):
 
 def test_the_model_for_jets_passes():
     try_model(build_model("jet_cnn", QUARK_GLUON, {}), "jet_cnn", QUARK_GLUON)
+
+
+def test_a_model_with_scalars_needs_a_layout_that_has_some():
+    without = QUARK_GLUON.model_copy(update={"scalars": ()})
+    message = "model jet_cnn needs scalars, but layout quark_gluon has none; add them to the layout"
+    with pytest.raises(UserError, match=message):
+        try_model(build_model("jet_cnn", without, {}), "jet_cnn", without)
+
+
+@pytest.mark.parametrize(
+    ("needs", "message"),
+    [
+        ("least_channels = 3", r"needs at least 3 channels, but .* has 2 \(energy, time\)"),
+        ("needed_scalars = ('pt', 'm0')", "needs the scalars pt, m0, but .* has none; add them"),
+    ],
+)
+def test_a_layout_without_what_a_model_needs_is_refused(written, needs, message):
+    head = HEAD.replace('inputs = ("image",)', f'inputs = ("image",)\n    {needs}')
+    name, _ = written("        return self.layers(image_BCHW)\n", head)
+    with pytest.raises(UserError, match=f"model {name} {message}"):
+        trial(name)
 
 
 def test_the_model_and_the_random_numbers_stay_as_they_are(written):

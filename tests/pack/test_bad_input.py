@@ -16,9 +16,9 @@ import pytest
 
 from calobatch.config.models import Split
 from calobatch.errors import UserError
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from tests.raw_files import Events, nested_lists, random_events, write_hdf5, write_parquet
 
 FINAL_NAMES = ("events.arrow", "manifest.json")
@@ -193,19 +193,19 @@ BAD_HDF5 = {
     ),
     "text_labels": (
         replaced("y", lambda y: y.astype("S3")),
-        rf"y has type .S3, expected numbers; {CHECK_LAYOUT}",
+        r"event 0 has label '.*', expected a number or one of photon, electron; correct the label",
     ),
     "not_a_number": (NOT_A_NUMBER, OF_EVENT_7),
     "infinite": (altered("image_BCHW", (7, 1, 3, 4), -np.inf), OF_EVENT_7),
-    "label_2": (altered("label", 3, 2), "bad.hdf5: event 3 has label 2.0, expected 0 or 1; "),
-    "label_half": (altered("label", 3, 0.5), "bad.hdf5: event 3 has label 0.5, expected 0 or 1; "),
+    "label_2": (altered("label", 3, 2), "bad.hdf5: event 3 has label 2, expected 0 "),
+    "label_half": (altered("label", 3, 0.5), "bad.hdf5: event 3 has label 0.5, expected 0 "),
     "label_nan": (
         altered("label", 3, np.nan),
-        "bad.hdf5: event 3 has label nan, expected 0 or 1; ",
+        "bad.hdf5: event 3 has label nan, expected 0 ",
     ),
     "one_class": (
         altered("label", slice(None), 1),
-        "dataset data: 100.0% of the events are electrons, expected 50%; .*no file is "
+        "dataset data: 0.0% of the events are of class photon, expected 50%; .*no file is "
         "missing.*check_balance: false",
     ),
     "no_events": (NO_EVENTS, "bad.hdf5 has no events; delete it"),
@@ -285,7 +285,7 @@ BAD_PARQUET = {
     ),
     "text_labels": (
         parquet_with("y", lambda a: a.cast(pa.string())),
-        rf"y has type string, expected a number; {CHECK_LAYOUT}",
+        r"event 0 has label '.*', expected a number or one of gluon, quark; correct the label",
     ),
     "null_image": (
         parquet_with("X_jets", null_at(0)),
@@ -316,10 +316,10 @@ BAD_PARQUET = {
         altered("scalars_BS", (7, 1), np.inf),
         r"event 7 has .* not finite as float32 \(scalars\); remove",
     ),
-    "label_2": (altered("label", 3, 2), "bad.parquet: event 3 has label 2.0, expected 0 or 1; "),
+    "label_2": (altered("label", 3, 2), "bad.parquet: event 3 has label 2, expected 0 "),
     "label_nan": (
         altered("label", 3, np.nan),
-        "bad.parquet: event 3 has label nan, expected 0 or 1; ",
+        "bad.parquet: event 3 has label nan, expected 0 ",
     ),
     "no_events": (NO_EVENTS, "bad.parquet has no events; delete"),
 }
@@ -390,10 +390,11 @@ def test_the_file_of_the_other_class_is_refused(crops, tmp_path):
 
 
 def test_a_file_of_unknown_type_is_refused(crops, tmp_path):
-    path = tmp_path / "crops.root"
+    path = tmp_path / "crops.fits"
     shutil.copy(crops.paths[0], path)
     with pytest.raises(
-        UserError, match=r"crops.root: unknown file type '.root'; use .hdf5, .h5 or .parquet"
+        UserError,
+        match=r"crops.fits: unknown file type '.fits'; use .hdf5, .h5, .parquet, .npz, .npy, .root",
     ):
         pack("data", ELECTRON_PHOTON, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
 

@@ -2,27 +2,30 @@ import numpy as np
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.layouts import ELECTRON_PHOTON
 from calobatch.pack.check import check_balance, check_labels, check_values
 from calobatch.pack.sparsify import sparsify
+from tests.layouts import ELECTRON_PHOTON
 
 
 @pytest.mark.parametrize("label", [2.0, -1.0, 0.5, np.nan, np.inf])
 def test_a_label_other_than_0_and_1_is_reported_with_its_event(label):
-    with pytest.raises(UserError, match=f"a.hdf5: event 3 has label {label}, expected 0 or 1; "):
-        check_labels(np.array([0, 1, 0, label]), "a.hdf5", None)
+    with pytest.raises(
+        UserError,
+        match=f"a.hdf5: event 3 has label {label:g}, expected 0 .photon. or 1 .electron.; ",
+    ):
+        check_labels(np.array([0, 1, 0, label]), "a.hdf5", ELECTRON_PHOTON, None)
 
 
 def test_the_file_of_the_other_class_is_refused():
     with pytest.raises(
         UserError, match=r"event 1 has label 0, but .* declares label 1 .*other class"
     ):
-        check_labels(np.array([1.0, 0.0]), "a.hdf5", 1)
+        check_labels(np.array([1.0, 0.0]), "a.hdf5", ELECTRON_PHOTON, 1)
 
 
 def test_a_file_without_events_is_refused():
     with pytest.raises(UserError, match=r"a.hdf5 has no events; delete it"):
-        check_labels(np.zeros(0), "a.hdf5", None)
+        check_labels(np.zeros(0), "a.hdf5", ELECTRON_PHOTON, None)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +40,32 @@ def test_classes_must_be_balanced_to_two_percent_plus_the_spread_of_a_draw(
         check_balance(labels, ELECTRON_PHOTON, "crops")
         return
     with pytest.raises(
-        UserError, match=r"dataset crops: .* are electrons, expected 50%; .*no file is missing"
+        UserError, match=r"dataset crops: .* are of class photon, expected 50%; .*no file is miss"
     ):
         check_balance(labels, ELECTRON_PHOTON, "crops")
+
+
+THREE = ELECTRON_PHOTON.model_copy(
+    update={"classes": ("muon", "pion", "kaon"), "shares": (0.6, 0.3, 0.1)}
+)
+
+
+def test_labels_of_three_classes_are_0_to_2():
+    check_labels(np.array([0, 1, 2]), "a.npz", THREE, None)
+    with pytest.raises(
+        UserError, match=r"label 3, expected 0 \(muon\), 1 \(pion\) or 2 \(kaon\); "
+    ):
+        check_labels(np.array([0, 1, 2, 3]), "a.npz", THREE, None)
+
+
+def test_each_of_three_classes_must_have_its_share():
+    check_balance(np.repeat([0.0, 1.0, 2.0], [610, 290, 100]), THREE, "hits")
+    with pytest.raises(UserError, match=r"47.5% of the events are of class muon, expected 60%"):
+        check_balance(np.repeat([0.0, 1.0, 2.0], [610, 290, 385]), THREE, "hits")
+
+
+def test_a_layout_without_shares_takes_any():
+    check_balance(np.array([0.0, 1.0, 1.0, 2.0]), THREE.model_copy(update={"shares": None}), "hits")
 
 
 @pytest.mark.filterwarnings("error")

@@ -4,9 +4,9 @@ import pytest
 
 from calobatch.checksum import sha256_of
 from calobatch.config.models import SPLITS, Split
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from tests.raw_files import random_events, write_hdf5, write_parquet
 
 SPLIT = Split(validation=0.3, test=0.3)

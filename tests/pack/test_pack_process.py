@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,25 +13,22 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.store import open_store
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON, SMALL_JETS
 from tests.raw_files import random_events, write_parquet
 
 FINAL_NAMES = ("events.arrow", "manifest.json")
 CLI = [sys.executable, "-m", "calobatch.cli"]
 
-SMALL_JETS = replace(QUARK_GLUON, height=4, width=4)
 PACK_SMALL_JETS = """
 import sys
-from dataclasses import replace
 from pathlib import Path
 from calobatch.config.models import Split
-from calobatch.layouts import QUARK_GLUON
+from tests.layouts import SMALL_JETS
 from calobatch.pack.pack import pack
 
 path, folder = map(Path, sys.argv[1:])
-layout = replace(QUARK_GLUON, height=4, width=4)
-pack("data", layout, [path], folder, split=Split(), zero_below=0.0, workers=2)
+pack("data", SMALL_JETS, [path], folder, split=Split(), zero_below=0.0, workers=2)
 """
 SETTINGS = '{"layout": "%s", "split": {}, "zero_below": 0}'
 

@@ -9,9 +9,9 @@ import pytest
 
 from calobatch.checkout import CHECKOUT
 from calobatch.config.models import Split
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 DATA = CHECKOUT / "tests" / "data"
 

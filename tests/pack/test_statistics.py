@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.sparsify import sparsify
 from calobatch.pack.statistics import channel_statistics, scalar_statistics
 from calobatch.pack.sums import Sums
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 
 def images(events, fill, seed):

@@ -3,9 +3,9 @@ import pyarrow as pa
 import pytest
 
 from calobatch.checksum import sha256_of
-from calobatch.layouts import QUARK_GLUON
 from calobatch.pack.sparsify import sparsify
 from calobatch.pack.write import StoreWriter
+from tests.layouts import QUARK_GLUON
 
 IMAGES_BCHW = np.zeros((3, *QUARK_GLUON.shape), dtype=np.float32)
 IMAGES_BCHW[0, 2, 124, 124] = 2.5

@@ -50,7 +50,7 @@ def test_columns_may_come_in_any_order_and_after_a_byte_order_mark(tmp_path):
         ("d,a.hdf5,/a,,12 MB,,1", "line 3, column bytes", "12 MB"),
         ("d,a.hdf5,/a,,,abc,1", "line 3, column sha256", "abc"),
         ("d,a.hdf5,/a,,,,2", "line 3, column label", "'2'"),
-        ("d,a.root,/a,,,,1", "line 3, column file", ".root"),
+        ("d,a.fits,/a,,,,1", "line 3, column file", ".fits"),
         ("d,../a.hdf5,/a,,,,1", "line 3, column file", "../a.hdf5"),
         ("../d,a.hdf5,/a,,,,1", "line 3, column dataset", "../d"),
         (",a.hdf5,/a,,,,1", "line 3, column dataset", "''"),

@@ -9,13 +9,14 @@ import pytest
 
 from calobatch.config.models import Scenario, Split
 from calobatch.evaluate.evaluate import evaluate
-from calobatch.layouts import LAYOUTS, Layout
+from calobatch.layouts import Layout
 from calobatch.pack.pack import pack
 from calobatch.report.report import report
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import write_leaderboard
 from calobatch.store import Store, open_store
 from calobatch.train.train import train
+from tests.layouts import LAYOUTS
 
 COMMON = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "ranks": 1}
 COMMON |= {"communicator": "single", "reference_source": "a paper <of old> & others"}
@@ -75,8 +76,8 @@ def _write_raw(path: Path, layout: Layout, random: np.random.Generator, events: 
         image[..., 1] *= random.choice([-1, 1], shape[:-1])
     with h5py.File(path, "w") as file:
         file.attrs["simulation"] = "{}"
-        file[layout.image_key] = image.astype(np.float32)
-        file[layout.label_key] = label.astype(np.float32)
+        file[layout.image] = image.astype(np.float32)
+        file[layout.label] = label.astype(np.float32)
         for scalar in layout.scalars:
             file[scalar.name] = random.uniform(10, 100, events)
 

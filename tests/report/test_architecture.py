@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.models.build import build_model, parameter_count
 from calobatch.report import architecture as module
 from calobatch.report.architecture import architecture
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 MODELS = [
     ("two_branch_cnn", ELECTRON_PHOTON),

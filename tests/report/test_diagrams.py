@@ -3,10 +3,10 @@ import re
 
 import pytest
 
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.report.architecture import architecture
 from calobatch.report.diagrams import HEIGHT, WIDTH, diagram, fold_activations
 from calobatch.report.formats import whole
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from tests.report.page import Element, read_page
 
 MODELS = [

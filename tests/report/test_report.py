@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from calobatch.errors import UserError
+from calobatch.report import report as report_module
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import write_leaderboard
 from calobatch.run.training import RunRecord
@@ -51,6 +52,21 @@ def test_the_numbers_are_those_of_the_leaderboard(board, results):
             assert f"{float(line['auc']):.4f}" in text
 
 
+def test_runs_of_older_code_are_named_with_the_command_that_makes_them_again(
+    html, results, monkeypatch
+):
+    again = "--forcerun results/small/crops/seed3/run.json results/small/crops/seed5/run.json"
+    assert "has changed since" not in html
+    now = report_module.training_code_sha256
+    monkeypatch.setattr(
+        report_module,
+        "training_code_sha256",
+        lambda model: now(model) if model == "jet_cnn" else "0" * 64,
+    )
+    page = results.page(results.leaderboard.with_name("older.html"))
+    assert f"--config scenario=small {again}</code>" in page
+
+
 def test_a_run_that_learned_nothing_has_a_mark_and_others_have_none(html, results, tmp_path):
     assert "exploded loss" not in html
     marked = shutil.copytree(results.runs[0], tmp_path / "seed3")
@@ -67,7 +83,7 @@ def test_a_run_that_learned_nothing_has_a_mark_and_others_have_none(html, result
     rows = [row.text for row in page.all("tr") if "exploded loss" in row.text]
     assert len(rows) == 1
     assert "seed 3 exploded loss" in rows[0]
-    assert page.text.count("the loss is far above ln 2") == 1
+    assert page.text.count("the loss is far above that of a model that guesses") == 1
 
 
 def test_a_task_with_several_seeds_shows_their_mean_and_deviation(board, results):
@@ -172,7 +188,9 @@ def as_if_from_cms(results, folder):
         RunRecord.read(run / "run.json").model_copy(update=real).write(run / "run.json")
     for store in stores:
         read_manifest(store).model_copy(update=real).write(store / "manifest.json")
-    return results._replace(runs=runs, stores=stores)
+    leaderboard, read = folder / "public.csv", [read_run(run) for run in runs]
+    write_leaderboard(results.scenario, read, dict.fromkeys(runs, "id"), leaderboard)
+    return results._replace(runs=runs, stores=stores, leaderboard=leaderboard)
 
 
 def test_a_night_between_two_parts_of_a_training_is_not_time_that_it_took(results, html, tmp_path):

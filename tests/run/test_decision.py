@@ -6,7 +6,14 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.run.decision import SMALLEST_PROBABILITY, called_signal, log_loss
+from calobatch.run.decision import (
+    SMALLEST_PROBABILITY,
+    called_class,
+    is_constant,
+    log_loss,
+    missing_classes,
+    number_of_classes,
+)
 
 events = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1, width=32)), min_size=1, max_size=50)
 
@@ -53,11 +60,45 @@ def test_the_log_loss_of_events_of_one_class_is_defined():
 def test_a_score_is_called_signal_if_it_is_above_one_half():
     just_above = np.nextafter(np.float32(0.5), np.float32(1))
     score = np.array([0.0, 0.49, 0.5, just_above, 1.0], dtype=np.float32)
-    assert called_signal(score).tolist() == [False, False, False, True, True]
+    assert called_class(score).tolist() == [0, 0, 0, 1, 1]
 
 
 @given(events)
 def test_the_fraction_of_correct_calls_is_the_accuracy_of_sklearn(drawn):
     label, score = arrays(*zip(*drawn, strict=True))
     expected = sklearn.metrics.accuracy_score(label, score > 0.5)
-    assert np.mean(called_signal(score) == label) == pytest.approx(expected)
+    assert np.mean(called_class(score) == label) == pytest.approx(expected)
+
+
+def probabilities(events, classes, seed=2):
+    random = np.random.default_rng(seed)
+    label = random.integers(classes, size=events).astype(np.uint8)
+    weight = random.random((events, classes)) + np.eye(classes)[label]
+    return label, (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("classes", [3, 7])
+def test_of_several_classes_the_most_probable_is_called_and_the_loss_is_that_of_sklearn(classes):
+    label, score = probabilities(500, classes)
+    assert number_of_classes(score) == classes
+    np.testing.assert_array_equal(called_class(score), score.argmax(axis=1))
+    expected = sklearn.metrics.log_loss(label, score.astype(np.float64))
+    assert log_loss(label, score) == pytest.approx(expected, rel=1e-6)
+
+
+def test_two_classes_in_two_columns_have_the_loss_of_one_column():
+    label, score = probabilities(500, 2)
+    assert log_loss(label, score) == pytest.approx(log_loss(label, score[:, 1]), rel=1e-6)
+    np.testing.assert_array_equal(called_class(score), called_class(score[:, 1]))
+
+
+def test_scores_are_constant_only_if_all_of_them_are():
+    _, score = probabilities(10, 3)
+    assert not is_constant(score)
+    assert not is_constant(np.column_stack([np.full(10, 0.2, np.float32), score[:, 1:]]))
+    assert is_constant(np.tile(score[:1], (10, 1)))
+    assert is_constant(np.full(10, 0.3, np.float32))
+
+
+def test_classes_without_an_event_are_named():
+    assert missing_classes(np.array([0, 2, 2], dtype=np.uint8), 4) == [1, 3]

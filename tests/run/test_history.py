@@ -7,10 +7,17 @@ from calobatch.run.history import EPOCH_METRICS, best_epoch, read_history, write
 from tests.run.examples import epoch
 
 
-@given(st.lists(st.sampled_from([0.5, 0.6, 0.7]), min_size=1))
-def test_the_best_epoch_is_the_first_with_the_highest_auc(aucs):
-    history = [epoch(i + 1, auc) for i, auc in enumerate(aucs)]
-    assert best_epoch(history).epoch == aucs.index(max(aucs)) + 1
+@given(
+    st.lists(st.tuples(st.sampled_from([0.5, 0.6, 0.7]), st.sampled_from([0.1, 0.2])), min_size=1)
+)
+def test_the_best_epoch_has_the_highest_auc_then_the_lowest_loss_then_is_the_first(values):
+    history = [
+        epoch(i + 1, auc).model_copy(update={"validation_loss": loss})
+        for i, (auc, loss) in enumerate(values)
+    ]
+    highest = max(auc for auc, _ in values)
+    lowest = min(loss for auc, loss in values if auc == highest)
+    assert best_epoch(history).epoch == values.index((highest, lowest)) + 1
 
 
 def test_a_history_is_read_back_as_it_was_written(tmp_path):

@@ -9,6 +9,7 @@ from calobatch.errors import UserError
 from calobatch.run.leaderboard import (
     COLUMNS,
     Line,
+    check_leaderboard,
     format_leaderboard,
     read_leaderboard,
     write_leaderboard,
@@ -48,6 +49,7 @@ def test_the_lines_that_are_read_are_those_that_were_written(runs, written):
             events_per_second=703.2,
             reference_auc=0.777 if split == "test" else None,
             run_id=f"id{run.record.seed}",
+            simulated=True,
         )
         for run in runs
         for split in SPLITS
@@ -57,7 +59,7 @@ def test_the_lines_that_are_read_are_those_that_were_written(runs, written):
 def test_the_columns_are_those_of_the_contract(written):
     columns = (
         "task,dataset,model,seed,split,n_events,auc,auc_low,auc_high,accuracy,parameters,ranks,"
-        "events_per_second,reference_auc,run_id,mark"
+        "events_per_second,reference_auc,run_id,mark,simulated"
     )
     assert written.read_text().splitlines()[0] == columns
     assert ",".join(COLUMNS) == columns
@@ -80,7 +82,8 @@ def test_writing_again_gives_the_same_bytes(runs, written, tmp_path):
 
 
 def test_the_terminal_shows_validation_and_test_with_a_dash_for_a_missing_reference(written):
-    head, *lines = [line.split() for line in format_leaderboard(written).splitlines()]
+    table, _ = format_leaderboard(written).split("\n\n")
+    head, *lines = [line.split() for line in table.splitlines()]
     assert head == ["task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy",
                     "reference_auc"]  # fmt: skip
     assert [line[1:3] for line in lines[:4]] == [
@@ -88,6 +91,18 @@ def test_the_terminal_shows_validation_and_test_with_a_dash_for_a_missing_refere
     ]
     assert [line[-1] for line in lines] == ["-", "0.7770"] * 3
     assert lines[0][4] == "0.6510"
+
+
+def test_a_reference_that_is_one_of_other_data_comes_with_a_note(runs, tmp_path):
+    path, ids = tmp_path / "leaderboard.csv", {run.folder: "id" for run in runs}
+    note = "simulated stand-ins, so their AUCs are not comparable with the references"
+    for reference, simulated in (({"test": 0.777}, True), ({"test": 0.777}, False), ({}, True)):
+        for_table = [
+            replace(run, record=run.record.model_copy(update={"simulated": simulated}))
+            for run in runs
+        ]
+        write_leaderboard(scenario(reference), for_table, ids, path)
+        assert (note in format_leaderboard(path)) == bool(reference and simulated)
 
 
 def test_seeds_of_one_task_have_their_means_below_them(runs, tmp_path):
@@ -125,11 +140,12 @@ def test_a_mark_is_in_the_file_and_gets_a_column_in_the_terminal(runs, tmp_path)
     assert marked_lines == [True, True, False, False, False, False]
 
 
-def test_a_leaderboard_of_an_older_version_has_no_marks(written):
+def test_a_leaderboard_of_an_older_version_has_no_marks(runs, written):
     lines = written.read_text().splitlines()
-    written.write_text("".join(line.rpartition(",")[0] + "\n" for line in lines))
+    written.write_text("".join(line.rsplit(",", 2)[0] + "\n" for line in lines))
     assert {line.mark for line in read_leaderboard(written)} == {""}
     assert "mark" not in format_leaderboard(written)
+    check_leaderboard(read_leaderboard(written), scenario({"test": 0.777}), runs, written)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calobatch.config.models import Simulated
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.simulate.planned_files import planned_files
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 
 def plan(layout, events, **changes):

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,11 +10,11 @@ import pytest
 import calobatch.simulate
 from calobatch.config.models import Simulated, Split
 from calobatch.errors import UserError
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from calobatch.pack.pack import pack
 from calobatch.simulate.planned_files import planned_files
 from calobatch.simulate.simulate import simulate
 from calobatch.store import open_store
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 CROPS = Simulated(source="simulate", events=45)
 JETS = Simulated(source="simulate", events=11, test_share=0.4)
@@ -136,7 +135,7 @@ def test_a_simulation_that_fails_leaves_no_file(crops, tmp_path):
 
 
 def test_a_layout_without_a_simulation_is_refused_and_not_simulated_as_jets(tmp_path):
-    layout = replace(QUARK_GLUON, name="taus", simulator=None)
+    layout = QUARK_GLUON.model_copy(update={"name": "taus", "simulator": None})
     with pytest.raises(UserError, match="layout 'taus' cannot be simulated"):
         simulate(layout, JETS, tmp_path / "a.parquet")
     with pytest.raises(UserError, match="layout 'taus' cannot be simulated"):

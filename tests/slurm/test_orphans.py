@@ -68,3 +68,16 @@ def test_a_job_that_does_not_end_is_named(slurm):
         end_orphans(HERE, spared={"alive"})
     called = (slurm / "cancelled").read_text().splitlines()
     assert called == ["--state=PENDING 12 13", "--signal=USR1 12 13", "12 13"]
+
+
+def test_a_training_that_returns_to_the_queue_is_cancelled_there(slurm, monkeypatch):
+    """It has written its checkpoint, so there is nothing left to wait for."""
+    monkeypatch.setattr(orphans, "SECONDS_TO_LEAVE", 60.0)
+    (slurm / "queue").write_text(LISTING.splitlines()[0])
+    # The training leaves at the signal, and its job, which then waits, at the second --state.
+    (slurm / "scancel").write_text(
+        '#!/bin/sh\necho "$*" >>cancelled\n[ $(grep -c PENDING cancelled) -lt 2 ] || : >queue\n'
+    )
+    end_orphans(HERE, spared=())
+    called = (slurm / "cancelled").read_text().splitlines()
+    assert called == ["--state=PENDING 12", "--signal=USR1 12", "--state=PENDING 12", "12"]

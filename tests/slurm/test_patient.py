@@ -3,6 +3,7 @@
 The stand-in for sbatch runs no job. It soon writes the file that the job would write.
 """
 
+import asyncio
 import os
 import pwd
 import signal
@@ -10,8 +11,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from calobatch.slurm import patient
+from calobatch.slurm.ended import Ended
 
 PROGRAMS = {
     "sbatch": """
@@ -20,7 +25,8 @@ PROGRAMS = {
         id=$(flock names sh -c "echo $name >>names; wc -l <names")
         echo RUNNING >jobs/$id
         (sleep 0.2
-        cat end.$name >jobs/$id || { touch $name; echo COMPLETED >jobs/$id; }) &>/dev/null &
+        cat end.$name >jobs/$id || { touch $name; echo COMPLETED >jobs/$id; }
+        touch ended.$name) &>/dev/null &
         echo $id""",
     "sacct": """
         [ ! -e accounting_away ] || { echo "sacct: error: Connection refused" >&2; exit 1; }
@@ -37,9 +43,10 @@ PROGRAMS = {
     "scancel": "exit 0",
 }
 SNAKEFILE = """
+import asyncio
 from calobatch.slurm import patient
 patient.SECONDS_BETWEEN_QUESTIONS = 0.5
-patient.SECONDS_UNTIL_LOST = 2
+patient.SECONDS_UNTIL_LOST = 4
 
 rule all:
     input: "first", "second"
@@ -52,6 +59,8 @@ rule make:
 
 onstart:
     patient.adopt(workflow.scheduler._executor)
+    # The plugin's own intervals grow by 10 s.
+    patient.PatientExecutor.sleep = lambda executor: asyncio.sleep(1)
 """
 
 
@@ -114,6 +123,37 @@ def test_no_job_is_lost_while_slurm_is_away(folder):
         assert output.count(f"calobatch: {part} answers again, after") == 1
 
 
+@pytest.fixture
+def seconds_asleep(tmp_path, monkeypatch):
+    """A function that returns how long a head process with job 7 sleeps between two questions."""
+    monkeypatch.setattr(patient, "SECONDS_BETWEEN_QUICK_QUESTIONS", 0.1)
+
+    def sleep(interval, told=(), wait=True):
+        executor = object.__new__(patient.PatientExecutor)
+        executor.wait, executor._next_seconds_between_status_checks = wait, interval
+        executor.active_jobs = [SimpleNamespace(external_jobid="7")]
+        executor._ended = Ended(tmp_path)
+        for job in told:
+            (tmp_path / job).touch()
+        begin = time.monotonic()
+        asyncio.run(executor.sleep())
+        return time.monotonic() - begin
+
+    return sleep
+
+
+def test_the_end_of_a_job_ends_the_sleep_between_two_questions(seconds_asleep):
+    assert seconds_asleep(60, told=["7"]) < 30
+
+
+def test_the_end_of_a_job_of_others_does_not_end_it(seconds_asleep):
+    assert seconds_asleep(1.5, told=["8"]) >= 1.5
+
+
+def test_the_end_of_the_run_ends_it(seconds_asleep):
+    assert seconds_asleep(60, wait=False) < 30
+
+
 def test_an_interrupt_ends_a_head_process_that_waits_for_the_controller(folder):
     (folder / "controller_away").touch()
     run = start(folder)
@@ -138,7 +178,7 @@ def test_the_files_of_a_job_that_vanished_decide_whether_it_is_submitted_again(f
     """Accounting lists it as running for ever, but the queue no longer has it."""
     (folder / "end.first").write_text("RUNNING\n")
     run = start(folder)
-    wait_for(lambda: (folder / "second").exists())
+    wait_for(lambda: (folder / "ended.first").exists() and (folder / "second").exists())
     (folder / "end.first").unlink()
     output, _ = run.communicate(timeout=120)
     assert run.returncode == 0, output

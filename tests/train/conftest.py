@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from calobatch.config.models import Split, Training
-from calobatch.layouts import ELECTRON_PHOTON
 from calobatch.pack.pack import pack
+from tests.layouts import ELECTRON_PHOTON
 
 EVENTS_PER_CLASS = 150
 

@@ -1,6 +1,5 @@
 """A model that uses random numbers and buffers, both of which a checkpoint must restore."""
 
-import os
 import time
 from typing import ClassVar
 
@@ -12,13 +11,14 @@ from calobatch.layouts import Layout
 class Model(nn.Module):
     """Batch normalisation and dropout, slow enough for a signal to arrive during an epoch.
 
-    A run that is only compared with others sets SLOW_DROPOUT_SECONDS to 0.
+    Every step sleeps for ``seconds``, on which no number depends.
     """
 
     inputs: ClassVar = ("image",)
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, seconds: float = 0.1) -> None:
         super().__init__()
+        self.seconds = seconds
         self.layers = nn.Sequential(
             nn.BatchNorm2d(len(layout.channels)),
             nn.Flatten(),
@@ -29,6 +29,6 @@ class Model(nn.Module):
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return logits (B, 2)."""
         if self.training:
-            time.sleep(float(os.environ.get("SLOW_DROPOUT_SECONDS", "0.1")))
+            time.sleep(self.seconds)
         logits_B2: Tensor = self.layers(image_BCHW)
         return logits_B2

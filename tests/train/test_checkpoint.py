@@ -1,6 +1,7 @@
 """An interrupted training continues where it stopped, and ends with the same files."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from calobatch.run.training import RunRecord
 from calobatch.train import checkpoint as checkpoint_module
 from calobatch.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from calobatch.train.train import train
+
+SCHEDULES = [{"kind": "constant"}, {"kind": "plateau", "patience": 1}]
 
 
 def interrupt_after(monkeypatch, epochs):
@@ -26,7 +29,7 @@ def interrupt_after(monkeypatch, epochs):
     monkeypatch.setattr(checkpoint_module, "write_checkpoint", save)
 
 
-@pytest.mark.parametrize("schedule", [{"kind": "constant"}, {"kind": "plateau", "patience": 1}])
+@pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_a_resumed_training_ends_with_the_predictions_of_an_undisturbed_one(
     crops_store, quick, tmp_path, monkeypatch, epochs, schedule
@@ -55,6 +58,54 @@ def test_a_checkpoint_with_different_settings_is_not_used(
     train("task", quick(learning_rate=1e-3), 1, crops_store, tmp_path)
     assert "was left with different settings, data, code" in capsys.readouterr().err
     assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_training_with_more_epochs_continues_and_ends_as_one_from_scratch(
+    crops_store, quick, tmp_path, schedule
+):
+    longer = quick(epochs=5, schedule=schedule)
+    train("task", longer, 1, crops_store, tmp_path / "scratch")
+    for settings in (quick(epochs=2, schedule=schedule), longer):
+        train("task", settings, 1, crops_store, tmp_path / "continued")
+    assert RunRecord.read(tmp_path / "continued" / "run.json").resumed_after_epoch == 2
+    for name in ("predictions.parquet", "model.safetensors"):
+        continued = (tmp_path / "continued" / name).read_bytes()
+        assert continued == (tmp_path / "scratch" / name).read_bytes()
+
+
+@pytest.mark.parametrize("epochs", [2, 3])
+def test_a_finished_training_is_repeated_with_the_same_or_fewer_epochs(
+    crops_store, quick, tmp_path, epochs
+):
+    for number in (3, epochs):
+        train("task", quick(epochs=number), 1, crops_store, tmp_path)
+        (tmp_path / ".kept" / "run.json").unlink()  # as if it had been evaluated
+    record = RunRecord.read(tmp_path / "run.json")
+    assert (record.resumed_after_epoch, record.epochs_run) == (0, epochs)
+
+
+def test_a_cosine_schedule_with_more_epochs_starts_from_scratch(crops_store, quick, tmp_path):
+    for epochs in (2, 3):
+        settings = quick(epochs=epochs, schedule={"kind": "cosine"})
+        train("task", settings, 1, crops_store, tmp_path)
+        assert not (tmp_path / "checkpoint").exists()
+    assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
+
+
+def test_an_interrupted_training_continues_with_more_epochs_and_not_with_fewer(
+    crops_store, quick, tmp_path, monkeypatch, capsys
+):
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 3)
+        with pytest.raises(KeyboardInterrupt):
+            train("task", quick(epochs=4), 1, crops_store, tmp_path / "more")
+    shutil.copytree(tmp_path / "more", tmp_path / "fewer")
+    train("task", quick(epochs=5), 1, crops_store, tmp_path / "more")
+    assert RunRecord.read(tmp_path / "more" / "run.json").resumed_after_epoch == 3
+    train("task", quick(epochs=1), 1, crops_store, tmp_path / "fewer")
+    assert RunRecord.read(tmp_path / "fewer" / "run.json").resumed_after_epoch == 0
+    assert "has more epochs than the 1 of this training" in capsys.readouterr().err
 
 
 def small_checkpoint(path):

@@ -12,7 +12,8 @@ import pytest
 
 from calobatch.errors import JobError
 from calobatch.evaluate.evaluate import evaluate
-from calobatch.run.kept import FILES, kept_folder, publish_kept_run
+from calobatch.run.files import TRAINING_FILES
+from calobatch.run.kept import kept_folder, publish_kept_run
 from calobatch.train import only_training as only_training_module
 from calobatch.train.only_training import LOCK_FILE, only_training
 from calobatch.train.train import train
@@ -37,12 +38,12 @@ def run(trained, tmp_path):
 
 
 def contents(folder):
-    return {name: (folder / name).read_bytes() for name in FILES}
+    return {name: (folder / name).read_bytes() for name in TRAINING_FILES}
 
 
 def lose_outputs(folder):
     """Delete what Snakemake deletes if a job fails, or before it repeats a job."""
-    for name in FILES:
+    for name in TRAINING_FILES:
         (folder / name).unlink(missing_ok=True)
 
 
@@ -63,7 +64,7 @@ def test_a_training_that_ends_while_it_publishes_its_files_is_taken_over(
 ):
     """All files of the kept copy are there before the first file of the run."""
     before = contents(run)
-    for name in FILES[2:]:
+    for name in TRAINING_FILES[2:]:
         (run / name).unlink()
     train("task", settings, 1, crops_store, run)
     assert contents(run) == before
@@ -92,7 +93,7 @@ def test_a_kept_run_that_is_not_whole_is_trained_again(crops_store, settings, ru
 
 
 def test_the_kept_run_takes_no_space_and_is_deleted_by_the_evaluation(trained, run):
-    for name in FILES:
+    for name in TRAINING_FILES:
         assert (trained / name).samefile(kept_folder(trained) / name)
     before = contents(run)
     evaluate(run)

@@ -123,15 +123,23 @@ def test_three_ranks_are_reproducible_too(crops_store, undisturbed, tmp_path):
     assert one.read_bytes() == again.read_bytes()
 
 
+SLOW = Training(
+    model="tests.train.slow_dropout", epochs=3, batch_size=8, learning_rate=2e-3, ranks=2
+)
+
+
+@pytest.fixture(scope="module")
+def slow_and_undisturbed(crops_store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slow")
+    run(SLOW, crops_store, folder)
+    return folder
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_request_to_stop_leaves_a_checkpoint_and_the_same_command_continues(
-    crops_store, tmp_path, number
+    crops_store, slow_and_undisturbed, tmp_path, number
 ):
-    settings = Training(
-        model="tests.train.slow_dropout", epochs=3, batch_size=8, learning_rate=2e-3, ranks=2
-    )
-    undisturbed, stopped = tmp_path / "undisturbed", tmp_path / "stopped"
-    run(settings, crops_store, undisturbed)
+    settings, stopped = SLOW, tmp_path / "stopped"
     first = subprocess.Popen(
         command(settings, crops_store, stopped), stderr=subprocess.PIPE, text=True
     )
@@ -143,7 +151,9 @@ def test_a_request_to_stop_leaves_a_checkpoint_and_the_same_command_continues(
     run(settings, crops_store, stopped)
     assert RunRecord.read(stopped / "run.json").resumed_after_epoch == 1
     assert RunRecord.read(stopped / "run.json").resumed_at_step > 0
-    ends = [(folder / "predictions.parquet").read_bytes() for folder in (undisturbed, stopped)]
+    ends = [
+        (folder / "predictions.parquet").read_bytes() for folder in (slow_and_undisturbed, stopped)
+    ]
     assert ends[0] == ends[1]
 
 

@@ -5,11 +5,12 @@ import shlex
 
 import pytest
 
-from calobatch.config.models import Fetched, Simulated
-from calobatch.layouts import ELECTRON_PHOTON, QUARK_GLUON
-from calobatch.pack.settings import Packing
+from calobatch.config.models import Fetched, Files, Simulated
+from calobatch.errors import UserError
+from calobatch.pack.settings import Packing, packing
 from calobatch.simulate.planned_files import planned_files
 from calobatch.workflow import datasets
+from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 from tests.workflow.setups import CROPS, setup
 
 
@@ -74,6 +75,75 @@ def test_the_settings_of_simulate_are_those_of_the_dataset():
 
 
 def test_the_settings_of_pack_have_the_labels_that_the_table_declares():
-    packing = Packing(**json.loads(datasets.pack_settings(setup(), "electron_photon")))
-    assert packing.layout == "electron_photon"
-    assert packing.declared_labels == {"photons.hdf5": 0}
+    settings = Packing(**json.loads(datasets.pack_settings(setup(), "electron_photon")))
+    assert settings.layout == ELECTRON_PHOTON
+    assert settings.declared_labels == {"photons.hdf5": 0}
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder with the files of two classes."""
+    for name in ("photons_2.npz", "photons_1.npz", "electrons.npz", "notes.txt"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_own_files_are_those_that_the_paths_match_in_order(own):
+    files = Files(source="files", files=f"{own}/*.npz")
+    assert datasets.raw_files(setup(crops=files), "electron_photon") == [
+        f"{own}/electrons.npz", f"{own}/photons_1.npz", f"{own}/photons_2.npz",
+    ]  # fmt: skip
+    assert packing("electron_photon", files, ()).file_labels == {}
+
+
+def test_own_files_of_one_class_each_have_its_label(own):
+    files = Files(
+        source="files",
+        files={"photon": f"{own}/photons_*.npz", "electron": [f"{own}/electrons.npz"]},
+    )
+    assert packing("electron_photon", files, ()).file_labels == {
+        "electrons.npz": 1, "photons_1.npz": 0, "photons_2.npz": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ("{own}/muons_*.npz", "there is no file .*muons_[*].npz; correct the path"),
+        ({"foton": "{own}/photons_*"}, "has no class 'foton'; did you mean 'photon'[?]"),
+        ({"photon": "{own}/*.npz", "electron": "{own}/electrons.npz"}, "photon and of electron"),
+    ],
+)
+def test_own_files_that_cannot_be_meant_are_refused(own, files, message):
+    fill = json.loads(json.dumps(files).replace("{own}", str(own)))
+    with pytest.raises(UserError, match=f"datasets.electron_photon.files: .*{message}"):
+        packing("electron_photon", Files(source="files", files=fill), ())
+
+
+def test_the_settings_of_pack_name_a_layout_of_version_0_2_as_it_did():
+    """With another text, Snakemake would pack and train again."""
+    crops = datasets.pack_settings(setup(), "electron_photon")
+    assert crops == (
+        '{"layout":"electron_photon","split":{"validation":0.1,"test":0.2,"seed":4},'
+        '"zero_below":0.0,"declared_labels":{"photons.hdf5":0}}'
+    )
+
+
+def test_the_settings_of_pack_have_the_whole_of_any_other_layout():
+    mine = ELECTRON_PHOTON.model_copy(update={"image": "pixels"})
+    settings = Packing(layout=mine, split={}, zero_below=0.0)
+    assert json.loads(settings.model_dump_json())["layout"]["image"] == "pixels"
+    assert Packing.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_on_a_cluster_own_files_must_be_where_images_see_them(own, tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    (project / "data").mkdir()
+    here = setup(crops=Files(source="files", files=f"{own}/*.npz"))
+    with pytest.raises(UserError, match=rf"images, which do not see {own}; make a link to it in"):
+        datasets.require_visible_files(here, project)
+    site = here.site.model_copy(update={"binds": (str(own),)})
+    datasets.require_visible_files(here._replace(site=site), project)
+    (project / "data" / "mine").symlink_to(own)
+    linked = setup(crops=Files(source="files", files=f"{project}/data/mine/*.npz"))
+    datasets.require_visible_files(linked, project)

@@ -50,7 +50,8 @@ def test_a_data_job_on_this_machine_requests_nothing():
 @pytest.mark.parametrize("name", TASKS)
 def test_a_training_on_this_machine_requests_nothing_and_starts_its_ranks(name):
     made = all_requested(HERE.of_training(), task=name, attempt=1)
-    assert made.pop("start") == f"calobatch launch -n {TASKS[name].ranks}"
+    task = TASKS[name]
+    assert made.pop("start") == f"calobatch launch -n {task.ranks} --device {task.device}"
     assert made.pop("hang_seconds") == "600"
     assert set(made.values()) == {None}
 
@@ -146,25 +147,46 @@ def test_a_training_on_this_machine_occupies_the_cores_of_all_its_ranks():
 
 
 def test_modules_are_loaded_before_each_command_of_a_job():
-    assert "module" not in shell_prefix(())
-    loaded = shell_prefix(("apptainer/1.4", "cuda"))
+    site = Site(account="physics", cpus_per_node=4, modules=("apptainer/1.4", "cuda"))
+    assert "module" not in shell_prefix(site, in_slurm=False)
+    loaded = shell_prefix(site, in_slurm=True)
     assert "module load apptainer/1.4 cuda; " in loaded
     assert loaded.index("module load") < loaded.index("; set -euo pipefail; ")
 
 
-def run_logged(command, log, **options):
-    """Run a command of a rule as Snakemake does, and return what it answers."""
-    line = f"{shell_prefix(())}{command} 2>&1 | into_log {log}"
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, **options)
+NO_MODULES = Site(account="physics", cpus_per_node=4)
 
 
-def test_the_log_and_the_terminal_get_what_a_command_prints(tmp_path):
+@pytest.fixture(params=[False, True], ids=["here", "in_slurm"])
+def line_of(request, tmp_path, monkeypatch):
+    """A function that returns what Snakemake starts for a command of a rule and its log."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    prefix = (
+        shell_prefix(Site(account="physics", cpus_per_node=4), in_slurm=request.param)
+        .replace("{{", "{")
+        .replace("}}", "}")
+    )
+    return lambda command, log: f"{prefix}{command} 2>&1 | into_log {log}"
+
+
+@pytest.fixture
+def run_logged(line_of):
+    """A function that runs a command of a rule as Snakemake does, and returns what it answers."""
+
+    def run(command, log):
+        return subprocess.run(["bash", "-c", line_of(command, log)], capture_output=True, text=True)
+
+    return run
+
+
+def test_the_log_and_the_terminal_get_what_a_command_prints(run_logged, tmp_path):
     answer = run_logged("(echo out; echo error >&2)", tmp_path / "log")
     assert answer.stdout == (tmp_path / "log").read_text() == "out\nerror\n"
     assert run_logged("(exit 3)", tmp_path / "log").returncode == 3
 
 
-def test_the_log_of_an_earlier_try_is_kept(tmp_path):
+def test_the_log_of_an_earlier_try_is_kept(run_logged, tmp_path):
     run_logged("(echo first; exit 1)", tmp_path / "log")
     run_logged("(echo second)", tmp_path / "log")
     assert (tmp_path / "log").read_text() == "second\n"
@@ -172,18 +194,18 @@ def test_the_log_of_an_earlier_try_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("log", ["/dev/full", "/proc/no_such_folder/log"])
-def test_a_log_that_cannot_be_written_fails_no_job(log):
+def test_a_log_that_cannot_be_written_fails_no_job(run_logged, log):
     answer = run_logged("(head -c 1000000 /dev/zero; echo end)", log)
     assert answer.returncode == 0
     assert answer.stdout.endswith("end\n")
     assert run_logged("(exit 3)", log).returncode == 3
 
 
-def test_a_command_goes_on_if_the_reader_of_its_output_or_tee_itself_is_gone(tmp_path):
+def test_a_command_goes_on_if_the_reader_of_its_output_or_tee_itself_is_gone(line_of, tmp_path):
     """Its log is complete in the first case; in the second it ends where tee was killed."""
     log = tmp_path / "log"
     command = "(echo begin; sleep 1; head -c 1000000 /dev/zero; echo end)"
-    line = f"{shell_prefix(())}{command} 2>&1 | into_log {log}"
+    line = line_of(command, log)
     with subprocess.Popen(["bash", "-c", line], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()

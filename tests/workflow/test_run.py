@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from tests.checkout import Workflow
 from tests.workflow.test_dry_run import jobs
 
 LOCAL = ("--profile", "cluster/local", "--config", "scenario=test")
@@ -82,8 +84,8 @@ def test_mlflow_gives_back_the_models(finished, leaderboard):
     mlflow.set_tracking_uri(f"sqlite:///{finished.folder}/mlflow.db")
     for line in leaderboard:
         if line["split"] == "test":
-            model = mlflow.pytorch.load_model(f"runs:/{line['run_id']}/model")
-            assert sum(p.numel() for p in model.parameters()) == int(line["parameters"])
+            model = mlflow.pyfunc.load_model(f"runs:/{line['run_id']}/model")
+            assert model.metadata.get_output_schema().input_names() == ["probabilities"]
 
 
 def test_the_report_shows_every_task_and_says_that_data_are_simulated(finished):
@@ -114,17 +116,41 @@ def test_another_wording_of_a_command_repeats_nothing(finished):
         rule.write_text(before)
 
 
+def test_a_copy_that_does_not_keep_times_trains_and_packs_nothing_again(finished, tmp_path):
+    copy = Workflow(tmp_path)
+    # The results first: they become older than what they were made from.
+    for name in ("results", "data", ".snakemake"):
+        shutil.copytree(finished.folder / name, copy.folder / name, copy_function=shutil.copyfile)
+    answer = copy.snakemake("-n", *LOCAL)
+    assert not {"simulate", "pack", "train"} & set(jobs(answer.stdout + answer.stderr))
+    assert answer.stderr.count("so it is not made again") == 2 + 4
+
+
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [("model.safetensors", "train"), ("plots/roc.png", "evaluate"), ("export/card.md", "export")],
+)
+def test_a_file_of_a_run_that_was_deleted_is_made_again(finished, file, rule):
+    path = finished.folder / "results/test/electron_photon_cnn/seed1" / file
+    path.rename(path.with_suffix(".away"))
+    try:
+        planned = jobs(finished.snakemake("-n", *LOCAL).stdout)
+    finally:
+        path.with_suffix(".away").rename(path)
+    assert planned[rule] == 1
+
+
 def test_one_hyperparameter_reruns_that_training_and_what_follows(finished):
     answer = finished.snakemake("-n", *LOCAL, "set=tasks.electron_photon_cnn.learning_rate=0.01")
     planned = jobs(answer.stdout + answer.stderr)
-    assert planned == {"train": 1, "evaluate": 1, "collect": 1, "report": 1, "all": 1}
+    assert planned == {"train": 1, "evaluate": 1, "export": 1, "collect": 1, "report": 1, "all": 1}
     assert "results/test/electron_photon_cnn/seed1/run.json" in answer.stdout + answer.stderr
 
 
 def test_another_seed_adds_its_own_runs_only(finished):
     answer = finished.snakemake("-n", *LOCAL, "set=seeds=[1,2]")
     planned = jobs(answer.stdout + answer.stderr)
-    assert planned == {"train": 4, "evaluate": 4, "collect": 1, "report": 1, "all": 1}
+    assert planned == {"train": 4, "evaluate": 4, "export": 4, "collect": 1, "report": 1, "all": 1}
 
 
 def test_snakemakes_own_report_can_be_made(finished):
@@ -136,7 +162,7 @@ def test_snakemakes_own_report_can_be_made(finished):
 def test_every_rule_left_a_log_of_its_own_name(finished):
     logs = finished.folder / "logs/test"
     names = {path.relative_to(logs).parts[0].removesuffix(".log") for path in logs.rglob("*.log")}
-    assert names == {"simulate", "pack", "train", "evaluate", "collect", "report"}
+    assert names == {"simulate", "pack", "train", "evaluate", "export", "collect", "report"}
 
 
 def test_a_store_that_was_removed_is_filled_again(finished):

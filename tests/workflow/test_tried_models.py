@@ -58,3 +58,11 @@ def test_a_model_that_has_passed_is_tried_again_only_if_it_or_its_options_change
         scenario.model_copy(update={"tasks": scenario.tasks | {name: changed}})
     )
     assert trials == [list(scenario.tasks), [name]]
+
+
+def test_a_folder_that_cannot_be_written_stops_nothing(trials):
+    tried_models.FOLDER.touch()  # a file where the folder should be
+    scenario = setup(one=task()).scenario
+    tried_models.require_sound_models(scenario)
+    tried_models.require_sound_models(scenario)
+    assert len(trials) == 2

@@ -1,12 +1,15 @@
 # Where jobs run. On this machine, commands start directly; on a cluster, inside an image.
 
 import signal
+import sys
 from pathlib import Path
 
 from calobatch.workflow import failures, head
 from calobatch.workflow.earlier_runs import keep_earlier_runs
+from calobatch.workflow.results import end_of_success
 from calobatch.workflow.tracking_server import require_tracking_server
 from calobatch.workflow.tried_models import require_sound_models
+from calobatch.workflow.variables import tell_variables
 
 JOBS = jobs.Jobs(SETUP, on_cluster=lambda: on_cluster())
 
@@ -17,7 +20,7 @@ if workflow.remote_exec:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-shell.prefix(jobs.shell_prefix(SETUP.site.modules if workflow.remote_exec else ()))
+shell.prefix(jobs.shell_prefix(SETUP.site, in_slurm=workflow.remote_exec))
 
 
 def on_cluster():
@@ -38,15 +41,26 @@ onstart:
     with exiting():
         if on_cluster():
             head.require_site_and_images(SETUP.site)
+            datasets.require_visible_files(SETUP, Path.cwd())
         # Snakemake also runs inside every job, for which the head process has begun already.
         if workflow.is_main_process:
+            tell_variables()
             if on_cluster():
                 head.begin_on_cluster(SCENARIO.name, workflow.scheduler._executor)
             else:
                 head.begin_here(SCENARIO.name)
             require_tracking_server(TRACKING_URI)
             require_sound_models(SCENARIO, JOBS.start_here("train").split())
-            keep_earlier_runs(unfinished_runs("train"))
+            keep_earlier_runs(
+                unfinished_runs("train"),
+                {name: task.training() for name, task in SCENARIO.tasks.items()},
+            )
+
+
+onsuccess:
+    # Not inside a job, and not if the user asked for a part of the workflow.
+    if workflow.is_main_process and any(job.rule.name == "all" for job in workflow.dag.jobs):
+        print(end_of_success(SCENARIO), file=sys.stderr)
 
 
 onerror:
@@ -57,6 +71,6 @@ onerror:
                 log,
                 SCENARIO,
                 STORES,
-                unfinished_runs("train", "evaluate"),
+                unfinished_runs("train", "evaluate", "export"),
                 JOBS.start_here("train").split(),
             )

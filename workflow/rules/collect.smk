@@ -17,6 +17,7 @@ rule collect:
         metrics=expand("{run}/metrics.json", run=RUNS),
         plots=expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
         records=expand("{run}/run.json", run=RUNS),
+        exports=expand(f"{{run}}/{EXPORT_FOLDER}/{{file}}", run=RUNS, file=EXPORTED_FILES),
     output:
         leaderboard=report(
             f"{RESULTS}/leaderboard.csv",

@@ -2,8 +2,8 @@ rule pack:
     input:
         lambda wildcards: datasets.raw_files(SETUP, wildcards.dataset),
     output:
-        events=f"{STORE}/events.arrow",
-        manifest=f"{STORE}/manifest.json",
+        events=f"{STORE}/{EVENTS_FILE}",
+        manifest=f"{STORE}/{MANIFEST_FILE}",
     log:
         f"{LOGS}/pack/{{dataset}}.log",
     benchmark:

@@ -2,7 +2,7 @@ rule report:
     input:
         leaderboard=rules.collect.output.leaderboard,
         metrics=rules.collect.input.metrics,
-        manifests=expand("{store}/manifest.json", store=STORES),
+        manifests=expand(f"{{store}}/{MANIFEST_FILE}", store=STORES),
     output:
         page=f"{RESULTS}/report.html",
     log:

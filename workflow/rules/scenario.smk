@@ -3,10 +3,12 @@
 import sys
 
 from calobatch.checkout import hand_down_code
-from calobatch.checksum import sha256_of
-from calobatch.config.model_file import model_source
 from calobatch.errors import exiting
-from calobatch.workflow import datasets, jobs
+from calobatch.run.files import TRAINING_FILES
+from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
+from calobatch.workflow import datasets, jobs, starts
+from calobatch.workflow.model_version import model_version
+from calobatch.workflow.same_content import accept_same_content
 from calobatch.workflow.scenario import setup_of
 from calobatch.workflow.summary import headline
 from calobatch.workflow.tracking import TRACKING_URI, forget_missing_store
@@ -26,6 +28,9 @@ STORE = f"{DATA}/packed/{{dataset}}"
 RUN = f"{RESULTS}/{{task}}/seed{{seed}}"
 STORES = expand(STORE, dataset=SCENARIO.datasets)
 RUNS = expand(RUN, task=SCENARIO.tasks, seed=SCENARIO.seeds)
+
+if workflow.is_main_process:
+    accept_same_content(*datasets.origins(SETUP, STORE, RUN))
 
 
 wildcard_constraints:

@@ -1,6 +1,7 @@
 rule train:
     input:
         unpack(lambda wildcards: jobs.store_of(SCENARIO, wildcards.task)),
+        start=lambda wildcards: starts.start_files(SCENARIO, wildcards.task),
     # The checkpoint is not an output, because Snakemake deletes outputs before it runs a job again.
     output:
         model=f"{RUN}/model.safetensors",
@@ -19,7 +20,7 @@ rule train:
         folder=subpath(output.model, parent=True),
         settings=lambda wildcards: SCENARIO.tasks[wildcards.task].training().model_dump_json(),
         # Not used by the command: because of this parameter, a changed model is trained again.
-        model_sha256=lambda wildcards: sha256_of(model_source(SCENARIO.tasks[wildcards.task].model)),
+        model_sha256=lambda wildcards: model_version(SCENARIO.tasks[wildcards.task].model),
     shell:
         "{resources.start} calobatch train {wildcards.task}"
         " --seed {wildcards.seed} --store {params.store} --output {params.folder}"

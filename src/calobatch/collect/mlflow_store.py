@@ -34,6 +34,7 @@ from calobatch.run.history import EPOCH_METRICS
 from calobatch.tracking_uri import VARIABLE, shown
 
 EXPERIMENT = "calobatch"
+NOT_ONE_NUMBER = {"confusion", "classes", "pairs"}
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
 # Fields of Throughput that MLflow gets if they were measured.
 MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_joules"}
@@ -186,7 +187,11 @@ def _quiet() -> None:
 
 def tag_of(name: str) -> str:
     """Return the tag for a fact, with "_" for what MLflow allows in no name, such as a plus."""
-    return "calobatch." + re.sub(r"[^/\w.\- :]", "_", name)
+    return "calobatch." + _allowed(name)
+
+
+def _allowed(name: str) -> str:
+    return re.sub(r"[^/\w.\- :]", "_", name)
 
 
 def _parameters(run: RunFolder) -> dict[str, str]:
@@ -250,7 +255,12 @@ def _final_metrics(run: RunFolder) -> list[Metric]:
         if used is not None:
             values[name] = used
     for split, measured in run.metrics.splits.items():
-        for name, value in measured.model_dump(exclude={"confusion"}).items():
+        for name, value in measured.model_dump(exclude=NOT_ONE_NUMBER).items():
             if value is not None:
                 values[f"{split}_{name}"] = float(value)
+        for of_class, found in measured.classes.items():
+            values[f"{split}_auc_{_allowed(of_class)}"] = found.auc
+        for pair in measured.pairs:
+            names = f"{_allowed(pair.first)}_{_allowed(pair.second)}"
+            values[f"{split}_auc_{names}"] = pair.auc
     return [Metric(name, value, finished, step) for name, value in values.items()]

@@ -1,54 +1,54 @@
-"""Log the trained model to MLflow, with its signature, as an exported graph without pickle."""
+"""Log the exported model of a run to MLflow, with its signature and an example."""
 
 import warnings
 
 import mlflow
 import numpy as np
+import onnx
+from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
-from torch import nn
+from numpy.typing import NDArray
 
-from calobatch.layouts import layout_named
-from calobatch.models.build import build_model, example_inputs, input_names, load_weights
-from calobatch.run.files import WEIGHTS_FILE
+from calobatch.provenance import version_of
+from calobatch.run.exported import exported_files
+from calobatch.run.files import EXAMPLE_FILE, EXPORT_FOLDER, ONNX_FILE
 from calobatch.run.folder import RunFolder
+
+FLOAT32 = np.dtype(np.float32)
 
 
 def log_model(run: RunFolder, run_id: str) -> None:
-    """Log the model of ``run`` to the MLflow run ``run_id``; `mlflow.pytorch.load_model` reads it.
+    """Log the model of ``run`` to the MLflow run ``run_id``, and the files that export wrote.
 
-    The logged model takes what the model's ``forward`` takes and returns logits (B, 2). If that is
-    an image alone, `mlflow.pyfunc` scores it too; MLflow has no such way for two tensors. Raises
-    UserError if the weights in the run folder do not fit the model.
+    `mlflow.pyfunc` and `mlflow models serve` score events in the units of the raw files with it. Of
+    a model that could not be exported, MLflow has the weights alone.
     """
-    record = run.record
-    layout = layout_named(record.layout)
-    model = build_model(record.training.model, layout, record.training.model_options).eval()
-    load_weights(model, run.file(WEIGHTS_FILE))
-    # The exporter takes a batch size of 1 for a constant, and the model would accept no other.
-    example = tuple(tensor.numpy() for tensor in example_inputs(model, layout, batch=2))
-    # Without the local part (+cpu, +cu126), which the package index does not have.
-    torch_version = record.provenance.packages["torch"].partition("+")[0]
+    exported = exported_files(run.folder)
+    for name, path in exported.items():
+        if name != ONNX_FILE:
+            MlflowClient().log_artifact(run_id, str(path), EXPORT_FOLDER)
+    if ONNX_FILE not in exported:
+        return
+    model = onnx.load(exported[ONNX_FILE])
+    names = [value.name for value in model.graph.input]
+    with np.load(exported[EXAMPLE_FILE]) as arrays:
+        example = {name: arrays[name] for name in arrays.files}
     with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
-        # The exporter warns about its own future versions, which users cannot do anything about.
+        # MLflow warns about its own future versions, which users cannot do anything about.
         warnings.simplefilter("ignore")
-        mlflow.pytorch.log_model(
+        mlflow.onnx.log_model(
             model,
             name="model",
-            signature=_signature(model, example),
-            input_example=example,
-            serialization_format="pt2",
-            pip_requirements=[f"torch=={torch_version}"],
+            signature=ModelSignature(
+                _schema({name: example[name] for name in names}),
+                _schema({value.name: example[value.name] for value in model.graph.output}),
+            ),
+            # One event, because MLflow writes it as text.
+            input_example={name: example[name][:1] for name in names},
+            pip_requirements=[f"{name}=={version_of(name)}" for name in ("onnx", "onnxruntime")],
         )
 
 
-def _signature(model: nn.Module, example: tuple[np.ndarray, ...]) -> ModelSignature:
-    float32, names = np.dtype(np.float32), input_names(model)
-    # MLflow would pass a tensor that has a name as a dictionary, which its own PyTorch models do
-    # not take. Without a name, `mlflow.pyfunc` and `mlflow models serve` score an array.
-    if len(names) == 1:
-        inputs = [TensorSpec(float32, (-1, *example[0].shape[1:]))]
-    else:
-        named = zip(names, example, strict=True)
-        inputs = [TensorSpec(float32, (-1, *array.shape[1:]), name) for name, array in named]
-    return ModelSignature(Schema(inputs), Schema([TensorSpec(float32, (-1, 2), "logits")]))
+def _schema(arrays: dict[str, NDArray[np.float32]]) -> Schema:
+    return Schema([TensorSpec(FLOAT32, (-1, *a.shape[1:]), name) for name, a in arrays.items()])

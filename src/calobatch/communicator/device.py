@@ -47,7 +47,8 @@ def gpu_index(place: Placement, visible: int) -> int:
     """
     if visible >= place.local_size:
         return place.local_rank
-    if visible == 1 and "SLURM_PROCID" in os.environ:
+    # Not in a shell of an allocation, where `calobatch launch` started the ranks.
+    if visible == 1 and os.environ.get("SLURM_STEP_NUM_TASKS") == str(place.size):
         return 0
     raise UserError(
         f"{place.local_size} ranks on this machine, but {visible} GPU(s); for all tasks set "
@@ -68,3 +69,8 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
         and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return torch.autocast(device.type, torch.bfloat16) if use_bfloat16 else nullcontext()
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a GPU as its driver gives it, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

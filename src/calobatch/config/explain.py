@@ -1,7 +1,8 @@
 """Check settings, and explain each mistake in one plain line instead of pydantic's report."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -9,19 +10,45 @@ from pydantic import BaseModel, ValidationError
 from calobatch.errors import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def validated(model: type[Model], content: dict[str, Any], source: str, prefix: str = "") -> Model:
+def validated(
+    model: type[Model],
+    content: dict[str, Any],
+    source: str,
+    prefix: str = "",
+    overrides: Mapping[str, str] = NONE,
+) -> Model:
     """Return ``content`` as a ``model``. Raises one UserError with one line per mistake.
 
     ``source`` is the name of the file or option that the content comes from. ``prefix`` is put
-    before every key if the content is only a part of a file.
+    before every key if the content is only a part of a file. ``overrides`` has the keys that the
+    user changed beside the source, each with the change as it was written, so that the message
+    names the change if that is the mistake.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(problem, model, content, prefix) for problem in error.errors()]
-        raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
+        lines = []
+        for problem in error.errors():
+            where = (prefix + _key(problem["loc"], content)).removesuffix(".")
+            line = _explain(problem, model, where)
+            lines.append(f"{blamed(where, source, overrides)}: {line}")
+        raise UserError("\n".join(lines)) from None
+
+
+def blamed(where: str, source: str, overrides: Mapping[str, str]) -> str:
+    """Return where the user wrote the key ``where``: in an override, or in the ``source``.
+
+    A mistake of a whole section may come from each change in it, so both are named.
+    """
+    for key, override in overrides.items():
+        if f"{where}.".startswith(f"{key}."):
+            return f"override {override!r}"
+        if f"{key}.".startswith(f"{where}."):
+            return f"{source} with the override {override!r}"
+    return source
 
 
 def closest_to(word: str, known: Iterable[object]) -> str:
@@ -31,9 +58,8 @@ def closest_to(word: str, known: Iterable[object]) -> str:
     return f"; did you mean {matches[0]!r}?" if matches else f"; known: {', '.join(names)}"
 
 
-def _explain(problem: Any, model: type[BaseModel], content: Any, prefix: str) -> str:
-    """Return one line for one mistake: the key, what is wrong, and the most similar known key."""
-    where = (prefix + _key(problem["loc"], content)).removesuffix(".")
+def _explain(problem: Any, model: type[BaseModel], where: str) -> str:
+    """Return one line for one mistake at the key ``where``, with the most similar known key."""
     if problem["type"] == "union_tag_not_found":
         key = problem["ctx"]["discriminator"].strip("'")
         return f"{where}.{key}: this key is missing; add it"

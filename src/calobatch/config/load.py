@@ -9,11 +9,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from calobatch.config.explain import closest_to, validated
+from calobatch.config.explain import blamed, closest_to, validated
+from calobatch.config.layout_file import LAYOUTS, read_layout
 from calobatch.config.model_file import check_model
-from calobatch.config.models import NAME, Scenario, ScenarioFile, Task
-from calobatch.config.plain_yaml import plain_yaml
-from calobatch.errors import UserError, reading
+from calobatch.config.models import AnyDataset, Scenario, ScenarioFile, Task
+from calobatch.config.plain_yaml import plain_yaml, read_yaml
+from calobatch.config.section import NAME
+from calobatch.errors import UserError
+from calobatch.layouts import simulator_of
 
 CONFIG = Path("config")
 
@@ -39,19 +42,23 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     # Changes of a task are made after its keys from all files have been merged. If they were made
     # before, a change of `schedule.patience` would replace the whole section `schedule` of
     # tasks.yaml.
+    changes = {override.partition("=")[0]: override for override in overrides.split()}
     of_tasks = [override for override in overrides.split() if TASK_KEY.match(override)]
     for override in overrides.split():
         if override not in of_tasks:
             _apply(override, content)
-    written = validated(ScenarioFile, content, str(path))
+    written = validated(ScenarioFile, content, str(path), overrides=changes)
     sections = {task: _task_section(task, written, known, path) for task in written.tasks}
     for override in of_tasks:
-        _check_task(override.split(".")[1], sections, str(path))
+        _check_task(override.split(".")[1], sections, f"override {override!r}: {path}")
         _apply(override, {"tasks": sections})
     tasks = {}
     for task, section in sections.items():
-        tasks[task] = validated(Task, section, str(path), f"tasks.{task}.")
-        check_model(tasks[task].model, f"{path}: tasks.{task}.model")
+        prefix = f"tasks.{task}."
+        of_task = {_in_task(key, prefix): override for key, override in changes.items()}
+        tasks[task] = validated(Task, section, str(path), prefix, of_task)
+        key = f"{prefix}model"
+        check_model(tasks[task].model, f"{blamed(key, str(path), of_task)}: {key}")
     resolved = {
         "name": path.stem,
         "title": written.title,
@@ -59,22 +66,27 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
         "tasks": tasks,
         "seeds": written.seeds,
     }
-    return validated(Scenario, resolved, str(path))
+    scenario = validated(Scenario, resolved, str(path), overrides=changes)
+    for key, dataset in scenario.datasets.items():
+        where = f"datasets.{key}.layout"
+        _check_layout(key, dataset, f"{blamed(where, str(path), changes)}: {where}", folder)
+    return scenario
 
 
-FOUND = {list: "a list", type(None): "an empty file"}
+def _check_layout(name: str, dataset: AnyDataset, place: str, folder: Path) -> None:
+    """Raise UserError if the layout of a dataset has a mistake, or cannot be simulated and must."""
+    try:
+        layout = read_layout(dataset.layout or name, folder / LAYOUTS)
+        if dataset.source == "simulate":
+            simulator_of(layout)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the content of a YAML file. Raises UserError if it is not a set of keys and values."""
-    with reading(path, "correct the file"):
-        content = plain_yaml(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise UserError(
-            f"{path}: expected lines of the form `key: value`, found "
-            f"{FOUND.get(type(content), 'a single value')}"
-        )
-    return content
+def _in_task(key: str, prefix: str) -> str:
+    """Return the key of a task that a changed key sets; all_tasks sets those of every task."""
+    section, dot, rest = key.partition(".")
+    return prefix + rest if section == "all_tasks" and dot else key
 
 
 def _task_section(
@@ -129,8 +141,7 @@ def _scenario_path(name: str, folder: Path) -> Path:
     if not path.is_file() or path.name == "tasks.yaml":
         names = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "tasks")
         raise UserError(
-            f"unknown scenario {name!r} ({path} is not a scenario file); "
-            f"{folder} has {', '.join(names)}"
+            f"unknown scenario {name!r} ({path} is not a scenario file){closest_to(name, names)}"
         )
     if not re.match(NAME, path.stem):
         raise UserError(

@@ -5,55 +5,40 @@ The messages of `calobatch check`, the JSON schema and config/README.md all come
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
+from pydantic import BeforeValidator, Field, model_validator
 
-from calobatch.errors import UserError
-from calobatch.layouts import LAYOUTS, simulator_of
+from calobatch.config.section import (
+    Name,
+    NotNegative,
+    Number,
+    Section,
+    Share,
+    refuse_bool,
+    unit,
+)
 
-# Names become folders and Snakemake wildcards.
-NAME = r"^[a-z0-9_]+$"
-Name = Annotated[str, Field(pattern=NAME)]
-
-
-def _refuse_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"expected a number, found {str(value).lower()}")
-    return value
-
-
-# Not strict, unlike whole numbers, because YAML reads 1e-3 as text. The bounds are written before
-# the validator, because pydantic leaves bounds after a validator out of the JSON schema.
-Number = Annotated[float, BeforeValidator(_refuse_bool)]
-NotNegative = Annotated[float, Field(ge=0), BeforeValidator(_refuse_bool)]
-Share = Annotated[float, Field(ge=0, lt=1), BeforeValidator(_refuse_bool)]
 # Strict, because `seed: true` or `seed: 2.5` is a mistake.
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
-
-
-def _unit(name: str) -> JsonDict:
-    """Return a part of the JSON schema that gives a quantity's unit, for config/README.md."""
-    return {"unit": name}
-
-
-class Section(BaseModel):
-    """A part of the configuration. Unknown keys are errors, and values cannot be changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Split(Section):
     """How the events are divided at random, with the same fraction of each class in every split."""
 
     # Left out where it has its default, because older stores and jobs were made without it.
-    by: Literal["file", "event"] = Field(
+    by: Literal["file", "event", "column"] = Field(
         "file",
         description="file: official test files, if the dataset has any, are the test split; event: "
-        "the events of all files are divided",
+        "the events of all files are divided; column: all events with the same number in `column`, "
+        "such as a run, are in the same split",
         exclude_if=lambda by: by == "file",
     )
-
+    column: str = Field(
+        "",
+        description="key or column of the raw files by which events are kept together; only with "
+        "`by: column`",
+        exclude_if=lambda column: not column,
+    )
     validation: Share = Field(
         0.1, description="validation split, as a fraction of the events outside the test split"
     )
@@ -64,19 +49,28 @@ class Split(Section):
     )
     seed: Seed = Field(4, description="seed of the random division")
 
+    @model_validator(mode="after")
+    def _column_goes_with_by(self) -> "Split":
+        if (self.by == "column") != bool(self.column):
+            raise ValueError(
+                "column names the numbers that keep events together; set both by: column and "
+                "column, or neither"
+            )
+        return self
+
 
 class Dataset(Section):
     """The keys that simulated and fetched datasets share."""
 
     layout: str = Field(
-        "", description="kind of image: electron_photon or quark_gluon; default: the dataset's name"
+        "", description="name of a file in `layouts/`, without .yaml; default: the dataset's name"
     )
     split: Split = Field(Split(), description="how the events are divided into splits")
     zero_below: NotNegative | None = Field(
         None,
         description="set pixels whose absolute value is below this to zero, in the units of the "
         "files; default: the layout's value",
-        json_schema_extra=_unit("as in the files"),
+        json_schema_extra=unit("as in the files"),
     )
     check_balance: bool = Field(
         True,
@@ -90,7 +84,7 @@ class Simulated(Dataset):
 
     source: Literal["simulate"] = Field(description="simulate: calobatch makes the files")
     events: int = Field(gt=0, description="number of events, half of each class",
-                        strict=True, json_schema_extra=_unit("events"))  # fmt: skip
+                        strict=True, json_schema_extra=unit("events"))  # fmt: skip
     test_share: Share = Field(
         0.2, description="fraction of the events in the official test file (quark_gluon only)"
     )
@@ -100,7 +94,7 @@ class Simulated(Dataset):
         le=200,
         strict=True,
         description="mean number of pile-up collisions added to an event (quark_gluon only)",
-        json_schema_extra=_unit("collisions"),
+        json_schema_extra=unit("collisions"),
     )
     seed: Seed = Field(1, description="seed of the simulation")
 
@@ -118,7 +112,30 @@ class Fetched(Dataset):
     )
 
 
-AnyDataset = Annotated[Simulated | Fetched, Field(discriminator="source")]
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Paths = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_tuple)]
+
+
+class Files(Dataset):
+    """Raw files of your own, which are read where they are."""
+
+    source: Literal["files"] = Field(description="files: raw files that you have already")
+    files: Paths | dict[str, Paths] = Field(
+        description="paths, in which * stands for any characters; or, if each file has events of "
+        "one class, the paths of each class under its name"
+    )
+
+    def paths(self) -> dict[str, str | None]:
+        """Return all paths as they are written, each with its class, or with None."""
+        if isinstance(self.files, dict):
+            return {path: name for name, paths in self.files.items() for path in paths}
+        return dict.fromkeys(self.files)
+
+
+AnyDataset = Annotated[Simulated | Fetched | Files, Field(discriminator="source")]
 
 
 class Constant(Section):
@@ -145,7 +162,7 @@ class Plateau(Section):
         gt=0,
         strict=True,
         description="number of epochs without progress before the learning rate is lowered",
-        json_schema_extra=_unit("epochs"),
+        json_schema_extra=unit("epochs"),
     )
 
 
@@ -163,7 +180,7 @@ class Augmentation(Section):
         le=4,
         strict=True,
         description="shift images by up to this number of pixels, in eta and in phi",
-        json_schema_extra=_unit("pixels"),
+        json_schema_extra=unit("pixels"),
     )
 
     @property
@@ -179,18 +196,31 @@ class Training(Section):
         description="name of a module in calobatch.models, or package.module of your own"
     )
     model_options: dict[str, Any] = Field({}, description="keyword arguments of the model")
+    # Left out where they have their defaults, because older trainings were made without them.
+    start_from: str = Field(
+        "",
+        description="folder of a finished training whose weights this one begins with, as far as "
+        "they fit; default: new weights",
+        exclude_if=lambda folder: not folder,
+    )
+    freeze: tuple[str, ...] = Field(
+        (),
+        description="names of layers or parameters that are not trained, in which * stands for any "
+        "characters",
+        exclude_if=lambda names: not names,
+    )
     epochs: int = Field(
         gt=0,
         strict=True,
         description="number of passes over the training events",
-        json_schema_extra=_unit("epochs"),
+        json_schema_extra=unit("epochs"),
     )
     batch_size: int = Field(
         gt=0,
         strict=True,
         description="number of events per step over all ranks together (see also "
         "grow_batch_with_ranks)",
-        json_schema_extra=_unit("events"),
+        json_schema_extra=unit("events"),
     )
     learning_rate: Number = Field(gt=0, description="learning rate at its peak, after the warm-up")
     optimizer: Literal["adam", "adamw"] = Field(
@@ -204,7 +234,7 @@ class Training(Section):
         0.0,
         ge=0,
         description="number of epochs over which the learning rate rises linearly",
-        json_schema_extra=_unit("epochs"),
+        json_schema_extra=unit("epochs"),
     )
     grow_batch_with_ranks: bool = Field(
         False, description="batch_size is the number of events per rank, not over all ranks"
@@ -239,7 +269,7 @@ class Training(Section):
         gt=0,
         strict=True,
         description="number of cores per rank; a different number changes the last bits of results",
-        json_schema_extra=_unit("cores"),
+        json_schema_extra=unit("cores"),
     )
     early_stopping: int | None = Field(
         None,
@@ -247,14 +277,14 @@ class Training(Section):
         strict=True,
         description="number of epochs without a better validation AUC after which the training "
         "stops; default: never",
-        json_schema_extra=_unit("epochs"),
+        json_schema_extra=unit("epochs"),
     )
     ranks: int = Field(
         2,
         gt=0,
         strict=True,
         description="number of processes that train together, with one GPU each if there are GPUs",
-        json_schema_extra=_unit("processes"),
+        json_schema_extra=unit("processes"),
     )
     communicator: Literal["horovod", "torch", "single"] = Field(
         "horovod",
@@ -308,11 +338,11 @@ class Task(Training):
     )
     reference_source: str = Field("", description="where the reference was published")
     # Not in Training, because no result depends on it: a change must not repeat a training.
-    hang_seconds: Annotated[float, Field(gt=0), BeforeValidator(_refuse_bool)] | None = Field(
+    hang_seconds: Annotated[float, Field(gt=0), BeforeValidator(refuse_bool)] | None = Field(
         600.0,
         description="end a rank that makes no progress for this time while it waits for no other "
         "rank; the first step and the first validation have three times as long; null: never",
-        json_schema_extra=_unit("s"),
+        json_schema_extra=unit("s"),
     )
 
     def training(self) -> Training:
@@ -331,15 +361,6 @@ class Scenario(Section):
 
     @model_validator(mode="after")
     def _names_agree(self) -> "Scenario":
-        for name, dataset in self.datasets.items():
-            layout = dataset.layout or name
-            if layout not in LAYOUTS:
-                raise ValueError(
-                    f"datasets.{name}: unknown layout {layout!r}; set layout to one of "
-                    f"{', '.join(sorted(LAYOUTS))}"
-                )
-            if dataset.source == "simulate":
-                _refuse_without_simulator(name, layout)
         for name, task in self.tasks.items():
             if task.dataset not in self.datasets:
                 raise ValueError(
@@ -349,13 +370,6 @@ class Scenario(Section):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {list(self.seeds)} lists a seed twice; remove one")
         return self
-
-
-def _refuse_without_simulator(dataset: str, layout: str) -> None:
-    try:
-        simulator_of(LAYOUTS[layout])
-    except UserError as error:
-        raise ValueError(f"datasets.{dataset}: {error}") from None
 
 
 class ScenarioFile(Section):

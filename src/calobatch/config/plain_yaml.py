@@ -5,10 +5,13 @@ settings, an infinite number becomes null there, and of two equal keys the first
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from calobatch.errors import UserError, reading
 
 PREFIX = "tag:yaml.org,2002:"
 # What a value of each kind must be.
@@ -47,6 +50,21 @@ def plain_yaml(text: str) -> Any:
         raise ValueError("a value contains itself") from None
     _check_size(value)
     return value
+
+
+FOUND = {list: "a list", type(None): "an empty file"}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the content of a YAML file. Raises UserError if it is not a set of keys and values."""
+    with reading(path, "correct the file"):
+        content = plain_yaml(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: expected lines of the form `key: value`, found "
+            f"{FOUND.get(type(content), 'a single value')}"
+        )
+    return content
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -13,21 +13,24 @@ from calobatch.config.models import (
     Constant,
     Cosine,
     Fetched,
+    Files,
     Plateau,
     ScenarioFile,
     Simulated,
     Split,
     Task,
 )
+from calobatch.layouts import Axis, Channel, Layout, Scalar
 
 OPENING = """\
 # Configuration
 
-<!-- Written by `make schema` from src/calobatch/config/models.py; do not edit. -->
+<!-- Written by `make schema` from the models in src/calobatch; do not edit. -->
 
 `tasks.yaml` lists the tasks, each with the settings of its published reference. A scenario
 (`quickstart.yaml`, `cms.yaml`, `test.yaml`, or one of your own) chooses datasets, tasks and seeds,
 and may change any key. `calobatch check NAME --full` prints a scenario with every default.
+`layouts/` has a file for each kind of dataset: its images, its classes, and its keys in raw files.
 `datasets.csv` lists the public files and their addresses, and `pins/` has their checksums.
 
 On the command line, `--config set="tasks.electron_photon_cnn.epochs=5 seeds=[1,2]"` changes keys
@@ -44,12 +47,17 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("A scenario file", ScenarioFile, "at the top of the file"),
     ("A simulated dataset", Simulated, "`datasets.<name>` with `source: simulate`"),
     ("A fetched dataset", Fetched, "`datasets.<name>` with `source: fetch`"),
+    ("A dataset of your own files", Files, "`datasets.<name>` with `source: files`"),
     ("The split of a dataset", Split, "`datasets.<name>.split`"),
     ("A task", Task, "`tasks.<name>`, in `tasks.yaml`, in a scenario's `tasks` or in `all_tasks`"),
     ("The augmentation of a task", Augmentation, "`tasks.<name>.augmentation`"),
     ("A constant learning rate", Constant, "`tasks.<name>.schedule`"),
     ("A learning rate that follows a cosine", Cosine, "`tasks.<name>.schedule`"),
     ("A learning rate that falls when progress stops", Plateau, "`tasks.<name>.schedule`"),
+    ("A layout", Layout, "`layouts/<name>.yaml`"),
+    ("A channel of a layout", Channel, "`channels`, a list"),
+    ("The rows or columns of a layout", Axis, "`rows` and `columns`"),
+    ("A scalar of a layout", Scalar, "`scalars`, a list"),
 )
 
 

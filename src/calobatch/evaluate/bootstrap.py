@@ -1,7 +1,13 @@
 """The uncertainty of a ROC AUC, found by resampling the events."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from calobatch.run.auc import auc_of_counts
+
+Interval = tuple[float, float]
 
 
 def auc_interval(
@@ -11,7 +17,7 @@ def auc_interval(
     samples: int = 500,
     confidence: float = 0.95,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> Interval:
     """Return the central ``confidence`` interval of the ROC AUC of (events) labels and scores.
 
     This is the percentile interval of the bootstrap (Efron and Tibshirani, An Introduction to the
@@ -36,25 +42,51 @@ def auc_interval(
         )
         for _ in range(samples)
     ]
+    smaller = min(len(signal), len(background))
+    return _interval(replicas, confidence, smaller)
+
+
+def auc_intervals(
+    label: NDArray[np.uint8],
+    score: NDArray[np.float32],
+    *,
+    samples: int = 500,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[Interval, list[Interval]]:
+    """Return the intervals of the mean over K classes, and of each class against all others.
+
+    ``score`` has the shape (events, K). The method is that of :func:`auc_interval`: each replica
+    draws the events of each class, and all its AUCs are of the same events.
+    """
+    classes = score.shape[1]
+    # The ranks of the scores of each class: (distinct scores, rank of each event).
+    ranked = [np.unique(score[:, k], return_inverse=True) for k in range(classes)]
+    events_of = [np.flatnonzero(label == k) for k in range(classes)]
+    random = np.random.default_rng(seed)
+    replicas = np.empty((samples, classes))
+    for replica in replicas:
+        drawn = [events[random.integers(len(events), size=len(events))] for events in events_of]
+        for k, (distinct, rank) in enumerate(ranked):
+            counts = [np.bincount(rank[events], minlength=len(distinct)) for events in drawn]
+            replica[k] = auc_of_counts(counts[k], np.sum(counts[:k] + counts[k + 1 :], axis=0))
+    smaller = [min(len(events), len(label) - len(events)) for events in events_of]
+    mean = _interval(replicas.mean(axis=1), confidence, min(smaller))
+    each = [_interval(replicas[:, k], confidence, smaller[k]) for k in range(classes)]
+    return mean, each
+
+
+def _interval(
+    replicas: Sequence[float] | NDArray[np.float64], confidence: float, smaller: int
+) -> Interval:
+    """Return the percentile interval; ``smaller`` is the number of events of the smaller class."""
     low, high = np.quantile(replicas, [(1 - confidence) / 2, (1 + confidence) / 2])
-    exact = ((1 - confidence) / 2) ** (1 / min(len(signal), len(background)))
+    exact = ((1 - confidence) / 2) ** (1 / smaller)
     if low == 1.0:
         low = exact
     if high == 0.0:
         high = 1.0 - exact
     return float(low), float(high)
-
-
-def auc_of_counts(signal: NDArray[np.int64], background: NDArray[np.int64]) -> float:
-    """Return the ROC AUC given the number of events at each distinct score, in ascending order.
-
-    The AUC is the fraction of (signal, background) pairs in which the signal event has the higher
-    score; a tie counts one half.
-    """
-    # Integers until the last division, so the result does not depend on the order of the sums.
-    twice_background_below = 2 * np.cumsum(background) - background
-    pairs = int(signal.sum()) * int(background.sum())
-    return int(signal @ twice_background_below) / (2 * pairs)
 
 
 def _resampled_counts(

@@ -1,5 +1,6 @@
 """Compute the metrics and draw the plots of a finished training from its predictions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from calobatch.evaluate.measure import BOOTSTRAP_SAMPLES, CONFIDENCE, measure
 from calobatch.evaluate.plots import draw_plots
 from calobatch.progress import Progress
 from calobatch.run.checked import checked_file
+from calobatch.run.decision import missing_classes, number_of_classes
 from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -38,13 +40,15 @@ def evaluate(folder: Path) -> Metrics:
     history = read_history(checked_file(folder, record, HISTORY_FILE))
     predictions = read_predictions(checked_file(folder, record, PREDICTIONS_FILE))
     for split, content in predictions.items():
-        _check(content, f"the {split} split of {folder / PREDICTIONS_FILE}")
+        _check(content, record.layout.classes, f"the {split} split of {folder / PREDICTIONS_FILE}")
     metrics = Metrics(
         task=record.task,
         seed=record.seed,
         confidence=CONFIDENCE,
         bootstrap_samples=BOOTSTRAP_SAMPLES,
-        splits=_measure_all(predictions, f"evaluate {record.task} seed {record.seed}"),
+        splits=_measure_all(
+            predictions, record.layout.classes, f"evaluate {record.task} seed {record.seed}"
+        ),
     )
     # The metrics are written last, so that a folder with metrics also has all plots.
     draw_plots(record, history, predictions, metrics, folder)
@@ -53,26 +57,35 @@ def evaluate(folder: Path) -> Metrics:
     return metrics
 
 
-def _check(predictions: Predictions, where: str) -> None:
-    classes = np.unique(predictions.label).tolist()
-    if classes != [0, 1]:
-        found = f"only class {classes[0]}" if classes else "no events"
+def _check(predictions: Predictions, classes: Sequence[str], where: str) -> None:
+    label, score = predictions
+    if number_of_classes(score) != len(classes):
         raise UserError(
-            f"{where} has {found}, but metrics need both classes; increase the number of events "
-            "of the dataset, or the fraction of them in this split"
+            f"{where} has scores of {number_of_classes(score)} classes, but the training had "
+            f"{len(classes)}; train again"
         )
-    if not np.all((predictions.score >= 0) & (predictions.score <= 1)):
+    if missing := missing_classes(label, len(classes)):
+        names = ", ".join(classes[number] for number in missing)
+        raise UserError(
+            f"{where} has no event of class {names}, but metrics need all classes; increase the "
+            "number of events of the dataset, or the fraction of them in this split"
+        )
+    if label.max() >= len(classes):
+        raise UserError(f"{where} has an event of class {label.max()}, which is none; train again")
+    if not np.all((score >= 0) & (score <= 1)):
         raise UserError(
             f"{where} has scores that are not probabilities, because the training diverged; "
             "lower its learning_rate and train again"
         )
 
 
-def _measure_all(predictions: dict[str, Predictions], label: str) -> dict[str, SplitMetrics]:
+def _measure_all(
+    predictions: dict[str, Predictions], classes: Sequence[str], label: str
+) -> dict[str, SplitMetrics]:
     events = sum(len(content.label) for content in predictions.values())
     metrics = {}
     with Progress(label, total=events, unit="events") as progress:
         for split, (labels, scores) in predictions.items():
-            metrics[split] = measure(labels, scores)
+            metrics[split] = measure(labels, scores, classes)
             progress.advance(len(labels))
     return metrics

@@ -1,5 +1,8 @@
 """Compute all metrics of one split from its labels and scores."""
 
+import itertools
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
@@ -10,35 +13,106 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from calobatch.evaluate.bootstrap import auc_interval
+from calobatch.evaluate.bootstrap import auc_interval, auc_intervals
 from calobatch.evaluate.calibration import calibration_error
-from calobatch.run.decision import called_signal, log_loss
-from calobatch.run.metrics import SplitMetrics
+from calobatch.run.auc import against_others, auc, mean_auc
+from calobatch.run.decision import called_class, log_loss, number_of_classes
+from calobatch.run.metrics import ClassMetrics, PairMetrics, SplitMetrics
 
 CONFIDENCE = 0.95
 BOOTSTRAP_SAMPLES = 500
 
 
-def measure(label: NDArray[np.uint8], score: NDArray[np.float32]) -> SplitMetrics:
-    """Return the metrics of (events) labels and scores. Both classes must be present."""
-    called = called_signal(score).astype(np.uint8)
+def measure(
+    label: NDArray[np.uint8], score: NDArray[np.float32], classes: Sequence[str]
+) -> SplitMetrics:
+    """Return the metrics of labels and scores (``run/decision.py``). All classes must be present.
+
+    ``classes`` are their names.
+    """
+    return _of_two(label, score) if score.ndim == 1 else _of_many(label, score, classes)
+
+
+def _of_two(label: NDArray[np.uint8], score: NDArray[np.float32]) -> SplitMetrics:
     low, high = auc_interval(label, score, samples=BOOTSTRAP_SAMPLES, confidence=CONFIDENCE)
-    (true_0_called_0, true_0_called_1), (true_1_called_0, true_1_called_1) = confusion_matrix(
-        label, called, labels=[0, 1]
-    ).tolist()
     return SplitMetrics(
         events=len(label),
         auc=roc_auc_score(label, score),
         auc_low=low,
         auc_high=high,
-        accuracy=accuracy_score(label, called),
+        accuracy=accuracy_score(label, called_class(score)),
         average_precision=average_precision_score(label, score),
         log_loss=log_loss(label, score),
         rejection_at_50=background_rejection(label, score, 0.5),
         rejection_at_70=background_rejection(label, score, 0.7),
         calibration_error=calibration_error(label, score),
-        confusion=((true_0_called_0, true_0_called_1), (true_1_called_0, true_1_called_1)),
+        confusion=_confusion(label, score),
     )
+
+
+def _of_many(
+    label: NDArray[np.uint8], score: NDArray[np.float32], classes: Sequence[str]
+) -> SplitMetrics:
+    mean, each = auc_intervals(label, score, samples=BOOTSTRAP_SAMPLES, confidence=CONFIDENCE)
+    of_class = {}
+    for number, (name, (low, high)) in enumerate(zip(classes, each, strict=True)):
+        is_class = against_others(label, number)
+        of_class[name] = ClassMetrics(
+            auc=auc(is_class, score[:, number]),
+            auc_low=low,
+            auc_high=high,
+            average_precision=average_precision_score(is_class, score[:, number]),
+        )
+    called = called_class(score)
+    return SplitMetrics(
+        events=len(label),
+        auc=mean_auc(label, score),
+        auc_low=mean[0],
+        auc_high=mean[1],
+        accuracy=accuracy_score(label, called),
+        average_precision=float(np.mean([found.average_precision for found in of_class.values()])),
+        log_loss=log_loss(label, score),
+        rejection_at_50=None,
+        rejection_at_70=None,
+        # As of two classes: whether the probability of the predicted class is its frequency.
+        calibration_error=calibration_error((called == label).astype(np.uint8), score.max(axis=1)),
+        confusion=_confusion(label, score),
+        classes=of_class,
+        pairs=tuple(_pair(label, score, classes, *pair) for pair in _pairs(len(classes))),
+    )
+
+
+def _pairs(classes: int) -> Iterator[tuple[int, int]]:
+    return itertools.combinations(range(classes), 2)
+
+
+def _pair(
+    label: NDArray[np.uint8],
+    score: NDArray[np.float32],
+    classes: Sequence[str],
+    first: int,
+    second: int,
+) -> PairMetrics:
+    of_pair = (label == first) | (label == second)
+    is_second = against_others(label[of_pair], second)
+    of_first, of_second = score[of_pair, first], score[of_pair, second]
+    # If both probabilities are zero, the event says nothing about the pair.
+    total = of_first + of_second
+    ratio = np.divide(of_second, total, out=np.full_like(total, 0.5), where=total > 0)
+    low, high = auc_interval(is_second, ratio, samples=BOOTSTRAP_SAMPLES, confidence=CONFIDENCE)
+    return PairMetrics(
+        first=classes[first],
+        second=classes[second],
+        auc=auc(is_second, ratio),
+        auc_low=low,
+        auc_high=high,
+    )
+
+
+def _confusion(label: NDArray[np.uint8], score: NDArray[np.float32]) -> tuple[tuple[int, ...], ...]:
+    labels = list(range(number_of_classes(score)))
+    counts = confusion_matrix(label, called_class(score), labels=labels)
+    return tuple(tuple(row) for row in counts.tolist())
 
 
 def background_rejection(

@@ -11,9 +11,9 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from calobatch.evaluate.calibration import BINS, reliability, wilson_interval
+from calobatch.evaluate.plots_of_classes import draw_class_scores, draw_rocs
+from calobatch.evaluate.reliability_plot import draw_reliability
 from calobatch.history_plot import draw_history
-from calobatch.layouts import layout_named
 from calobatch.plotting import (
     BLACK,
     CLASS_COLOURS,
@@ -24,7 +24,7 @@ from calobatch.plotting import (
     new_figure,
     save,
 )
-from calobatch.run.decision import THRESHOLD
+from calobatch.run.decision import THRESHOLD, called_class
 from calobatch.run.files import PLOTS, plot_path
 from calobatch.run.history import Epoch
 from calobatch.run.metrics import Metrics, SplitMetrics
@@ -45,18 +45,42 @@ def draw_plots(
 
     Each plot of ``run.files.PLOTS`` is a PNG file of 1200 x 900 pixels.
     """
-    classes = layout_named(record.layout).classes
+    classes = record.layout.classes
 
     def figure() -> Figure:
         return new_figure(f"{record.task}, seed {record.seed}", simulated=record.simulated)
 
+    test = predictions["test"]
     drawn = {
-        "roc": draw_roc(figure(), predictions, metrics, classes),
-        "scores": draw_scores(figure(), predictions, classes),
         "history": draw_history(figure(), history),
-        "calibration": draw_calibration(figure(), predictions["test"], metrics, classes),
         "confusion": draw_confusion(figure(), metrics.splits["test"], classes),
     }
+    if len(classes) == 2:
+        drawn |= {
+            "roc": draw_roc(figure(), predictions, metrics, classes),
+            "scores": draw_scores(figure(), predictions, classes),
+            "calibration": draw_reliability(
+                figure(),
+                test.label,
+                test.score,
+                error=metrics.splits["test"].calibration_error,
+                share=f"share of {classes[1]}s",
+                probability=f"score (probability of {classes[1]})",
+            ),
+        }
+    else:
+        drawn |= {
+            "roc": draw_rocs(figure(), predictions, metrics, classes),
+            "scores": draw_class_scores(figure(), predictions, classes),
+            "calibration": draw_reliability(
+                figure(),
+                (called_class(test.score) == test.label).astype(np.uint8),
+                test.score.max(axis=1),
+                error=metrics.splits["test"].calibration_error,
+                share="share of right predictions",
+                probability="probability of the predicted class",
+            ),
+        }
     # PLOTS is also the list of files that the workflow expects from this training.
     for plot in PLOTS:
         save(drawn[plot], plot_path(folder, plot))
@@ -66,7 +90,7 @@ def draw_roc(
     figure: Figure,
     predictions: Mapping[str, Predictions],
     metrics: Metrics,
-    classes: tuple[str, str],
+    classes: tuple[str, ...],
 ) -> Figure:
     """Draw the ROC curve of each split, with its AUC in the legend. Returns ``figure``.
 
@@ -122,7 +146,7 @@ def _mark_working_point(
 
 
 def draw_scores(
-    figure: Figure, predictions: Mapping[str, Predictions], classes: tuple[str, str]
+    figure: Figure, predictions: Mapping[str, Predictions], classes: tuple[str, ...]
 ) -> Figure:
     """Draw the distribution of the scores of each class. Returns ``figure``.
 
@@ -133,7 +157,7 @@ def draw_scores(
     train, test = predictions["train"], predictions["test"]
     edges = _score_edges(np.concatenate([train.score, test.score]))
     width = edges[1] - edges[0]
-    for number, (name, colour) in enumerate(zip(classes, CLASS_COLOURS, strict=True)):
+    for number, (name, colour) in enumerate(zip(classes, CLASS_COLOURS[:2], strict=True)):
         drawn, counted = (
             np.histogram(content.score[content.label == number], edges)[0]
             for content in (train, test)
@@ -186,36 +210,7 @@ def _score_edges(score: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.linspace(low / 20, high / 20, SCORE_BINS + 1)
 
 
-def draw_calibration(
-    figure: Figure, test: Predictions, metrics: Metrics, classes: tuple[str, str]
-) -> Figure:
-    """Draw the fraction of signal in bins of the score, for the test split. Returns ``figure``.
-
-    The lower panel has the number of events of each bin.
-    """
-    share, count = figure.subplots(2, sharex=True, height_ratios=(3, 1))
-    bins = reliability(test.label, test.score)
-    # Fractions close to 0 or 1 have errors that are not symmetric.
-    low, high = wilson_interval(bins.signal, bins.events)
-    share.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="perfect")
-    share.errorbar(
-        bins.mean_score,
-        bins.signal_share,
-        yerr=(bins.signal_share - low, high - bins.signal_share),
-        fmt="o",
-        color=BLACK,
-        linewidth=1.2,
-        label=f"test: calibration error {metrics.splits['test'].calibration_error:.3f}",
-    )
-    share.set(ylabel=f"share of {classes[1]}s", ylim=(-0.05, 1.18))
-    share.legend(loc="upper left", ncols=2)
-    count.hist(test.score, bins=np.linspace(0, 1, BINS + 1), color=GREY)
-    count.set(xlabel=f"score (probability of {classes[1]})", ylabel="events", xlim=(0, 1))
-    figure.align_ylabels()
-    return figure
-
-
-def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, str]) -> Figure:
+def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, ...]) -> Figure:
     """Draw the confusion matrix of the test split. Returns ``figure``.
 
     Each cell has the fraction of its true class (row) and the number of events.
@@ -230,16 +225,15 @@ def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, str])
             row,
             f"{share:.1%}\n{counts[row, column]:,}",
             color="white" if share > 0.6 else "black",  # readable on dark and on light blue
-            size=20,
+            size=max(20 - 3 * (len(classes) - 2), 8),
             ha="center",
             va="center",
         )
-    axes.set_xlabel(
-        f"predicted class ({classes[1]} if the score is above {THRESHOLD:g})", loc="center"
-    )
+    rule = f" ({classes[1]} if the score is above {THRESHOLD:g})" if len(classes) == 2 else ""
+    axes.set_xlabel(f"predicted class{rule}", loc="center")
     axes.set_ylabel("true class, test split", loc="center")
-    axes.set_xticks([0, 1], classes)
-    axes.set_yticks([0, 1], classes)
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set_yticks(range(len(classes)), classes)
     axes.tick_params(which="both", length=0)
     figure.colorbar(image, label="share of the true class", format=PercentFormatter(1))
     return figure

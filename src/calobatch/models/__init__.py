@@ -3,6 +3,6 @@
 Each rank builds ``Model(layout, **model_options)`` once. ``Model.inputs`` has the names of the
 arguments of ``forward``, in order: ``"image"`` is (B, C, H, W) as in the store, ``"scalars"`` is
 (B, S), standardised with the mean and standard deviation of the training split. ``forward`` returns
-logits (B, 2); the softmax is part of the loss. Initial weights are those of PyTorch unless a file
-says otherwise.
+logits (B, K), one per class of the layout; the softmax is part of the loss. Initial weights are
+those of PyTorch unless a file says otherwise.
 """

@@ -28,10 +28,10 @@ class Model(nn.Module):
             nn.Flatten(),
             nn.Linear(filters * (height // 2) * (columns // 2), width),
             nn.ReLU(),
-            nn.Linear(width, 2),
+            nn.Linear(width, len(layout.classes)),
         )
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Return logits (B, 2)."""
-        logits_B2: Tensor = self.layers(image_BCHW)
-        return logits_B2
+        """Return logits (B, K)."""
+        logits_BK: Tensor = self.layers(image_BCHW)
+        return logits_BK

@@ -35,12 +35,12 @@ class Model(nn.Module):
         self.scalars = nn.ModuleList(
             nn.Sequential(nn.Linear(1, scalar_width), nn.ReLU()) for _ in layout.scalars
         )
-        self.join = nn.Linear(image_width + scalar_width * len(layout.scalars), 2)
+        self.join = nn.Linear(image_width + scalar_width * len(layout.scalars), len(layout.classes))
         start_as_keras(self)
 
     def forward(self, image_BCHW: Tensor, scalars_BS: Tensor) -> Tensor:
-        """Return logits (B, 2)."""
+        """Return logits (B, K)."""
         scalars_B1 = scalars_BS.unsqueeze(2).unbind(1)
         beside = [branch(x) for branch, x in zip(self.scalars, scalars_B1, strict=True)]
-        logits_B2: Tensor = self.join(torch.cat([self.image(image_BCHW), *beside], dim=1))
-        return logits_B2
+        logits_BK: Tensor = self.join(torch.cat([self.image(image_BCHW), *beside], dim=1))
+        return logits_BK

@@ -10,6 +10,7 @@ from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.models.blame import blaming_model
 from calobatch.models.build import example_inputs
+from calobatch.models.needs import check_needs
 
 # Two, because the mean over one event is that event, and the variance of one is not a number.
 EVENTS = 2
@@ -18,9 +19,11 @@ EVENTS = 2
 def try_model(model: nn.Module, name: str, layout: Layout) -> None:
     """Raise a UserError unless ``model`` can be trained on images of ``layout``.
 
-    It must take a batch, return one logit per event and class, shape (B, classes), and have
-    gradients. The model and torch's random numbers stay as they are.
+    The layout must have what the model needs. The model must take a batch, return one logit per
+    event and class, shape (B, classes), and have gradients. The model and torch's random numbers
+    stay as they are.
     """
+    check_needs(model, name, layout)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UserError(f"model {name} has no parameters to train; add layers to it")
     device = next(model.parameters()).device

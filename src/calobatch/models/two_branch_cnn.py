@@ -23,15 +23,17 @@ class Model(nn.Module):
         channels, height, columns = layout.shape
         flat = filters * (height // 4) * (columns // 4)
         self.branches = nn.ModuleList(_branch(filters, flat, width) for _ in range(channels))
-        self.join = nn.Sequential(nn.Linear(channels * width, 8), nn.ReLU(), nn.Linear(8, 2))
+        self.join = nn.Sequential(
+            nn.Linear(channels * width, 8), nn.ReLU(), nn.Linear(8, len(layout.classes))
+        )
         start_as_keras(self)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Return logits (B, 2)."""
+        """Return logits (B, K)."""
         channels_B1HW = image_BCHW.unsqueeze(2).unbind(1)
         joined = [branch(x) for branch, x in zip(self.branches, channels_B1HW, strict=True)]
-        logits_B2: Tensor = self.join(torch.cat(joined, dim=1))
-        return logits_B2
+        logits_BK: Tensor = self.join(torch.cat(joined, dim=1))
+        return logits_BK
 
 
 def _branch(filters: int, flat: int, width: int) -> nn.Sequential:

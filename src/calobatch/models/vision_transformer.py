@@ -93,7 +93,7 @@ class Model(nn.Module):
             nn.GELU(),
             nn.Linear(512, 256),
             nn.GELU(),
-            nn.Linear(256, 2),
+            nn.Linear(256, len(layout.classes)),
         )
         start_as_keras(self)
         for layer in self.modules():
@@ -101,8 +101,8 @@ class Model(nn.Module):
                 layer.start_as_keras()
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Return logits (B, 2)."""
+        """Return logits (B, K)."""
         patches_BPT = functional.unfold(image_BCHW, kernel_size=self.patch, stride=self.patch)
         tokens_BTE = self.embed(patches_BPT.transpose(1, 2)) + self.position
-        logits_B2: Tensor = self.head(self.blocks(tokens_BTE))
-        return logits_B2
+        logits_BK: Tensor = self.head(self.blocks(tokens_BTE))
+        return logits_BK

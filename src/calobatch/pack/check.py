@@ -7,29 +7,33 @@ from numpy.typing import NDArray
 
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.pack.raw import RawFile
 from calobatch.pack.sparsify import Hits
+from calobatch.raw.interface import RawFile
 
-# The public files are exactly balanced. In a user's own selection the share of class 1 may differ
+# The public files are exactly balanced. In a user's own selection the share of a class may differ
 # by this much, plus three standard deviations of a random draw, so that a few events can be packed.
 BALANCE_TOLERANCE = 0.02
 _CHECK = "check that the file was written to its end, and that zero_below fits its units"
 
 
-def check_labels(labels: NDArray[np.floating], file: str, declared: int | None) -> None:
-    """Check that all labels are 0 or 1 and equal to ``declared``, unless that is None.
+def check_labels(
+    labels: NDArray[np.floating], file: str, layout: Layout, declared: int | None
+) -> None:
+    """Check that all labels are those of classes, and equal to ``declared`` unless that is None.
 
     ``declared`` is the label that the dataset table gives for the whole file. Raises a UserError
     that names the file and the first wrong event, or says that the file has no events.
     """
     if not len(labels):
         raise UserError(f"{file} has no events; delete it, and fetch or simulate it again")
-    wrong = ~np.isin(labels, (0.0, 1.0))
+    wrong = ~np.isin(labels, np.arange(len(layout.classes)))
     if wrong.any():
         where = int(np.flatnonzero(wrong)[0])
+        meanings = [f"{number} ({name})" for number, name in enumerate(layout.classes)]
         raise UserError(
-            f"{file}: event {where} has label {labels[where]}, expected 0 or 1; correct the label, "
-            "or fetch the file again"
+            f"{file}: event {where} has label {labels[where]:g}, expected "
+            f"{', '.join(meanings[:-1])} or {meanings[-1]}; correct the label, fetch the file "
+            f"again, or correct the classes of layout {layout.name}"
         )
     if declared is not None and np.any(labels != declared):
         where = int(np.flatnonzero(labels != declared)[0])
@@ -41,15 +45,16 @@ def check_labels(labels: NDArray[np.floating], file: str, declared: int | None) 
 
 
 def check_balance(labels: NDArray[np.floating], layout: Layout, dataset: str) -> None:
-    """Raise a UserError if the share of class 1 is not the one that the layout declares."""
-    share = float(labels.mean())
-    p = layout.class_1_share
-    if abs(share - p) > BALANCE_TOLERANCE + 3 * np.sqrt(p * (1 - p) / len(labels)):
-        raise UserError(
-            f"dataset {dataset}: {share:.1%} of the events are {layout.classes[1]}s, expected "
-            f"{p:.0%}; check that no file is missing and that no class is listed twice, or set "
-            "check_balance: false for the dataset if this is meant"
-        )
+    """Raise a UserError if the share of a class is not the one that the layout declares."""
+    for label, (name, share) in enumerate(zip(layout.classes, layout.shares or (), strict=False)):
+        found = float(np.mean(labels == label))
+        spread = np.sqrt(share * (1 - share) / len(labels))
+        if abs(found - share) > BALANCE_TOLERANCE + 3 * spread:
+            raise UserError(
+                f"dataset {dataset}: {found:.1%} of the events are of class {name}, expected "
+                f"{share:.0%}; check that no file is missing and that no class is listed twice, or "
+                "set check_balance: false for the dataset if this is meant"
+            )
 
 
 def check_not_empty(

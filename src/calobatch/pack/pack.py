@@ -15,16 +15,16 @@ from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_labels, check_not_empty
 from calobatch.pack.check_files import check_contents_differ, check_names_differ
 from calobatch.pack.identify import identify
-from calobatch.pack.open_raw import open_raw
 from calobatch.pack.pack_piece import Packed, PieceToPack, listed, pack_piece
-from calobatch.pack.raw import RawFile
-from calobatch.pack.split import TRAIN, assign_splits
+from calobatch.pack.split import TRAIN, assign_groups, assign_splits
 from calobatch.pack.statistics import channel_statistics, scalar_statistics
 from calobatch.pack.sums import Sums
 from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
 from calobatch.public.pins import Expected
-from calobatch.store import FORMAT, Manifest, Source
+from calobatch.raw.interface import RawFile
+from calobatch.raw.open_raw import open_raw
+from calobatch.store import FORMATS, Manifest, Source
 from calobatch.store_structure import count_events
 from calobatch.workers import Workers
 
@@ -56,13 +56,15 @@ def pack(
     zero_below: float,
     balanced: bool = True,
     declared_labels: Mapping[str, int] | None = None,
+    file_labels: Mapping[str, int] | None = None,
     expected: Mapping[str, Expected] | None = None,
     workers: int = 1,
 ) -> Manifest:
     """Pack raw ``files``, in order, into the store ``folder``; return its manifest.
 
-    ``declared_labels`` has, by file name, the label of all events of a file, and ``expected`` its
-    size and SHA-256; files may be missing from both. The classes must be as ``balanced`` as the
+    ``declared_labels`` has, by file name, the label that all events of a file must have,
+    ``file_labels`` that of all events of a file without labels, and ``expected`` its size and
+    SHA-256; files may be missing from all three. The classes must be as ``balanced`` as the
     layout says, unless that is false. Raises a UserError that names the file if a
     check fails; an older store in ``folder`` then stays as it was.
 
@@ -74,7 +76,9 @@ def pack(
     the kernel takes them back when memory is short.
     """
     check_names_differ(files)
-    raws = [open_raw(file, layout) for file in files]
+    given = file_labels or {}
+    without_labels = layout.model_copy(update={"label": None})
+    raws = [open_raw(f, without_labels if f.name in given else layout) for f in files]
     # Workers take a while to start, mostly for imports. They start now and import what they will
     # need, while this process computes the checksums of the files.
     modules = [pack_piece.__module__, *{type(raw).__module__ for raw in raws}]
@@ -82,10 +86,14 @@ def pack(
         identities = [identify(file, (expected or {}).get(file.name)) for file in files]
         check_contents_differ(files, identities)
         by_file = split.by == "file"
-        known = _read_labels(layout, raws, declared_labels or {}, by_file=by_file)
+        known = _read_labels(layout, raws, declared_labels or {}, given, by_file=by_file)
         if balanced:
             check_balance(known.label, layout, dataset)
-        assigned = assign_splits(known.label, known.official_test, split)
+        if split.by == "column":
+            groups = _read_column(split.column, raws)
+            assigned = assign_groups(known.label, groups, split, layout.classes)
+        else:
+            assigned = assign_splits(known.label, known.official_test, split, layout.classes)
         with StoreWriter(folder) as writer:
             blocks = _packed(raws, assigned == TRAIN, layout, zero_below, pool)
             progress = Progress(f"pack {dataset}", len(assigned), "events")
@@ -97,12 +105,10 @@ def pack(
             _tell_empty_channels(dataset, layout, sums)
             events_sha256 = writer.finish_events(layout, known.label.astype(np.uint8), assigned)
             manifest = Manifest(
-                format=FORMAT,
+                format=FORMATS[-1],
                 dataset=dataset,
-                layout=layout.name,
+                layout=layout,
                 simulated=any(raw.simulated for raw in raws),
-                shape=layout.shape,
-                classes=layout.classes,
                 zero_below=zero_below,
                 split=split,
                 official_test_files=tuple(
@@ -122,16 +128,30 @@ def pack(
 
 
 def _read_labels(
-    layout: Layout, raws: Sequence[RawFile], declared: Mapping[str, int], *, by_file: bool
+    layout: Layout,
+    raws: Sequence[RawFile],
+    declared: Mapping[str, int],
+    given: Mapping[str, int],
+    *,
+    by_file: bool,
 ) -> Labels:
     """Read and check the labels of all files. No event is official test data unless ``by_file``."""
     labels, official = [], []
     for raw in raws:
-        of_file = raw.labels()
-        check_labels(of_file, str(raw.path), declared.get(raw.path.name))
+        label = given.get(raw.path.name)
+        of_file = raw.labels() if label is None else np.full(raw.events, float(label))
+        check_labels(of_file, str(raw.path), layout, declared.get(raw.path.name))
         labels.append(of_file)
         official.append(np.full(len(of_file), by_file and _is_official_test(raw.path, layout)))
     return Labels(label=np.concatenate(labels), official_test=np.concatenate(official))
+
+
+def _read_column(key: str, raws: Sequence[RawFile]) -> NDArray[np.floating]:
+    """Return the numbers that all files have under a key that the layout need not have."""
+    # Each file is opened once more with these numbers in the place of its labels, so that they are
+    # checked as labels are.
+    opened = (open_raw(raw.path, raw.layout.model_copy(update={"label": key})) for raw in raws)
+    return np.concatenate([raw.labels() for raw in opened])
 
 
 def _tell_empty_channels(dataset: str, layout: Layout, sums: Sums) -> None:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_values
-from calobatch.pack.raw import Piece
 from calobatch.pack.sparsify import Hits, sparsify
 from calobatch.pack.sums import Sums
+from calobatch.raw.interface import Piece
 
 
 class PieceToPack(NamedTuple):

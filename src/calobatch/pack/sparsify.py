@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from calobatch.store import pixel_type
+
 # The size in bytes of the widest floating point type that has an integer type of the same size.
 WIDEST = 8
 
@@ -13,7 +15,8 @@ class Hits(NamedTuple):
     """The hits of consecutive events, one event after the other."""
 
     per_event: NDArray[np.int64]  # (B), number of hits of each event
-    pixel: NDArray[np.uint16]  # (hits), index into the flattened image (C, H, W)
+    # (hits), index into the flattened image (C, H, W)
+    pixel: NDArray[np.uint16] | NDArray[np.uint32]
     value: NDArray[np.float32]  # (hits)
 
 
@@ -43,4 +46,4 @@ def sparsify(image_BCHW: NDArray[np.floating], zero_below: float) -> Hits:
     first = np.arange(events + 1) * flat_BP.shape[1]
     per_event = np.diff(np.searchsorted(where, first))
     pixel = where - np.repeat(first[:-1], per_event)
-    return Hits(per_event=per_event, pixel=pixel.astype(np.uint16), value=value)
+    return Hits(per_event=per_event, pixel=pixel.astype(pixel_type(flat_BP.shape[1])), value=value)

@@ -1,4 +1,9 @@
-"""Decide the split: stratified by class, and a pure function of labels, shares and seed."""
+"""Decide the split of each event: a pure function of labels, groups, shares and seed.
+
+It is stratified by class, unless events such as those of one run are kept together.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +15,10 @@ TRAIN, VALIDATION, TEST = range(3)
 
 
 def assign_splits(
-    labels: NDArray[np.floating], official_test: NDArray[np.bool_], split: Split
+    labels: NDArray[np.floating],
+    official_test: NDArray[np.bool_],
+    split: Split,
+    classes: Sequence[str],
 ) -> NDArray[np.uint8]:
     """Return the split of each event, shape (events): an index into SPLITS.
 
@@ -23,26 +31,62 @@ def assign_splits(
             "by their names, all files are official test files, so no event is left for training; "
             "add other files, or set split: {by: event} for the dataset to divide these events"
         )
-    # One generator for both classes, class 0 first: every stored split depends on this order.
+    # One generator for all classes, class 0 first: every stored split depends on this order.
     rng = np.random.default_rng(split.seed)
     assigned = np.where(official_test, TEST, TRAIN).astype(np.uint8)
     test_share = 0.0 if official_test.any() else split.test
-    for label in (0.0, 1.0):
+    for label in range(len(classes)):
         free = rng.permutation(np.flatnonzero((labels == label) & ~official_test))
         tests = round(test_share * len(free))
         validations = round(split.validation * (len(free) - tests))
         assigned[free[:tests]] = TEST
         assigned[free[tests : tests + validations]] = VALIDATION
-    _check_splits(assigned, labels)
+    _check_splits(assigned, labels, classes)
     return assigned
 
 
-def _check_splits(assigned: NDArray[np.uint8], labels: NDArray[np.floating]) -> None:
+def assign_groups(
+    labels: NDArray[np.floating],
+    groups: NDArray[np.floating],
+    split: Split,
+    classes: Sequence[str],
+) -> NDArray[np.uint8]:
+    """Return the split of each event, shape (events); events of one group are in the same split.
+
+    ``groups`` has one number per event, such as a run. Groups are drawn at random until the shares
+    of ``split`` are reached, so a split can have too many events by up to one group. Raises a
+    UserError if a number is not finite, or if a split would have no event of a class.
+    """
+    if not np.isfinite(groups).all():
+        where = int(np.flatnonzero(~np.isfinite(groups))[0])
+        raise UserError(
+            f"{split.column} is {groups[where]} in event {where} of all files together; correct "
+            "it, or choose another column for split"
+        )
+    names, group = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(group)
+    order = np.random.default_rng(split.seed).permutation(len(names))
+    # The number of events before each group, in the order in which groups are drawn.
+    before = np.concatenate([[0], np.cumsum(sizes[order])[:-1]])
+    is_test = before < split.test * len(labels)
+    tests = sizes[order][is_test].sum()
+    is_validation = before - tests < split.validation * (len(labels) - tests)
+    of_drawn = np.where(is_test, TEST, np.where(is_validation, VALIDATION, TRAIN))
+    of_group = np.empty(len(names), np.uint8)
+    of_group[order] = of_drawn
+    assigned = of_group[group]
+    _check_splits(assigned, labels, classes)
+    return assigned
+
+
+def _check_splits(
+    assigned: NDArray[np.uint8], labels: NDArray[np.floating], classes: Sequence[str]
+) -> None:
     for index, name in enumerate(SPLITS):
-        for label in (0, 1):
+        for label, of_class in enumerate(classes):
             if not np.any((assigned == index) & (labels == label)):
                 raise UserError(
                     f"the {name} split would have no event of class {label} "
-                    f"({len(labels)} events in total); use more events, or change split in the "
-                    "scenario"
+                    f"({of_class}; {len(labels)} events in total); use more events, or change "
+                    "split in the scenario"
                 )

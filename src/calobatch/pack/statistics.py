@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from calobatch.layouts import Layout
 from calobatch.pack.sums import Sums
-from calobatch.store import ChannelStatistics, ScalarStatistics
+from calobatch.scalars import ScalarStatistics
+from calobatch.store import ChannelStatistics
 
 
 def channel_statistics(layout: Layout, sums: Sums) -> tuple[ChannelStatistics, ...]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from calobatch.checksum import sha256_of
 from calobatch.layouts import Layout
 from calobatch.pack.sparsify import Hits
-from calobatch.store import EVENTS_FILE, HIT, MANIFEST_FILE, Manifest, events_schema
+from calobatch.store import Manifest, events_schema, hit_type
+from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
 
 
 class StoreWriter:
@@ -78,12 +79,13 @@ class StoreWriter:
         self.value_file.close()
         # Event k has the hits start[k] up to start[k + 1].
         start = np.concatenate([[0], np.cumsum(self.hits_per_event())]).astype(np.int64)
+        kind = hit_type(layout)
         hit = pa.StructArray.from_arrays(
             [
-                _mapped(self.scratch / "pixel", pa.uint16(), int(start[-1])),
+                _mapped(self.scratch / "pixel", kind.field("pixel").type, int(start[-1])),
                 _mapped(self.scratch / "value", pa.float32(), int(start[-1])),
             ],
-            fields=list(HIT),
+            fields=list(kind),
         )
         hits = pa.LargeListArray.from_arrays(pa.array(start), hit)
         columns = [hits, pa.array(label), pa.array(split), *map(pa.array, self.scalars().T.copy())]

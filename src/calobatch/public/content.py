@@ -8,7 +8,17 @@ from pathlib import Path
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PARQUET = b"PAR1"
-MAGIC = {".hdf5": _HDF5, ".h5": _HDF5, ".parquet": _PARQUET}
+_NUMPY = b"\x93NUMPY"
+_ZIP = b"PK"
+_ROOT = b"root"
+MAGIC = {
+    ".hdf5": _HDF5,
+    ".h5": _HDF5,
+    ".parquet": _PARQUET,
+    ".npz": _ZIP,
+    ".npy": _NUMPY,
+    ".root": _ROOT,
+}
 # Number of bytes to look at: enough for the magic, and for the blank lines before some web pages.
 HEAD_BYTES = 64
 # Enough for the title of a web page.
@@ -31,8 +41,8 @@ _OTHER_KINDS = {
     _HDF5: "this is an HDF5 file; give it the ending .hdf5",
     _PARQUET: "this is a parquet file; give it the ending .parquet",
     b"ARROW1": "this is an Arrow file; write it again as parquet",
-    b"root": "this is a ROOT file; write its images as HDF5 or parquet",
-    b"\x93NUMPY": "this is a NumPy file; write its array to an HDF5 file",
+    _ROOT: "this is a ROOT file; give it the ending .root",
+    _NUMPY: "this is a NumPy file; give it the ending .npy",
 }
 
 
@@ -67,7 +77,9 @@ def file_fault(path: Path, file: str) -> str | None:
         head = stream.read(PAGE_BYTES)
     if fault := head_fault(head, file):
         return fault
-    return _parquet_fault(path) if kind_of(file) == ".parquet" else _hdf5_fault(path)
+    checks = {".parquet": _parquet_fault, ".hdf5": _hdf5_fault, ".h5": _hdf5_fault}
+    check = checks.get(kind_of(file))
+    return check(path) if check else None
 
 
 def _parquet_fault(path: Path) -> str | None:

@@ -21,6 +21,7 @@ from calobatch.plotting import (
     new_figure,
 )
 from calobatch.report.embed import svg
+from calobatch.run.auc import against_others
 from calobatch.run.files import PREDICTIONS_FILE
 from calobatch.run.folder import RunFolder
 from calobatch.run.history import best_epoch
@@ -53,41 +54,49 @@ def task_colours(tasks: Mapping[str, str]) -> dict[str, str]:
     return colours
 
 
+def signals(classes: Sequence[str]) -> Sequence[int]:
+    """Return the classes that are a signal in turn: the second of two, and each of more."""
+    return (1,) if len(classes) == 2 else range(len(classes))
+
+
 def draw_roc(
-    runs: Sequence[RunFolder], colours: Mapping[str, str], classes: tuple[str, str]
+    runs: Sequence[RunFolder], colours: Mapping[str, str], classes: Sequence[str], signal: int
 ) -> Markup:
     """Draw the ROC curves of ``runs``, all of one dataset, on the test split."""
-    background, signal = classes
+    name, background = classes[signal], _background(classes)
     figure = _roc_figure(runs)
     axes = figure.add_subplot()
-    for label, colour, (efficiency, left) in _curves(runs, colours):
+    for label, colour, (efficiency, left) in _curves(runs, colours, signal):
         axes.plot(efficiency, 1 - left, color=colour, label=label)
     axes.plot([0, 1], [1, 0], color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
-    axes.set(xlabel=f"{signal} efficiency", ylabel=f"1 \N{MINUS SIGN} {background} efficiency")
+    axes.set(xlabel=f"{name} efficiency", ylabel=f"1 \N{MINUS SIGN} {background} efficiency")
     axes.legend(loc="lower left")
-    dataset = runs[0].record.dataset
-    return svg(figure, f"roc-{dataset}", f"ROC curves on the test split: {_tasks(runs)}")
+    words = f"ROC curves of {name} against {background} on the test split: {_tasks(runs)}"
+    return svg(figure, f"roc-{runs[0].record.dataset}-{signal}", words)
 
 
 def draw_rejection(
-    runs: Sequence[RunFolder], colours: Mapping[str, str], classes: tuple[str, str]
+    runs: Sequence[RunFolder], colours: Mapping[str, str], classes: Sequence[str], signal: int
 ) -> Markup:
     """Draw the same curves as background rejection (1 / efficiency) on a log scale."""
-    background, signal = classes
+    name, background = classes[signal], _background(classes)
     figure = _roc_figure(runs)
     axes = figure.add_subplot()
-    for label, colour, (efficiency, left) in _curves(runs, colours):
+    for label, colour, (efficiency, left) in _curves(runs, colours, signal):
         shown = (efficiency >= LOWEST_EFFICIENCY) & (left > 0)
         axes.plot(efficiency[shown], 1 / left[shown], color=colour, label=label)
     chance = np.linspace(LOWEST_EFFICIENCY, 1)
     axes.plot(chance, 1 / chance, color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(LOWEST_EFFICIENCY, 1), yscale="log")
-    axes.set(xlabel=f"{signal} efficiency", ylabel=f"1 / {background} efficiency")
-    axes.legend(loc="upper right")
-    name = f"rejection-{runs[0].record.dataset}"
-    words = f"{background} rejection against {signal} efficiency on the test split: {_tasks(runs)}"
-    return svg(figure, name, words)
+    axes.set(xlabel=f"{name} efficiency", ylabel=f"1 / {background} efficiency")
+    axes.legend(loc="best")
+    words = f"{background} rejection against {name} efficiency on the test split: {_tasks(runs)}"
+    return svg(figure, f"rejection-{runs[0].record.dataset}-{signal}", words)
+
+
+def _background(classes: Sequence[str]) -> str:
+    return classes[0] if len(classes) == 2 else "all others'"
 
 
 def _roc_figure(runs: Sequence[RunFolder]) -> Figure:
@@ -100,23 +109,26 @@ def _tasks(runs: Sequence[RunFolder]) -> str:
     return ", ".join(dict.fromkeys(run.record.task for run in runs))
 
 
-def _curves(runs: Sequence[RunFolder], colours: Mapping[str, str]) -> Iterator[Curve]:
+def _curves(runs: Sequence[RunFolder], colours: Mapping[str, str], signal: int) -> Iterator[Curve]:
     """Yield the curve of each run. Only the first run of a task has a label, for the legend."""
     labelled: set[str] = set()
     for run in runs:
         task = run.record.task
         test = read_predictions(run.file(PREDICTIONS_FILE))["test"]
-        yield Curve("" if task in labelled else task, colours[task], roc_points(test))
+        yield Curve("" if task in labelled else task, colours[task], roc_points(test, signal))
         labelled.add(task)
 
 
-def roc_points(test: Predictions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def roc_points(
+    test: Predictions, signal: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return signal and background efficiency at up to ``POINTS`` points of the ROC curve.
 
     The points are equally far apart along the curve, because points at equal steps of one axis
     would be too few where the curve is steep. Its first and last points are kept.
     """
-    left, efficiency, _ = roc_curve(test.label, test.score)
+    score = test.score if test.score.ndim == 1 else test.score[:, signal]
+    left, efficiency, _ = roc_curve(against_others(test.label, signal), score)
     length = np.cumsum(np.hypot(np.diff(left, prepend=0), np.diff(efficiency, prepend=0)))
     chosen = np.unique(np.searchsorted(length, np.linspace(0, length[-1], POINTS)))
     chosen = chosen.clip(max=len(left) - 1)

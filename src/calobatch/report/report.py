@@ -19,6 +19,7 @@ from calobatch.report.curves import (
     draw_rejection,
     draw_roc,
     history_picture,
+    signals,
     task_colours,
 )
 from calobatch.report.diagrams import diagram
@@ -30,6 +31,7 @@ from calobatch.run.history import best_epoch
 from calobatch.run.leaderboard import check_leaderboard, read_leaderboard
 from calobatch.run.mark import MEANINGS
 from calobatch.store import Manifest, Store, open_store
+from calobatch.training_code import training_code_sha256
 
 FOLDER = Path(__file__).parent
 
@@ -38,7 +40,6 @@ class DatasetPart(NamedTuple):
     """What the page shows of a dataset. ``roc`` is empty if the dataset has no runs."""
 
     manifest: Manifest
-    pixel_size: str
     roc: tuple[Markup, ...]
     samples: Gallery
     means: Gallery
@@ -121,6 +122,7 @@ def _render(
         failed=failed,
         marks=sorted({run.record.mark for run in runs} - {""}),
         meanings=MEANINGS,
+        older=[run for run in runs if _made_by_older_code(run)],
         confidence=runs[0].metrics.confidence,
         axis=axis_for(rows),
         lowest_efficiency=LOWEST_EFFICIENCY,
@@ -163,12 +165,14 @@ def _dataset_part(
 ) -> DatasetPart:
     manifest = store.manifest
     runs = [run for run in runs if run.record.dataset == manifest.dataset]
+    classes = manifest.classes
     drawings = (draw_roc, draw_rejection) if runs else ()
     means, difference = mean_galleries(store)
     return DatasetPart(
         manifest=manifest,
-        pixel_size=store.layout.pixel_size,
-        roc=tuple(draw(runs, colours, manifest.classes) for draw in drawings),
+        roc=tuple(
+            draw(runs, colours, classes, signal) for signal in signals(classes) for draw in drawings
+        ),
         samples=sample_gallery(store),
         means=means,
         difference=difference,
@@ -184,6 +188,12 @@ def _model_part(row: TaskRow, store: Store) -> ModelPart:
     count = sum(node.parameters > 0 for node in nodes)
     words = f"Model of {row.name}: {count} layers with parameters, which the table below lists"
     return ModelPart(row, nodes, diagram(nodes, words))
+
+
+def _made_by_older_code(run: RunFolder) -> bool:
+    """Return whether the code of the training has changed since; False if it was not recorded."""
+    record = run.record
+    return record.code_sha256 not in ("", training_code_sha256(record.training.model))
 
 
 def _packages(runs: Sequence[RunFolder]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from calobatch.config.models import Scenario, Task
 from calobatch.errors import UserError
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import Line
+from calobatch.run.metrics import SplitMetrics
 
 
 class Spread(NamedTuple):
@@ -15,6 +16,23 @@ class Spread(NamedTuple):
 
     mean: float
     deviation: float | None
+
+
+class PairRow(NamedTuple):
+    """The test AUC of two classes; the interval is that of the first seed."""
+
+    auc: Spread
+    low: float
+    high: float
+
+
+class ClassRow(NamedTuple):
+    """The test AUC of one of several classes: against all others, and against each other one."""
+
+    auc: Spread
+    low: float
+    high: float
+    pairs: dict[str, PairRow]
 
 
 class SeedRow(NamedTuple):
@@ -30,7 +48,7 @@ class SeedRow(NamedTuple):
 class TaskRow(NamedTuple):
     """All runs of a task and the means over them.
 
-    ``rejection`` is None if it is None for any of the runs.
+    ``rejection`` is None if it is None for any of the runs. ``classes`` is empty with two classes.
     """
 
     name: str
@@ -44,6 +62,7 @@ class TaskRow(NamedTuple):
     events_per_second: Spread
     parameters: int
     ranks: str
+    classes: dict[str, ClassRow]
 
 
 def task_rows(
@@ -61,7 +80,7 @@ def task_rows(
     for run in runs:
         of_task[run.record.task].append(run)
     return [
-        _task_row(name, scenario.tasks[name], colours[name], [_seed_row(r, lines) for r in found])
+        _task_row(name, scenario.tasks[name], colours[name], found, lines)
         for name, found in of_task.items()
         if found
     ]
@@ -80,8 +99,15 @@ def _seed_row(run: RunFolder, lines: dict[tuple[str, int, str], Line]) -> SeedRo
     return SeedRow(seed, test, validation, rejection, run.record.ranks)
 
 
-def _task_row(name: str, task: Task, colour: str, found: Sequence[SeedRow]) -> TaskRow:
-    seeds = tuple(sorted(found, key=lambda row: row.seed))
+def _task_row(
+    name: str,
+    task: Task,
+    colour: str,
+    runs: Sequence[RunFolder],
+    lines: dict[tuple[str, int, str], Line],
+) -> TaskRow:
+    runs = sorted(runs, key=lambda run: run.record.seed)
+    seeds = tuple(_seed_row(run, lines) for run in runs)
     rejections = [row.rejection for row in seeds if row.rejection is not None]
     return TaskRow(
         name=name,
@@ -95,7 +121,27 @@ def _task_row(name: str, task: Task, colour: str, found: Sequence[SeedRow]) -> T
         events_per_second=spread([row.test.events_per_second for row in seeds]),
         parameters=seeds[0].test.parameters,
         ranks=", ".join(map(str, sorted({row.ranks for row in seeds}))),
+        classes=_class_rows([run.metrics.splits["test"] for run in runs]),
     )
+
+
+def _class_rows(tests: Sequence[SplitMetrics]) -> dict[str, ClassRow]:
+    """Return the rows of the classes, given the test metrics of each seed."""
+    first = tests[0]
+    pairs: dict[tuple[str, str], PairRow] = {}
+    for number, pair in enumerate(first.pairs):
+        auc = spread([test.pairs[number].auc for test in tests])
+        for names in ((pair.first, pair.second), (pair.second, pair.first)):
+            pairs[names] = PairRow(auc, pair.auc_low, pair.auc_high)
+    return {
+        name: ClassRow(
+            auc=spread([test.classes[name].auc for test in tests]),
+            low=found.auc_low,
+            high=found.auc_high,
+            pairs={other: pairs[name, other] for other in first.classes if other != name},
+        )
+        for name, found in first.classes.items()
+    }
 
 
 def spread(values: Sequence[float]) -> Spread:

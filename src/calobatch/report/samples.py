@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calobatch.report.colours import ColourScale
 from calobatch.report.embed import png
-from calobatch.store import ChannelStatistics, Store
+from calobatch.store import Store
 
 EVENTS_PER_CLASS = 4
 # Events per class for a mean image: enough for a smooth mean, and quick even for a large store.
@@ -68,24 +68,32 @@ def sample_gallery(store: Store) -> Gallery:
 
 
 def mean_galleries(store: Store) -> tuple[Gallery, Gallery]:
-    """Return the mean images of both classes, and the difference: second minus first class."""
+    """Return the mean image of each class, and how they differ.
+
+    Of two classes, that is the second minus the first; of more, each minus the mean of all.
+    """
     of_class = [events[:MEAN_EVENTS] for events in _training_events(store)]
     mean_KCHW = np.stack([_mean_image(store, events) for events in of_class])
-    first, second = store.manifest.classes
+    classes = store.manifest.classes
     rows = [
         (f"mean {name}", f"{len(events):,} events")
-        for name, events in zip((first, second), of_class, strict=True)
+        for name, events in zip(classes, of_class, strict=True)
     ]
     means = _gallery(store, rows, mean_KCHW, _scales(store, mean_KCHW))
-    difference_1CHW = np.diff(mean_KCHW, axis=0)
-    scales = _scales(store, difference_1CHW, sizes="symlog")
-    caption = (f"{second} \N{MINUS SIGN} {first}", "difference of the means")
-    return means, _gallery(store, [caption], difference_1CHW, scales)
+    if len(classes) == 2:
+        difference = np.diff(mean_KCHW, axis=0)
+        captions = [(f"{classes[1]} \N{MINUS SIGN} {classes[0]}", "difference of the means")]
+    else:
+        difference = mean_KCHW - mean_KCHW.mean(axis=0)
+        captions = [(f"{name} \N{MINUS SIGN} mean", "difference from all") for name in classes]
+    scales = _scales(store, difference, sizes="symlog")
+    return means, _gallery(store, captions, difference, scales)
 
 
 def _training_events(store: Store) -> list[NDArray[np.int64]]:
     training = store.events_of("train")
-    return [training[store.label[training] == label] for label in (0, 1)]
+    labels = range(len(store.layout.classes))
+    return [training[store.label[training] == label] for label in labels]
 
 
 def _mean_image(store: Store, events: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -100,17 +108,9 @@ def _scales(
 ) -> list[ColourScale]:
     """Return one scale per channel. ``sizes`` is its kind for channels without a sign."""
     return [
-        ColourScale("linear" if _is_signed(channel) else sizes, _largest(image_BCHW[:, index]))
-        for index, channel in enumerate(store.manifest.channels)
+        ColourScale("linear" if channel.signed else sizes, _largest(image_BCHW[:, index]))
+        for index, channel in enumerate(store.layout.channels)
     ]
-
-
-def _is_signed(channel: ChannelStatistics) -> bool:
-    """Return whether a channel has a sign, such as a time, which is negative if it is early.
-
-    The noise of an energy can be slightly negative too, so it is compared with the maximum.
-    """
-    return -channel.minimum > 0.1 * channel.maximum
 
 
 def _largest(image: NDArray[np.floating]) -> float:
@@ -139,7 +139,7 @@ def _gallery(
 
 
 def _class_of(store: Store, event: int) -> str:
-    return store.manifest.classes[store.label[event]]
+    return store.manifest.classes[int(store.label[event])]
 
 
 def _scalars(store: Store, event: int) -> str:

@@ -7,16 +7,14 @@ from pathlib import Path
 
 from calobatch.checksum import sha256_of
 from calobatch.errors import UserError, reading
-from calobatch.run.files import HISTORY_FILE, PREDICTIONS_FILE, WEIGHTS_FILE
+from calobatch.run.files import RECORD_FILE, TRAINING_FILES, WEIGHTS_FILE, missing_files
 from calobatch.run.training import RunRecord
-
-# The record itself has a checksum of its own (calobatch.record).
-FILES = (WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE)
 
 
 def checksums(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of a finished training except its record."""
-    return {name: sha256_of(folder / name) for name in FILES}
+    # The record itself has a checksum of its own (calobatch.record).
+    return {name: sha256_of(folder / name) for name in TRAINING_FILES if name != RECORD_FILE}
 
 
 def checked_file(folder: Path, record: RunRecord, name: str) -> Path:
@@ -36,3 +34,17 @@ def checked_file(folder: Path, record: RunRecord, name: str) -> Path:
             "train again"
         )
     return path
+
+
+def finished_run(folder: Path) -> tuple[RunRecord, Path]:
+    """Return the record and the weights of the finished training in ``folder``.
+
+    Raises UserError if no training has finished there, or if one of the two files is damaged.
+    """
+    if missing := missing_files(folder, (RECORD_FILE, WEIGHTS_FILE)):
+        raise UserError(
+            f"{folder} has no {', '.join(missing)}, so it is not the folder of a finished "
+            "training; name one, such as results/quickstart/electron_photon_cnn/seed1"
+        )
+    record = RunRecord.read(folder / RECORD_FILE)
+    return record, checked_file(folder, record, WEIGHTS_FILE)

@@ -1,25 +1,51 @@
-"""The predicted class and the loss of scores, defined once for training and evaluation."""
+"""The predicted class and the loss of scores, defined once for training and evaluation.
+
+Scores are probabilities. Of two classes, each event has that of class 1 (the signal), shape
+(events). Of K classes, each event has K with a sum of 1, in the order of the layout, shape
+(events, K).
+"""
 
 import numpy as np
-import sklearn.metrics
 from numpy.typing import NDArray
 
-# An event with a score above this is predicted to be signal (class 1).
+# Of two classes, an event with a score above this is predicted to be signal (class 1).
 THRESHOLD = 0.5
 # The loss of a score of exactly 0 or 1 can be infinite. Scores are moved this far from both, which
 # limits the loss of one event to 27.6 nats.
 SMALLEST_PROBABILITY = 1e-12
 
 
-def called_signal(score: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return (events) whether each score is predicted to be signal."""
-    return score > THRESHOLD
+def called_class(score: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the predicted class of each event, shape (events): the most probable one."""
+    if score.ndim == 1:
+        return (score > THRESHOLD).astype(np.int64)
+    called: NDArray[np.int64] = np.argmax(score, axis=1)
+    return called
 
 
 def log_loss(label: NDArray[np.uint8], score: NDArray[np.float32]) -> float:
-    """Return the mean cross-entropy in nats of (events) scores, given the true classes (events).
+    """Return the mean cross-entropy in nats of scores, given the true classes (events).
 
     The scores must be probabilities, and there must be at least one event.
     """
     bounded = np.clip(score.astype(np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    return float(sklearn.metrics.log_loss(label, bounded, labels=[0, 1]))
+    if score.ndim == 1:
+        of_true_class = np.where(label == 1, bounded, 1 - bounded)
+    else:
+        of_true_class = bounded[np.arange(len(label)), label]
+    return float(-np.mean(np.log(of_true_class)))
+
+
+def number_of_classes(score: NDArray[np.float32]) -> int:
+    """Return for how many classes there are scores."""
+    return 2 if score.ndim == 1 else score.shape[1]
+
+
+def missing_classes(label: NDArray[np.uint8], classes: int) -> list[int]:
+    """Return the classes that no event of (events) labels has."""
+    return sorted(set(range(classes)) - set(np.unique(label).tolist()))
+
+
+def is_constant(score: NDArray[np.float32]) -> bool:
+    """Return whether all events have the same scores, so that they separate nothing."""
+    return bool(np.all(np.ptp(score, axis=0) == 0))

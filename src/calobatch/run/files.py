@@ -12,10 +12,25 @@ WEIGHTS_FILE = "model.safetensors"
 HISTORY_FILE = "history.jsonl"
 PREDICTIONS_FILE = "predictions.parquet"
 RECORD_FILE = "run.json"
+TRAINING_FILES = (WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE, RECORD_FILE)
+# What an interrupted training, or one with more epochs, continues from.
+CHECKPOINT_FOLDER = "checkpoint"
+# The last checkpoint of a training that has finished.
+FINISHED_CHECKPOINT = f"{CHECKPOINT_FOLDER}/finished.pt"
 # Written by evaluate. The metrics are written last, so a folder with metrics has all plots.
 PLOTS_FOLDER = "plots"
 PLOTS = ("roc", "scores", "history", "calibration", "confusion")
 METRICS_FILE = "metrics.json"
+# Written by export. The record is written last, so a folder with a record is complete.
+EXPORT_FOLDER = "export"
+EXPORT_FILE = "export.json"
+ONNX_FILE = "model.onnx"
+TORCH_FILE = "model.pt2"
+EXAMPLE_FILE = "example.npz"
+CARD_FILE = "card.md"
+EXPORTED_FILES = (WEIGHTS_FILE, EXAMPLE_FILE, CARD_FILE, EXPORT_FILE)
+# Written too, unless torch or ONNX cannot export the model.
+GRAPH_FILES = (ONNX_FILE, TORCH_FILE)
 
 
 def missing_files(folder: Path, names: Iterable[str]) -> list[str]:

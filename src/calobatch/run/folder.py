@@ -51,7 +51,7 @@ def write_run(
 ) -> None:
     """Write all files of a finished training except its weights, and their checksums.
 
-    ``scores`` (events) has the probability of class 1 of each event of the store. The weights must
+    ``scores`` has those of all events of the store (see ``run/decision.py``). The weights must
     be in the folder already, because a folder with a record, which is written last, counts as a
     finished training.
     """

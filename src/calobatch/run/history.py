@@ -31,8 +31,11 @@ EPOCH_METRICS = tuple(name for name in Epoch.model_fields if name not in ("epoch
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch with the highest validation AUC, or the earliest of several such epochs."""
-    return max(history, key=lambda epoch: (epoch.validation_auc, -epoch.epoch))
+    """Return the epoch with the highest validation AUC.
+
+    Among several such epochs, the lowest validation loss decides, and then the earliest epoch.
+    """
+    return max(history, key=lambda e: (e.validation_auc, -e.validation_loss, -e.epoch))
 
 
 def write_history(history: Sequence[Epoch], path: Path) -> None:

@@ -13,14 +13,11 @@ from pathlib import Path
 
 from calobatch.atomic import atomic_path
 from calobatch.errors import UserError
-from calobatch.run.checked import FILES as CHECKED_FILES
 from calobatch.run.checked import checked_file
-from calobatch.run.files import RECORD_FILE, missing_files
+from calobatch.run.files import RECORD_FILE, TRAINING_FILES, missing_files
 from calobatch.run.training import RunRecord
 
 KEPT_FOLDER = ".kept"
-# The record is last, so a folder with a record is a finished training.
-FILES = (*CHECKED_FILES, RECORD_FILE)
 
 
 def kept_folder(run_folder: Path) -> Path:
@@ -31,7 +28,7 @@ def kept_folder(run_folder: Path) -> Path:
 def kept_run(run_folder: Path, identity: str) -> RunRecord | None:
     """Return the record of the kept run if it is whole and has this ``identity``, else None."""
     folder = kept_folder(run_folder)
-    if missing_files(folder, FILES):
+    if missing_files(folder, TRAINING_FILES):
         return None
     try:
         record = RunRecord.read(folder / RECORD_FILE)
@@ -44,7 +41,8 @@ def kept_run(run_folder: Path, identity: str) -> RunRecord | None:
 
 def publish_kept_run(run_folder: Path) -> None:
     """Put the files of the kept run into the run's own folder."""
-    for name in FILES:
+    # The record is the last of them, so a folder with a record is a finished training.
+    for name in TRAINING_FILES:
         kept = kept_folder(run_folder) / name
         with atomic_path(run_folder / name) as partial:
             try:

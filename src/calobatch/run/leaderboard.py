@@ -16,6 +16,10 @@ from calobatch.record import Record
 from calobatch.run.folder import RunFolder
 from calobatch.run.mark import Mark
 
+OTHER_DATA = (
+    "The reference AUCs were measured on the public CMS data. These runs used simulated "
+    "stand-ins, so their AUCs are not comparable with the references."
+)
 # The columns that are printed in a terminal: as many as fit into a line.
 SHOWN = ("task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
 
@@ -44,6 +48,8 @@ class Line(Record):
     reference_auc: Annotated[float | None, BeforeValidator(_none_if_empty)]
     run_id: str  # the id of the run in MLflow
     mark: Mark = ""  # that of the run's record, on all its lines
+    # Whether the dataset is simulated. Files of older versions do not have this column.
+    simulated: bool = False
 
 
 COLUMNS = tuple(Line.model_fields)
@@ -84,6 +90,7 @@ def _line(scenario: Scenario, run: RunFolder, split: str, run_id: str) -> Line:
         reference_auc=reference.get(split),
         run_id=run_id,
         mark=record.mark,
+        simulated=record.simulated,
     )
 
 
@@ -127,7 +134,9 @@ def check_leaderboard(
         run = of_run.get((line.task, line.seed))
         if run is None or line.split not in SPLITS:
             continue
-        if _cells(line) != _cells(_line(scenario, run, line.split, line.run_id)):
+        found, right = _cells(line), _cells(_line(scenario, run, line.split, line.run_id))
+        # A file of an older version may have fewer columns.
+        if any(found[column] != right[column] for column in line.model_fields_set):
             raise UserError(
                 f"{path} and {run.folder} have different numbers for the {line.split} split; run "
                 "`calobatch collect` again"
@@ -138,7 +147,8 @@ def format_leaderboard(path: Path) -> str:
     """Return the validation and test lines of the leaderboard as a table for a terminal.
 
     Tasks with several seeds have a line with the means over them, and their standard deviation in
-    the AUC. The table has a column of marks only if a run has one.
+    the AUC. The table has a column of marks only if a run has one. A note below it says if a
+    reference is that of other data.
     """
     lines = [line for line in read_leaderboard(path) if line.split != "train"]
     shown = (*SHOWN, "mark") if any(line.mark for line in lines) else SHOWN
@@ -152,10 +162,12 @@ def format_leaderboard(path: Path) -> str:
                 means = _means(of_split)
                 rows.append([means.get(column, "") for column in shown])
     widths = [max(len(row[i]) for row in rows) for i in range(len(shown))]
-    return "\n".join(
+    table = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
+    other_data = any(line.simulated and line.reference_auc is not None for line in lines)
+    return "\n".join([*table, *(["", OTHER_DATA] if other_data else [])])
 
 
 def _means(lines: Sequence[Line]) -> dict[str, str]:

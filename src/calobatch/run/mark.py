@@ -5,19 +5,22 @@ from typing import Literal
 
 Mark = Literal["", "constant scores", "exploded loss"]
 
-# A sound training with an AUC as low as this has a loss near ln 2, that of the constant answer 1/2.
-# An overfitted model may have a higher loss, but also has a higher AUC.
+# A sound training with an AUC as low as this has a loss near ln K, that of a model for which all K
+# classes are equally probable. An overfitted model may have a higher loss, but also has a higher
+# AUC.
 HIGHEST_AUC = 0.6
-LOWEST_LOSS = 3 * log(2)
+LOWEST_LOSS = 3.0  # times ln K
 MEANINGS: dict[Mark, str] = {
     "constant scores": "every event has the same score, so the model has stopped learning (its "
     "units may be dead)",
-    "exploded loss": "the loss is far above ln 2, that of a model that guesses, and the AUC is "
+    "exploded loss": "the loss is far above that of a model that guesses, and the AUC is "
     "near 0.5, so the training has diverged",
 }
 
 
-def mark_of(*, train_loss: float, validation_loss: float, auc: float, constant: bool) -> Mark:
+def mark_of(
+    *, train_loss: float, validation_loss: float, auc: float, constant: bool, classes: int = 2
+) -> Mark:
     """Return the mark of a model, or "" if nothing is wrong.
 
     Losses are in nats, ``auc`` is that of the validation split, and ``constant`` says whether all
@@ -25,6 +28,6 @@ def mark_of(*, train_loss: float, validation_loss: float, auc: float, constant: 
     """
     if constant:
         return "constant scores"
-    if max(train_loss, validation_loss) > LOWEST_LOSS and auc < HIGHEST_AUC:
+    if max(train_loss, validation_loss) > LOWEST_LOSS * log(classes) and auc < HIGHEST_AUC:
         return "exploded loss"
     return ""

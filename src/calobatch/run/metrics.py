@@ -2,15 +2,39 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from calobatch.record import Record
 
 
-class SplitMetrics(Record):
-    """The metrics of one split. Class 1 (electron, quark) is the signal, class 0 the background.
+class ClassMetrics(Record):
+    """How well one of several classes is told from all others."""
 
-    ``log_loss`` is in nats. ``rejection_at_50`` is 1 / background efficiency at 50 % signal
-    efficiency; it is None if no background event passes. ``confusion`` has numbers of events, one
-    row per true class and one column per predicted class (see ``run/decision.py``).
+    auc: float
+    auc_low: float
+    auc_high: float
+    average_precision: float
+
+
+class PairMetrics(Record):
+    """How well two of several classes are told apart, by P(second) / (P(first) + P(second))."""
+
+    first: str
+    second: str
+    auc: float
+    auc_low: float
+    auc_high: float
+
+
+class SplitMetrics(Record):
+    """The metrics of one split. Of two classes, class 1 is the signal and class 0 the background.
+
+    Of more classes, ``auc`` and ``average_precision`` are the means over the classes, each against
+    all others, ``calibration_error`` is that of the predicted class, and there is no rejection;
+    ``classes`` and ``pairs`` say more. ``log_loss`` is in nats. ``rejection_at_50`` is 1 /
+    background efficiency at 50 % signal efficiency; it is None if no background event passes.
+    ``confusion`` has numbers of events, one row per true class and one column per predicted class
+    (see ``run/decision.py``).
     """
 
     events: int
@@ -23,7 +47,12 @@ class SplitMetrics(Record):
     rejection_at_50: float | None
     rejection_at_70: float | None
     calibration_error: float
-    confusion: tuple[tuple[int, int], tuple[int, int]]
+    confusion: tuple[tuple[int, ...], ...]
+    # By name, in the order of the layout. Empty with two classes.
+    classes: dict[str, ClassMetrics] = Field(
+        default_factory=dict, exclude_if=lambda found: not found
+    )
+    pairs: tuple[PairMetrics, ...] = Field((), exclude_if=lambda found: not found)
 
 
 class Metrics(Record):

@@ -1,13 +1,14 @@
 """predictions.parquet: the score of every event of the dataset, each event exactly once.
 
-========  =======  =============================================
-column    type     meaning
-========  =======  =============================================
-event     int64    index of the event in the packed store
-split     string   "train", "validation" or "test"
-label     uint8    the true class, 0 or 1
-score     float32  the model's probability of class 1
-========  =======  =============================================
+=============  =======  ====================================================
+column         type     meaning
+=============  =======  ====================================================
+event          int64    index of the event in the packed store
+split          string   "train", "validation" or "test"
+label          uint8    the true class, an index into the layout's classes
+score          float32  of two classes: the model's probability of class 1
+score_<class>  float32  of more classes: the probability of each of them
+=============  =======  ====================================================
 """
 
 from pathlib import Path
@@ -21,27 +22,30 @@ from numpy.typing import NDArray
 from calobatch.arrow_view import reading_arrow
 from calobatch.atomic import atomic_path
 from calobatch.config.models import SPLITS
+from calobatch.layouts import Layout
 from calobatch.store import Store
+
+SCORE = "score"
 
 
 class Predictions(NamedTuple):
-    """The true classes and the scores of one split, both (events)."""
+    """The true classes (events) and the scores of one split (see ``run/decision.py``)."""
 
     label: NDArray[np.uint8]
     score: NDArray[np.float32]
 
 
 def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> None:
-    """Write the ``scores`` (events) of all events of a store, either the whole file or nothing."""
+    """Write the scores of all events of a store, either the whole file or nothing."""
     split = pa.DictionaryArray.from_arrays(pa.array(store.split.astype(np.int8)), list(SPLITS))
-    table = pa.table(
-        {
-            "event": np.arange(len(store), dtype=np.int64),
-            "split": split.cast(pa.string()),
-            "label": store.label,
-            "score": scores,
-        }
-    )
+    columns = {
+        "event": np.arange(len(store), dtype=np.int64),
+        "split": split.cast(pa.string()),
+        "label": store.label,
+    }
+    of_events = [scores] if scores.ndim == 1 else scores.T
+    columns |= dict(zip(score_columns(store.layout), of_events, strict=True))
+    table = pa.table(columns)
     with atomic_path(path) as partial:
         pq.write_table(table, partial)
 
@@ -49,9 +53,27 @@ def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> 
 def read_predictions(path: Path) -> dict[str, Predictions]:
     """Return the predictions of each split. Raises UserError if the file is missing or damaged."""
     with reading_arrow(path, "train again"):
-        table = pq.read_table(path, columns=["split", "label", "score"])
+        table = pq.read_table(path)
         split = table["split"].to_numpy()
         if unknown := set(table["split"].unique().to_pylist()) - set(SPLITS):
             raise ValueError(f"it has events of a split {unknown.pop()!r}")
-    label, score = table["label"].to_numpy(), table["score"].to_numpy()
+        label, score = table["label"].to_numpy(), _scores(table)
     return {name: Predictions(label[split == name], score[split == name]) for name in SPLITS}
+
+
+def score_columns(layout: Layout) -> list[str]:
+    """Return the names of the columns with scores: one of two classes, one for each of more."""
+    if len(layout.classes) == 2:
+        return [SCORE]
+    return [f"{SCORE}_{name}" for name in layout.classes]
+
+
+def _scores(table: pa.Table) -> NDArray[np.float32]:
+    """Return the scores of a table; raise ValueError if it has none."""
+    if SCORE in table.column_names:
+        score: NDArray[np.float32] = table[SCORE].to_numpy()
+        return score
+    names = [name for name in table.column_names if name.startswith(f"{SCORE}_")]
+    if len(names) < 2:
+        raise ValueError(f"it has no column {SCORE}")
+    return np.stack([table[name].to_numpy() for name in names], axis=1)

@@ -1,13 +1,16 @@
 """run.json: settings, origin and speed of a finished training."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from calobatch.config.layout_file import by_name
 from calobatch.config.models import Training
+from calobatch.layouts import Layout
 from calobatch.provenance import Provenance
 from calobatch.record import Record
 from calobatch.run.mark import Mark
+from calobatch.scalars import ScalarStatistics
 
 # The parts into which a rank divides its time in the training steps. Communication includes the
 # time in which it waits for the other ranks.
@@ -17,6 +20,7 @@ PHASES = ("data", "compute", "communication")
 class Throughput(Record):
     """Speed and resource use since the training last started, over all its ranks.
 
+    Speeds and seconds leave out the first epoch, which warms up, unless it is the only one.
     ``rank_events_per_second`` has one speed per rank, not counting the time in which the rank
     waited for the others. Seconds are means over the ranks. ``peak_memory_mb`` and
     ``gpu_peak_memory_mb`` (tensors only) are those of the rank that used the most.
@@ -41,20 +45,32 @@ class Throughput(Record):
         return {phase: value / total for phase, value in seconds.items()}
 
 
+class Preparation(Record):
+    """What is done to the values of a raw file before the model gets them.
+
+    Pixels whose absolute value is below ``zero_below`` are zero. Scalars are scaled to mean 0 and
+    standard deviation 1 with the ``scalars`` of the training split.
+    """
+
+    zero_below: float
+    scalars: tuple[ScalarStatistics, ...]
+
+
 class RunRecord(Record):
     """A finished training. Times are in seconds since 1970 (UTC).
 
     ``events_per_second`` is the speed of all ranks together: the median over all epochs but the
     first, which warms up (unless it is the only one). ``identity`` is a hash of all that determines
-    the result (see ``train/identity.py``). ``mark`` says if the model that was kept has learned
-    nothing (see ``run/mark.py``); runs of older versions have none.
+    the result (see ``train/identity.py``), and ``code_sha256`` one of the code that the training
+    ran (see ``training_code.py``). ``mark`` says if the model that was kept has learned nothing
+    (see ``run/mark.py``). Runs of older versions have neither.
     """
 
     fix: ClassVar[str] = "train again"
 
     task: str
     dataset: str
-    layout: str
+    layout: Annotated[Layout, BeforeValidator(by_name)]
     simulated: bool
     seed: int
     training: Training
@@ -76,5 +92,10 @@ class RunRecord(Record):
     throughput: Throughput
     provenance: Provenance
     mark: Mark = ""
+    # The checksum of the weights that the training started from; empty if they were new.
+    start_sha256: str = Field("", exclude_if=lambda sha256: not sha256)
+    code_sha256: str = ""
+    # None if an older version wrote the record.
+    preparation: Preparation | None = None
     # The SHA-256 of each other file of the training; empty if an older version wrote the record.
     files: dict[str, str] = Field(default_factory=dict)

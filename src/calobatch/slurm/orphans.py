@@ -5,7 +5,7 @@ Otherwise orphans would write the same files as the jobs of the new head process
 
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,11 +41,12 @@ def end_orphans(folder: Path, spared: Collection[str]) -> None:
     )
     jobs = [orphan.job for orphan in orphans]
     # Jobs that still wait have nothing to save, and must not start while the others leave.
-    ask(["scancel", "--state=PENDING", *jobs])
+    cancel_waiting = ["scancel", "--state=PENDING", *jobs]
+    ask(cancel_waiting)
     # The signal asks trainings for a checkpoint, which they write before they leave. A training
-    # then requeues its job (requeue.py), so the jobs are cancelled at the end.
+    # then requeues its job (requeue.py): it waits again, and is cancelled.
     ask(["scancel", "--signal=USR1", *jobs])
-    _wait_for_end(folder, spared, SECONDS_TO_LEAVE)
+    _wait_for_end(folder, spared, SECONDS_TO_LEAVE, between=cancel_waiting)
     ask(["scancel", *jobs])
     if left := _wait_for_end(folder, spared, SECONDS_TO_END):
         raise JobError(
@@ -55,11 +56,18 @@ def end_orphans(folder: Path, spared: Collection[str]) -> None:
         )
 
 
-def _wait_for_end(folder: Path, spared: Collection[str], seconds: float) -> list[Orphan]:
-    """Wait until the orphans have ended, and return those that have not after ``seconds``."""
+def _wait_for_end(
+    folder: Path, spared: Collection[str], seconds: float, between: Sequence[str] = ()
+) -> list[Orphan]:
+    """Wait until the orphans have ended, and return those that have not after ``seconds``.
+
+    The command ``between`` runs between two looks at them.
+    """
     deadline = time.monotonic() + seconds
     while (left := find_orphans(_listed(), folder, spared)) and time.monotonic() < deadline:
         time.sleep(SECONDS_BETWEEN_LOOKS)
+        if between:
+            ask(between)
     return left
 
 

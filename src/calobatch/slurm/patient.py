@@ -9,8 +9,11 @@ Version 2.8.0 of the plugin waits for ever in three cases, which are corrected h
 
 While SLURM's controller is away, the plugin also lets every submission fail at once, until the job
 has no attempt left. Here, a submission waits for the controller.
+
+The plugin sleeps between two questions about its jobs. Here, the end of a job ends the sleep.
 """
 
+import asyncio
 import pwd
 import threading
 import time
@@ -21,8 +24,11 @@ import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]
 
 from calobatch.slurm.absence import Absence
 from calobatch.slurm.ask import TIMED_OUT, ask
+from calobatch.slurm.ended import Ended
 
 SECONDS_BETWEEN_QUESTIONS = 10.0
+# After a job has told its end, SLURM is asked no more often than this.
+SECONDS_BETWEEN_QUICK_QUESTIONS = 4.0
 # After a job has left the queue, accounting has this much time to list it as ended.
 SECONDS_UNTIL_LOST = 600.0
 ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "ERROR", "FAILED", "OUT_OF_MEMORY",
@@ -45,6 +51,7 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
     # When the queue was last looked at, and the jobs that were not in it.
     _queue_seen: float
     _gone: set[str]
+    _ended: Ended
 
     def run_job(self, job: Any) -> None:
         """Submit a job, but wait first until SLURM's controller answers."""
@@ -58,6 +65,16 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
                 return
             self._controller.lasts(ping.complaint)
             self._stopping.wait(SECONDS_BETWEEN_QUESTIONS)
+
+    async def sleep(self) -> None:
+        """Sleep until the next question about the jobs is due, or one of them tells its end."""
+        seconds = self.next_seconds_between_status_checks
+        end = time.monotonic() + seconds
+        await asyncio.sleep(min(SECONDS_BETWEEN_QUICK_QUESTIONS, seconds))
+        while self.wait and time.monotonic() < end:
+            if self._ended.any_of(job.external_jobid for job in list(self.active_jobs)):
+                return
+            await asyncio.sleep(1)
 
     async def check_active_jobs(self, active_jobs: list[Any]) -> AsyncIterator[Any]:
         """Report the jobs that have ended, and yield the others."""
@@ -124,6 +141,11 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
         self._stopping.set()
         super().cancel()
 
+    def shutdown(self) -> None:
+        """End with the run."""
+        super().shutdown()
+        self._ended.forget()
+
     def cancel_jobs(self, active_jobs: list[Any]) -> None:
         """Cancel jobs. Those that are being looked at are not among ``active_jobs``."""
         super().cancel_jobs([*active_jobs, *self._watched])
@@ -141,6 +163,7 @@ def adopt(executor: Any) -> None:
     executor._stopping = threading.Event()
     executor._watched, executor._cancelled = [], {}
     executor._queue_seen, executor._gone = time.monotonic(), set()
+    executor._ended = Ended()
 
     query = plugin.query_job_status
 

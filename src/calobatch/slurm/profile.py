@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from calobatch.config.load import read_yaml
+from calobatch.config.plain_yaml import read_yaml
 from calobatch.errors import UserError
 
 PROFILE = Path("cluster/slurm/config.yaml")

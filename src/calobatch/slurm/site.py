@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from calobatch.config.explain import validated
-from calobatch.config.load import read_yaml
-from calobatch.config.models import Section
+from calobatch.config.plain_yaml import read_yaml
+from calobatch.config.section import Section
 from calobatch.errors import UserError
 
 SITE_FILE = Path("cluster/slurm/site.yaml")

@@ -31,6 +31,7 @@ class Account:
         self.device = device
         self.stopwatch = Stopwatch(device)
         self.meter = GpuMeter(device)
+        self.epochs = 0
         self.seconds = no_seconds()
         self.events = 0
 
@@ -38,6 +39,10 @@ class Account:
         """Add an epoch in which this rank trained on ``events``; return its seconds per phase."""
         self.meter.sample()
         seconds = self.stopwatch.read()
+        # The first epoch warms up: it does not count once there is another one.
+        self.epochs += 1
+        if self.epochs == 2:
+            self.seconds, self.events = no_seconds(), 0
         for phase in PHASES:
             self.seconds[phase] += seconds[phase]
         self.events += events

@@ -6,19 +6,27 @@ depends on the seed, the epoch and the event only.
 """
 
 import itertools
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.config.models import Augmentation
 from calobatch.layouts import Layout
-from calobatch.train.densify import GONE
+from calobatch.store import pixel_type
+
+Targets = NDArray[np.uint16] | NDArray[np.uint32]
 
 
-def move_targets(layout: Layout, settings: Augmentation) -> NDArray[np.uint16] | None:
+def gone(targets: Targets) -> int:
+    """Return the number that marks a pixel which a move takes out of the image."""
+    return int(np.iinfo(targets.dtype).max)
+
+
+def move_targets(layout: Layout, settings: Augmentation) -> Targets | None:
     """Return the new index of each pixel for each move, as an array of shape (moves, pixels).
 
-    The index is GONE for a pixel that leaves the image. Returns None if augmentation is off.
+    The index is ``gone(targets)`` for a pixel that leaves the image. None if augmentation is off.
     """
     if settings.moves == 1:
         return None
@@ -26,12 +34,12 @@ def move_targets(layout: Layout, settings: Augmentation) -> NDArray[np.uint16] |
     phi_flips = (False, True) if settings.flip_phi else (False,)
     shifts = range(-settings.shift, settings.shift + 1)
     moves = itertools.product(eta_flips, phi_flips, shifts, shifts)
-    return np.stack([_target(layout, *move).ravel() for move in moves])
+    return cast(Targets, np.stack([_target(layout, *move).ravel() for move in moves]))
 
 
 def _target(
     layout: Layout, flip_eta: bool, flip_phi: bool, shift_eta: int, shift_phi: int
-) -> NDArray[np.uint16]:
+) -> Targets:
     """Return the new index of each pixel for one move, shape (C, H, W)."""
     row = np.arange(layout.height)[:: -1 if flip_eta else 1] + shift_eta
     column = np.arange(layout.width)[:: -1 if flip_phi else 1] + shift_phi
@@ -39,7 +47,8 @@ def _target(
     target_CHW = (channel[:, None, None] * layout.height + row[:, None]) * layout.width + column
     row_stays, column_stays = _is_inside(row, layout.height), _is_inside(column, layout.width)
     stays = row_stays[:, None] & column_stays
-    return np.where(stays, target_CHW, GONE).astype(np.uint16)
+    kind = pixel_type(layout.pixels)
+    return np.where(stays, target_CHW, np.iinfo(kind).max).astype(kind)
 
 
 def _is_inside(index: NDArray[np.int64], size: int) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calobatch.config.models import Augmentation
+from calobatch.scalars import standardised
 from calobatch.store import Store
 from calobatch.train.augment import move_targets
 from calobatch.train.images import images_for
@@ -46,7 +47,9 @@ class BatchMaker:
         self.images = images_for(store, move_targets(store.layout, augmentation), device)
         self.buffers_BP = [torch.empty(0, store.layout.pixels, device=device)] * 2
         self.turn = cycle((0, 1))
-        self.scalars_BS = torch.from_numpy(standardised_scalars(store)).to(device)
+        self.scalars_BS = torch.from_numpy(
+            standardised(store.scalars_BS, store.manifest.scalars)
+        ).to(device)
         self.label_B = torch.from_numpy(store.label.astype(np.int64)).to(device)
 
     def batch(self, events: NDArray[np.int64], moves: NDArray[np.int64] | None = None) -> Batch:
@@ -72,19 +75,6 @@ class BatchMaker:
         self.images.write(events, move_B, image_BP)
         image_BCHW = image_BP.view(len(events), *self.store.layout.shape)
         return image_BCHW.contiguous(memory_format=self.layout_in_memory)
-
-
-def standardised_scalars(store: Store) -> NDArray[np.float32]:
-    """Return the scalars of all events, shape (events, S), with mean 0 and standard deviation 1.
-
-    The events of all splits are scaled with the mean and standard deviation of the training split,
-    so only training events have exactly mean 0 and standard deviation 1.
-    """
-    mean = np.array([scalar.mean for scalar in store.manifest.scalars])
-    # A scalar that is the same in all training events has a standard deviation of 0. Dividing by
-    # 1 instead makes it 0 in all events, so that the model cannot use it.
-    std = np.array([scalar.std or 1.0 for scalar in store.manifest.scalars])
-    return np.asarray((store.scalars_BS - mean) / std, dtype=np.float32)
 
 
 def one_ahead(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:

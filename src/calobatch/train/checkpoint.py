@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from calobatch.atomic import atomic_path
 from calobatch.communicator.interface import Communicator
 from calobatch.errors import JobError
-from calobatch.run.files import HISTORY_FILE
-from calobatch.run.history import Epoch, write_history
+from calobatch.run.files import CHECKPOINT_FOLDER, FINISHED_CHECKPOINT, HISTORY_FILE
+from calobatch.run.history import Epoch, best_epoch, write_history
 from calobatch.written_file import written_file
 
-CHECKPOINT_FOLDER = "checkpoint"
 STATE_FILE = "state.pt"
 # The checkpoint before the last one, in case the last one is damaged.
 PREVIOUS_FILE = "previous.pt"
+FINISHED_FILE = Path(FINISHED_CHECKPOINT).name
 
 
 @dataclass(kw_only=True)
@@ -37,7 +37,8 @@ class Checkpoint:
     ``step`` is the number of steps made since the last epoch of the history, and ``seconds`` the
     time that they took. In the middle of an epoch, ``ranks`` has one :func:`rank_state` per rank;
     between epochs it is empty. The state of the learning-rate schedule is not stored: it is
-    computed again from the history.
+    computed again from the history. ``epochs`` is the number of epochs that the training was to
+    have (0 in files of older versions).
     """
 
     identity: str
@@ -49,25 +50,32 @@ class Checkpoint:
     step: int = 0
     seconds: float = 0.0
     ranks: list[dict[str, Any]] = field(default_factory=list)
+    epochs: int = 0
 
 
 class CheckpointKeeper:
     """Saves and restores one training. All ranks call its methods, and only rank 0 touches files.
 
-    ``identity`` is a hash of all that the training depends on (:mod:`calobatch.train.identity`). A
-    checkpoint with a different identity belongs to a different training and is ignored.
+    ``identity`` is a hash of all that the steps of the training depend on
+    (:func:`calobatch.train.identity.course_identity`). A checkpoint with a different identity
+    belongs to a different training and is ignored, unless it is ``older_identity``: that of
+    checkpoints of version 0.2.0, in which the number of epochs counted too.
     """
 
     def __init__(
         self,
         run_folder: Path,
         identity: str,
+        older_identity: str,
+        epochs: int,
         communicator: Communicator,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
     ) -> None:
         self.folder = run_folder / CHECKPOINT_FOLDER
         self.identity = identity
+        self.older_identity = older_identity
+        self.epochs = epochs
         self.communicator = communicator
         self.model = model
         self.optimizer = optimizer
@@ -83,7 +91,7 @@ class CheckpointKeeper:
         failure = ""
         if self.communicator.rank == 0:
             try:
-                if checkpoint := read_last_good(self.folder, self.identity):
+                if checkpoint := self._read():
                     content = _content(checkpoint)
             except JobError as error:
                 failure = str(error)
@@ -97,6 +105,25 @@ class CheckpointKeeper:
         self.model.load_state_dict(found.model)
         self.optimizer.load_state_dict(found.optimizer)
         return found
+
+    def _read(self) -> Checkpoint | None:
+        """Return the last good checkpoint that this training can continue from, or None."""
+        identities = (self.identity, self.older_identity)
+        for name in (STATE_FILE, PREVIOUS_FILE, FINISHED_FILE):
+            found = read_checkpoint(self.folder / name, *identities)
+            if found is None:
+                continue
+            # The same training is asked for again: it is repeated, not copied.
+            if name == FINISHED_FILE and found.epochs >= self.epochs:
+                continue
+            if len(found.history) + bool(found.step) > self.epochs:
+                reason = f"has more epochs than the {self.epochs} of this training"
+            elif _has_other_best_epoch(found):
+                reason = "was left by an older version, which chose the best epoch differently"
+            else:
+                return found
+            _say(f"the checkpoint {self.folder / name} {reason}, so it is not used")
+        return None
 
     def save(
         self,
@@ -124,6 +151,7 @@ class CheckpointKeeper:
             step=step,
             seconds=seconds,
             ranks=list(ranks),
+            epochs=self.epochs,
         )
         last = self.folder / STATE_FILE
         if last.exists():
@@ -136,10 +164,18 @@ class CheckpointKeeper:
         """Wait until rank 0 has written the checkpoint, which it does before this broadcast."""
         self.communicator.broadcast(None)
 
-    def remove(self) -> None:
-        """Delete the checkpoint of a training that has finished."""
-        if self.communicator.rank == 0:
+    def finish(self) -> None:
+        """Keep only what a training with more epochs can continue from, and delete the rest."""
+        if self.communicator.rank != 0:
+            return
+        if self.identity == self.older_identity:  # every number of epochs has a course of its own
             shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        last = self.folder / STATE_FILE
+        if last.exists():
+            last.replace(self.folder / FINISHED_FILE)
+        for name in (PREVIOUS_FILE, HISTORY_FILE):
+            (self.folder / name).unlink(missing_ok=True)
 
 
 def rank_state(model: nn.Module, loss_sum: Tensor, device: torch.device) -> dict[str, Any]:
@@ -176,22 +212,11 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         torch.save(_content(checkpoint), file)
 
 
-def read_last_good(folder: Path, identity: str) -> Checkpoint | None:
-    """Return the last checkpoint in ``folder`` that is not damaged, or None if there is none.
-
-    Raises a JobError as :func:`read_checkpoint` does.
-    """
-    for name in (STATE_FILE, PREVIOUS_FILE):
-        if checkpoint := read_checkpoint(folder / name, identity):
-            return checkpoint
-    return None
-
-
-def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
+def read_checkpoint(path: Path, *identities: str) -> Checkpoint | None:
     """Return the checkpoint in the file ``path``, with its tensors on the CPU.
 
     Returns None if there is no file, and also, with one line in the log, if the file is damaged or
-    has a different ``identity``. A damaged file is renamed. Raises a JobError if the file exists
+    has none of the ``identities``. A damaged file is renamed. Raises a JobError if the file exists
     and cannot be read: it may be good, and a training that started from scratch would overwrite it.
     """
     damaged = path.with_name(f"{path.name}.damaged")
@@ -207,7 +232,7 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
     # Anything may be raised while a damaged file is decoded.
     try:
         content = _decode(raw)
-        if content["identity"] != identity:
+        if content["identity"] not in identities:
             _say(
                 f"the checkpoint {path} was left with different settings, data, code or package "
                 "versions, so it is not used"
@@ -233,6 +258,17 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
         "training continues from the checkpoint before it, or from scratch if there is none"
     )
     return None
+
+
+def _has_other_best_epoch(checkpoint: Checkpoint) -> bool:
+    """Return whether the best model is not that of the best epoch.
+
+    Up to version 0.2.0, the first of several epochs with the highest AUC was the best.
+    """
+    if checkpoint.epochs or not checkpoint.history:
+        return False
+    first = max(checkpoint.history, key=lambda epoch: (epoch.validation_auc, -epoch.epoch))
+    return best_epoch(checkpoint.history).epoch != first.epoch
 
 
 def _content(checkpoint: Checkpoint) -> dict[str, Any]:

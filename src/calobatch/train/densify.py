@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from numba import njit
+from numba.core import entrypoints
 from numpy.typing import NDArray
 
-# Marks a pixel that a move takes out of the image (calobatch.train.augment).
-GONE = 65_535
+# Before the first call of a compiled function, numba would import every package with an extension
+# for it, such as awkward. The functions below need no extension, and each rank starts a second
+# sooner without them.
+entrypoints.init_all = lambda: None
 # Compiling takes a second. Numba saves the result for later processes if it can write here; in a
 # read-only image it cannot, and would raise an error.
 CACHED = os.access(Path(__file__).parent, os.W_OK)
@@ -23,7 +26,7 @@ CACHED = os.access(Path(__file__).parent, os.W_OK)
 def densify(
     events: NDArray[np.int64],
     start: NDArray[np.int64],
-    pixel: NDArray[np.uint16],
+    pixel: NDArray[np.unsignedinteger],
     value: NDArray[np.float32],
     image_BP: NDArray[np.float32],
 ) -> None:
@@ -39,15 +42,16 @@ def densify(
 def densify_moved(
     events: NDArray[np.int64],
     start: NDArray[np.int64],
-    pixel: NDArray[np.uint16],
+    pixel: NDArray[np.unsignedinteger],
     value: NDArray[np.float32],
     image_BP: NDArray[np.float32],
     move: NDArray[np.int64],
-    target: NDArray[np.uint16],
+    target: NDArray[np.unsignedinteger],
+    gone: int,
 ) -> None:
     """Do what ``densify`` does, but write pixel ``p`` of image ``k`` at ``target[move[k], p]``.
 
-    A pixel whose target is GONE is left out.
+    A pixel whose target is ``gone`` is left out.
     """
     for row in range(len(events)):
         image_P = image_BP[row]
@@ -55,5 +59,5 @@ def densify_moved(
         target_P = target[move[row]]
         for hit in range(start[events[row]], start[events[row] + 1]):
             place = target_P[pixel[hit]]
-            if place != GONE:
+            if place != gone:
                 image_P[place] = value[hit]

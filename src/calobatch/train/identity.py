@@ -4,9 +4,8 @@ import hashlib
 
 import torch
 
-from calobatch.checksum import sha256_of
-from calobatch.config.model_file import model_source
-from calobatch.config.models import Training
+from calobatch.config.model_code import bytes_sha256
+from calobatch.config.models import Cosine, Training
 from calobatch.store import Store
 
 # Version of what a training computes. Raise it whenever a change to calobatch changes the numbers
@@ -15,19 +14,37 @@ from calobatch.store import Store
 COMPUTATION = "0.1.0"
 
 
-def training_identity(settings: Training, seed: int, store: Store, device: torch.device) -> str:
+def training_identity(
+    settings: Training, seed: int, store: Store, device: torch.device, start_sha256: str = ""
+) -> str:
     """Return 64 hexadecimal digits that two trainings share only if their results are the same.
 
     The hash includes torch's version, because its kernels change, and the bytes of the model's
-    file, so even a changed comment in that file changes the identity.
+    files, so even a changed comment in one of them changes the identity. ``start_sha256`` is the
+    checksum of the weights that the training starts from; empty if they are new.
     """
-    parts = (
+    parts = [
         settings.model_dump_json(),
         str(seed),
         store.manifest.events_sha256,
         device.type,
         torch.__version__,
         COMPUTATION,
-        sha256_of(model_source(settings.model)),
-    )
+        bytes_sha256(settings.model),
+    ]
+    if start_sha256:
+        parts.append(start_sha256)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def course_identity(
+    settings: Training, seed: int, store: Store, device: torch.device, start_sha256: str = ""
+) -> str:
+    """Return an identity that trainings share if one is the beginning of the other.
+
+    They differ only in their number of epochs. With a cosine schedule no training is the beginning
+    of a longer one, because the learning rate of every step depends on the number of epochs.
+    """
+    if not isinstance(settings.schedule, Cosine):
+        settings = settings.model_copy(update={"epochs": 0})
+    return training_identity(settings, seed, store, device, start_sha256)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calobatch.store import Store
-from calobatch.train.densify import GONE, densify, densify_moved
+from calobatch.train.augment import Targets, gone
+from calobatch.train.densify import densify, densify_moved
 
 # Events may take this fraction of the GPU's free memory; the rest is left to the model.
 SHARE_FOR_EVENTS = 0.5
@@ -30,7 +31,7 @@ class Images(Protocol):
         """
 
 
-def images_for(store: Store, targets: NDArray[np.uint16] | None, device: torch.device) -> Images:
+def images_for(store: Store, targets: Targets | None, device: torch.device) -> Images:
     """Return the object that makes the images of ``store`` on a device.
 
     ``targets`` is what :func:`calobatch.train.augment.move_targets` returned.
@@ -49,7 +50,7 @@ def _bytes(store: Store) -> int:
 class MappedImages:
     """Hits stay in the memory-mapped file; the rank's own memory holds only one batch of images."""
 
-    def __init__(self, store: Store, targets: NDArray[np.uint16] | None) -> None:
+    def __init__(self, store: Store, targets: Targets | None) -> None:
         self.hits = (store.start, store.pixel, store.value)
         self.targets = targets
         self.pinned_BP = torch.empty(0)
@@ -76,21 +77,21 @@ class MappedImages:
         if self.targets is None or move_B is None:
             densify(events, *self.hits, image_BP.numpy())
         else:
-            densify_moved(events, *self.hits, image_BP.numpy(), move_B, self.targets)
+            densify_moved(
+                events, *self.hits, image_BP.numpy(), move_B, self.targets, gone(self.targets)
+            )
 
 
 class ResidentImages:
     """All hits are on the device; for each batch only its event indices are copied there."""
 
-    def __init__(
-        self, store: Store, targets: NDArray[np.uint16] | None, device: torch.device
-    ) -> None:
+    def __init__(self, store: Store, targets: Targets | None, device: torch.device) -> None:
         self.start_on_host = store.start
         self.start = _copy(store.start, device)
-        # Torch has few operations for uint16: keep the bits as int16, and let _unsigned undo that.
-        self.pixel = _copy(store.pixel.view(np.int16), device)
+        self.pixel = _copy(_signed(store.pixel), device)
         self.value = _copy(store.value, device)
-        self.targets = None if targets is None else _copy(targets.view(np.int16), device)
+        self.targets = None if targets is None else _copy(_signed(targets), device)
+        self.gone = None if targets is None else gone(targets)
 
     def write(
         self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None, image_BP: Tensor
@@ -113,7 +114,7 @@ class ResidentImages:
         pixel, value = _unsigned(self.pixel[hit]), self.value[hit]
         if self.targets is not None and move_B is not None:
             pixel = _unsigned(self.targets[torch.from_numpy(move_B).to(device)[row], pixel])
-            stays = pixel != GONE
+            stays = pixel != self.gone
             row, pixel, value = row[stays], pixel[stays], value[stays]
         image_BP.zero_()
         image_BP.view(-1)[row * image_BP.shape[1] + pixel] = value
@@ -123,5 +124,12 @@ def _copy(array: NDArray[np.generic], device: torch.device) -> Tensor:
     return torch.from_numpy(array.copy()).to(device)
 
 
+def _signed(numbers: NDArray[np.unsignedinteger]) -> NDArray[np.signedinteger]:
+    """Return the bits as signed numbers, because torch has few operations for unsigned ones."""
+    return numbers.view(f"i{numbers.itemsize}")
+
+
 def _unsigned(bits: Tensor) -> Tensor:
-    return bits.to(torch.int64) & 0xFFFF
+    """Undo ``_signed``, and return numbers that torch takes as indices."""
+    ones: int = 2 ** (8 * bits.element_size()) - 1
+    return bits.to(torch.int64) & ones

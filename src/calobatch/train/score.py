@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from calobatch.communicator.interface import Communicator
-from calobatch.run.decision import called_signal, log_loss
+from calobatch.run.auc import mean_auc
+from calobatch.run.decision import called_class, is_constant, log_loss
 from calobatch.train.batches import BatchMaker
 from calobatch.train.heartbeat import Heartbeat
 from calobatch.train.order import rank_share
@@ -20,7 +20,10 @@ PIXELS_PER_BATCH = 500_000
 
 
 class Validation(NamedTuple):
-    """The results on the validation split. ``scores`` has one score per event; loss is in nats."""
+    """The results on the validation split; ``scores`` are those of ``run/decision.py``.
+
+    The loss is in nats. The AUC of more than two classes is the mean of each against all others.
+    """
 
     loss: float
     auc: float
@@ -38,11 +41,6 @@ class Validation(NamedTuple):
         return is_constant(self.scores)
 
 
-def is_constant(scores: NDArray[np.float32]) -> bool:
-    """Return whether all scores are the same."""
-    return bool(np.ptp(scores) == 0)
-
-
 def validate(
     model: nn.Module,
     maker: BatchMaker,
@@ -57,8 +55,8 @@ def validate(
         return Validation(np.nan, np.nan, np.nan, scores)
     return Validation(
         loss=log_loss(label, scores),
-        auc=float(roc_auc_score(label, scores)),
-        accuracy=float(np.mean(called_signal(scores) == label)),
+        auc=mean_auc(label, scores),
+        accuracy=float(np.mean(called_class(scores) == label)),
         scores=scores,
     )
 
@@ -70,20 +68,24 @@ def score_events(
     communicator: Communicator,
     heartbeat: Heartbeat,
 ) -> NDArray[np.float32]:
-    """Return the probability of class 1 for each of ``events``, shape (events), on every rank.
+    """Return the scores of ``events`` on every rank.
 
-    Every event is scored exactly once, and ``heartbeat`` moves with every batch. The scores are
-    computed in float32, even if the training uses bfloat16.
+    They are the probabilities of class 1, shape (events), or those of all classes if there are more
+    than two, shape (events, K). Every event is scored exactly once, and ``heartbeat`` moves with
+    every batch. The scores are computed in float32, even if the training uses bfloat16.
     """
     share = rank_share(events, communicator.rank, communicator.size)
     step = max(PIXELS_PER_BATCH // maker.store.layout.pixels, 1)
     model.eval()
-    scores = [np.zeros(0, dtype=np.float32)]  # a rank may have no events
+    classes = len(maker.store.layout.classes)
+    # A rank may have no events.
+    scores = [np.zeros(0 if classes == 2 else (0, classes), dtype=np.float32)]
     with torch.no_grad():
         for start in range(0, len(share), step):
             batch = maker.batch(share[start : start + step])
-            probability_B2 = torch.softmax(model(*batch.inputs).float(), dim=1)
-            scores.append(probability_B2[:, 1].cpu().numpy())
+            probability_BK = torch.softmax(model(*batch.inputs).float(), dim=1)
+            kept = probability_BK[:, 1] if classes == 2 else probability_BK
+            scores.append(kept.cpu().numpy())
             heartbeat.move()
     model.train()
     return np.concatenate(communicator.allgather(np.concatenate(scores)))

@@ -4,7 +4,7 @@ All ranks must make the same calls of the communicator in the same order: if one
 call, the others would wait for it. Conditions around such calls therefore depend only on values
 that are the same on all ranks.
 
-Tensor names end in their shape: B events of the batch, C channels, H rows, W columns, 2 classes.
+Tensor names end in their shape: B events of the batch, C channels, H rows, W columns, K classes.
 """
 
 import itertools
@@ -18,35 +18,39 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from calobatch.communicator.device import autocast, choose_device
+from calobatch.communicator.device import autocast, choose_device, device_name
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import placement
-from calobatch.config.models import SPLITS, Training
-from calobatch.errors import StoppedError, UserError
+from calobatch.config.models import Training
 from calobatch.models.build import build_model, input_names, parameter_count, save_weights
 from calobatch.models.trial import try_model
 from calobatch.progress import Progress
 from calobatch.provenance import provenance
+from calobatch.run.decision import is_constant
 from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import write_run
 from calobatch.run.history import Epoch, best_epoch
 from calobatch.run.kept import forget_kept_run, kept_folder, kept_run, publish_kept_run
-from calobatch.run.mark import MEANINGS, Mark, mark_of
-from calobatch.run.training import RunRecord
-from calobatch.store import Store, open_store
+from calobatch.run.mark import Mark, mark_of
+from calobatch.run.training import Preparation, RunRecord
+from calobatch.store import open_store
 from calobatch.train.account import Account
 from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.augment import draw_moves
 from calobatch.train.batches import BatchMaker, one_ahead
 from calobatch.train.checkpoint import CheckpointKeeper, rank_state, restore_rank
+from calobatch.train.checks import check_classes, check_events, check_ranks
 from calobatch.train.gradients import Gradients
 from calobatch.train.heartbeat import Heartbeat, Phase
-from calobatch.train.identity import training_identity
+from calobatch.train.identity import course_identity, training_identity
 from calobatch.train.learning_rate import LearningRate
+from calobatch.train.messages import diverged, epoch_line, mark_line, opening, stopped
 from calobatch.train.order import epoch_batches
-from calobatch.train.score import is_constant, score_events, validate
+from calobatch.train.score import score_events, validate
+from calobatch.train.start import begin, start_line
 from calobatch.train.stop import StopRequest
 from calobatch.train.watched_communicator import WatchedCommunicator
+from calobatch.training_code import training_code_sha256
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -70,14 +74,15 @@ def train(
     # ---- This rank: its place among the others, its device, its events ----
     started = time.time()
     place = placement()
-    _check_ranks(task, settings.ranks, place.size)
+    check_ranks(task, settings.ranks, place.size)
     keep_freed_memory()
     device = choose_device(place, settings.device, settings.threads)
     store = open_store(store_folder)
+    classes = len(store.layout.classes)
     training_events = store.events_of("train")
     validation_events = store.events_of("validation")
-    _check_events(task, settings.ranks, len(training_events))
-    _check_classes(task, store)
+    check_events(task, settings.ranks, len(training_events))
+    check_classes(task, store)
 
     # ---- Model and optimizer ----
     # The initial weights are drawn from torch's generator.
@@ -85,6 +90,7 @@ def train(
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model = build_model(settings.model, store.layout, settings.model_options).to(device)
     try_model(model, settings.model, store.layout)
+    start = begin(model, settings)
     # No learning rate is given here, because the schedule sets it before every step. fused=True
     # updates all parameters in one kernel.
     optimizer = OPTIMIZERS[settings.optimizer](
@@ -93,9 +99,9 @@ def train(
     maker = BatchMaker(store, input_names(model), device, settings.augmentation, memory_format)
     schedule = LearningRate(settings, place.size)
     batch_size = settings.global_batch(place.size)
-    identity = training_identity(settings, seed, store, device)
+    identity = training_identity(settings, seed, store, device, start.sha256)
     # Recorded now, because the checkout may have changed by the time the training ends.
-    origin = provenance()
+    origin, code = provenance(), training_code_sha256(settings.model)
 
     # ---- All ranks start from rank 0's weights ----
     # All ranks drew them from the same seed, but different machines may round differently.
@@ -108,9 +114,12 @@ def train(
     gradients = Gradients(model)
 
     # ---- What an earlier attempt has left: a finished run, or a checkpoint ----
-    keeper = CheckpointKeeper(output, identity, communicator, model, optimizer)
+    course = course_identity(settings, seed, store, device, start.sha256)
+    keeper = CheckpointKeeper(
+        output, course, identity, settings.epochs, communicator, model, optimizer
+    )
     if communicator.broadcast(communicator.rank == 0 and _took_over(output, identity)):
-        keeper.remove()
+        keeper.finish()
         communicator.close()
         return
     history: list[Epoch] = []
@@ -123,7 +132,9 @@ def train(
             schedule.epoch_ended(epoch.validation_auc)
     resumed_after, resumed_at = len(history), checkpoint.step if checkpoint else 0
     resumed = f", continued after epoch {resumed_after}, step {resumed_at}" if checkpoint else ""
-    _say(communicator, _opening(task, settings, seed, store, model, device) + resumed)
+    _say(communicator, opening(task, settings, seed, store, model, device) + resumed)
+    if settings.start_from and not checkpoint:
+        _say(communicator, start_line(task, seed, settings.start_from, start))
 
     progress = Progress(
         f"train {task} seed {seed}",
@@ -140,6 +151,7 @@ def train(
             if _should_stop(history, settings.early_stopping):
                 break
             torch.manual_seed(_epoch_seed(seed, number, communicator.rank))
+            start.rest()
             shares = epoch_batches(
                 training_events,
                 batch_size,
@@ -174,10 +186,10 @@ def train(
                 for batch in itertools.islice(batches, len(parts[step - first_step])):
                     stopwatch.lap("data")
                     with autocast(settings.precision, device):
-                        logits_B2 = model(*batch.inputs)
+                        logits_BK = model(*batch.inputs)
                     # The loss is computed in float32, because bfloat16 has only 3 digits.
                     loss = functional.cross_entropy(
-                        logits_B2.float(), batch.label_B, reduction="sum"
+                        logits_BK.float(), batch.label_B, reduction="sum"
                     )
                     # The sum of losses is divided by the number of events over all ranks. Summed
                     # over passes and ranks, the gradients are then those of the mean loss of the
@@ -204,7 +216,7 @@ def train(
                         ranks=communicator.allgather(rank_state(model, loss_sum, device)),
                     )
                     keeper.wait()
-                    raise _stopped(task, seed, number, step + 1, stop)
+                    raise stopped(task, seed, number, step + 1, stop)
             epoch_seconds = time.monotonic() - clock
             seconds = account.epoch_ended(sum(len(share.events) for share in shares[first_step:]))
 
@@ -218,7 +230,7 @@ def train(
             data, compute, communication = sums[1:] / communicator.size
             validation = validate(model, maker, validation_events, communicator, heartbeat)
             if not (np.isfinite(train_loss) and validation.finite):
-                raise _diverged(task, seed, number, gradients.overflowed(communicator))
+                raise diverged(task, seed, number, gradients.overflowed(communicator))
             epoch = Epoch(
                 epoch=number,
                 time=time.time(),
@@ -240,12 +252,12 @@ def train(
             if best_epoch(history).epoch == number:
                 best_model = _copy_of_weights(model)
             keeper.save(started=started, history=history, best_model=best_model)
-            _say(communicator, _epoch_line(task, seed, history[-1], settings.epochs))
-            if mark := _mark(epoch, constant=validation.constant):
-                _say(communicator, _mark_line(task, seed, mark))
+            _say(communicator, epoch_line(task, seed, history[-1], settings.epochs))
+            if mark := _mark(epoch, classes, constant=validation.constant):
+                _say(communicator, mark_line(task, seed, mark))
             if stopping and number < settings.epochs:
                 keeper.wait()
-                raise _stopped(task, seed, number, len(shares), stop)
+                raise stopped(task, seed, number, len(shares), stop)
 
     # ---- The finished run ----
     heartbeat.at(Phase.FINISHING)
@@ -257,22 +269,26 @@ def train(
         manifest = store.manifest
         record = RunRecord(
             task=task, seed=seed, training=settings, identity=identity,
-            dataset=manifest.dataset, layout=manifest.layout, simulated=manifest.simulated,
+            dataset=manifest.dataset, layout=store.layout, simulated=manifest.simulated,
             dataset_sha256=manifest.events_sha256,
             source_sha256={source.file: source.sha256 for source in manifest.sources},
             parameters=parameter_count(model), ranks=communicator.size,
-            device=_device_name(device), hosts=tuple(sorted(set(hosts))),
+            device=device_name(device), hosts=tuple(sorted(set(hosts))),
             started=started, finished=time.time(),
             epochs_run=len(history), best_epoch=best_epoch(history).epoch,
             resumed_after_epoch=resumed_after, resumed_at_step=resumed_at,
-            events_per_second=_typical_speed(history), throughput=throughput, provenance=origin,
-            mark=_mark(best_epoch(history), constant=is_constant(scores[validation_events])),
+            events_per_second=_typical_speed(history), throughput=throughput,
+            provenance=origin, code_sha256=code, start_sha256=start.sha256,
+            preparation=Preparation(zero_below=manifest.zero_below, scalars=manifest.scalars),
+            mark=_mark(
+                best_epoch(history), classes, constant=is_constant(scores[validation_events])
+            ),
         )  # fmt: skip
         kept = kept_folder(output)
         save_weights(best_model, kept / WEIGHTS_FILE)
         write_run(kept, store, history, scores, record)
         publish_kept_run(output)
-    keeper.remove()
+    keeper.finish()
     communicator.close()
 
 
@@ -293,67 +309,18 @@ def _took_over(output: Path, identity: str) -> bool:
     return True
 
 
-def _check_ranks(task: str, wanted: int, started: int) -> None:
-    if started != wanted:
-        raise UserError(
-            f"{task} needs {wanted} ranks, but {started} were started; start it with "
-            f"`calobatch launch -n {wanted} calobatch train ...`"
-        )
-
-
-def _check_events(task: str, ranks: int, events: int) -> None:
-    if events < ranks:
-        raise UserError(
-            f"{task}: {ranks} ranks need at least one training event each, but there are only "
-            f"{events}; lower ranks, or use more events"
-        )
-
-
-def _check_classes(task: str, store: Store) -> None:
-    """Raise UserError if a split lacks a class: it could not be learned, or not be measured."""
-    for split in SPLITS:
-        classes = np.unique(store.label[store.events_of(split)]).tolist()
-        if len(classes) < 2:
-            found = f"only class {classes[0]}" if classes else "no events"
-            raise UserError(
-                f"{task}: the {split} split has {found}, but each split needs both classes; "
-                "increase the number of events of the dataset, or the fraction of them in this "
-                "split"
-            )
-
-
-def _diverged(task: str, seed: int, epoch: int, overflowed: bool) -> UserError:
-    # Not a JobError, because the same command with the same settings would end here again.
-    if overflowed:
-        return UserError(
-            f"{task} seed {seed}: gradients were too large for half precision (above 65504) in "
-            f"epoch {epoch}, which compress_gradients sends; set compress_gradients to false, or "
-            "lower learning_rate"
-        )
-    return UserError(
-        f"{task} seed {seed}: the loss is not finite in epoch {epoch}; lower learning_rate or set "
-        "warmup_epochs"
-    )
-
-
-def _mark(epoch: Epoch, *, constant: bool) -> Mark:
+def _mark(epoch: Epoch, classes: int, *, constant: bool) -> Mark:
     return mark_of(
         train_loss=epoch.train_loss,
         validation_loss=epoch.validation_loss,
         auc=epoch.validation_auc,
         constant=constant,
+        classes=classes,
     )
 
 
 def _copy_of_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def _stopped(task: str, seed: int, epoch: int, step: int, stop: StopRequest) -> StoppedError:
-    return StoppedError(
-        f"{task} seed {seed}: stopped by {stop.received or 'another rank'}; left a checkpoint "
-        f"after step {step} of epoch {epoch}; run the same command again to continue"
-    )
 
 
 def _should_stop(history: list[Epoch], patience: int | None) -> bool:
@@ -373,42 +340,6 @@ def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
 def _typical_speed(history: list[Epoch]) -> float:
     """Return the median of the epochs' events per second, without the first, slower epoch."""
     return statistics.median(epoch.events_per_second for epoch in history[1:] or history)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-def _opening(
-    task: str,
-    settings: Training,
-    seed: int,
-    store: Store,
-    model: torch.nn.Module,
-    device: torch.device,
-) -> str:
-    data = "simulated" if store.manifest.simulated else "public"
-    return (
-        f"train {task} seed {seed}: {settings.model}, {parameter_count(model):,} parameters, "
-        f"{len(store.events_of('train')):,} {data} events, {settings.ranks} ranks "
-        f"({settings.communicator}) on {_device_name(device)}"
-    )
-
-
-def _epoch_line(task: str, seed: int, epoch: Epoch, epochs: int) -> str:
-    return (
-        f"train {task} seed {seed}: epoch {epoch.epoch}/{epochs} "
-        f"loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
-        f"AUC {epoch.validation_auc:.4f} rate {epoch.learning_rate:.2e} "
-        f"{epoch.events_per_second:,.0f} events/s"
-    )
-
-
-def _mark_line(task: str, seed: int, mark: Mark) -> str:
-    return (
-        f"train {task} seed {seed}: {MEANINGS[mark]}; lower learning_rate, set warmup_epochs, or "
-        "use a different seed"
-    )
 
 
 def _say(communicator: Communicator, line: str) -> None:

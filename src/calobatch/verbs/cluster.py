@@ -12,6 +12,13 @@ def _launch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--ranks", type=int, required=True, metavar="N", help="number of ranks to start"
     )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu"),
+        default="auto",
+        help="auto (the default): wait for a GPU per rank that no other launcher uses; "
+        "cpu: leave GPUs alone",
+    )
     add_command(parser)
 
 
@@ -24,7 +31,7 @@ def _launch(options: argparse.Namespace) -> None:
             "launch needs at least one rank and a command; for example: "
             "calobatch launch -n 2 calobatch train ..."
         )
-    launch(command, options.ranks)
+    launch(command, options.ranks, options.device)
 
 
 def _contain_options(parser: argparse.ArgumentParser) -> None:
@@ -139,10 +146,11 @@ CLUSTER = (
     Verb("requeue", "run a training, and requeue its SLURM job if it was stopped early",
          _requeue_options, _requeue),
     Verb("submit", "submit the head process (Snakemake itself) as a SLURM job",
-         _submit_options, _submit),
-    Verb("images", "list the images that this checkout needs", _images_options, _images),
+         _submit_options, _submit, for_users=True),
+    Verb("images", "list the images that this checkout needs",
+         _images_options, _images, for_users=True),
     Verb("doctor", "check everything that a scenario needs on this cluster",
-         _doctor_options, _doctor),
+         _doctor_options, _doctor, for_users=True),
     Verb("usage", "show what each job requested and used, and suggest smaller requests",
-         _usage_options, _usage),
+         _usage_options, _usage, for_users=True),
 )  # fmt: skip

@@ -35,11 +35,10 @@ def _leaderboard_options(parser: argparse.ArgumentParser) -> None:
 
 def _leaderboard(options: argparse.Namespace) -> None:
     from calobatch.run.leaderboard import format_leaderboard
+    from calobatch.workflow.results import leaderboard_of
 
     path = Path(options.scenario)
-    if path.suffix != ".csv":
-        path = Path("results") / path.stem / "leaderboard.csv"
-    print(format_leaderboard(path))
+    print(format_leaderboard(path if path.suffix == ".csv" else leaderboard_of(path.stem)))
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
@@ -146,13 +145,13 @@ def _try(options: argparse.Namespace) -> None:
 
 SCENARIO = (
     Verb("check", "check a scenario, and print what it would do",
-         _check_options, _check),
+         _check_options, _check, for_users=True),
     Verb("leaderboard", "print the leaderboard of a scenario",
-         _leaderboard_options, _leaderboard),
+         _leaderboard_options, _leaderboard, for_users=True),
     Verb("plan", "predict speed, node hours and efficiency of a task on more GPUs",
-         _plan_options, _plan),
+         _plan_options, _plan, for_users=True),
     Verb("try", "give the models of tasks a batch of zeros, to find mistakes before a training",
          _try_options, _try),
     Verb("schema", "print the JSON schema of scenario files, or a page that lists all keys",
-         _schema_options, _schema),
+         _schema_options, _schema, for_users=True),
 )  # fmt: skip

@@ -51,7 +51,7 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _simulate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("layout", help="kind of image: electron_photon or quark_gluon")
+    parser.add_argument("layout", help="name of a file in config/layouts, without .yaml")
     parser.add_argument(
         "--output",
         type=Path,
@@ -64,12 +64,12 @@ def _simulate_options(parser: argparse.ArgumentParser) -> None:
 
 def _simulate(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
+    from calobatch.config.layout_file import read_layout
     from calobatch.config.models import Simulated
-    from calobatch.layouts import layout_named
     from calobatch.simulate.simulate import simulate
 
     settings = validated(Simulated, options.settings, "--settings")
-    simulate(layout_named(options.layout), settings, options.output, workers=options.workers)
+    simulate(read_layout(options.layout), settings, options.output, workers=options.workers)
 
 
 def _pack_options(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +91,6 @@ def _pack_options(parser: argparse.ArgumentParser) -> None:
 
 def _pack(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
-    from calobatch.layouts import layout_named
     from calobatch.pack.identify import expected_files
     from calobatch.pack.pack import pack
     from calobatch.pack.settings import Packing
@@ -103,13 +102,14 @@ def _pack(options: argparse.Namespace) -> None:
         expected = expected_files(options.dataset, read_table(options.table), options.pins)
     pack(
         options.dataset,
-        layout_named(settings.layout),
+        settings.layout,
         options.files,
         options.output,
         split=settings.split,
         zero_below=settings.zero_below,
         balanced=settings.check_balance,
         declared_labels=settings.declared_labels,
+        file_labels=settings.file_labels,
         expected=expected,
         workers=options.workers,
     )
@@ -184,6 +184,23 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate(options.folder)
 
 
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="folder of an evaluated run")
+    parser.add_argument(
+        "--store",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="packed store that the run was trained on; its test events check the exported model",
+    )
+
+
+def _export(options: argparse.Namespace) -> None:
+    from calobatch.export.export import export
+
+    export(options.folder, options.store)
+
+
 def _collect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")
     add_settings(parser)
@@ -250,6 +267,8 @@ STAGES = (
          _train_options, _train),
     Verb("evaluate", "compute metrics and draw plots from the predictions of a training",
          _evaluate_options, _evaluate),
+    Verb("export", "write the model of a run for use without calobatch, with a model card",
+         _export_options, _export),
     Verb("collect", "write all runs of a scenario to MLflow and to the leaderboard",
          _collect_options, _collect),
     Verb("report", "write a page with all results of a scenario", _report_options, _report),

@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 
 
 class Verb(NamedTuple):
-    """One verb: its name, one line of help, a function that adds its options, and its action."""
+    """One verb: its name, one line of help, a function that adds its options, and its action.
+
+    ``for_users`` says whether users type it; the other verbs are called by the workflow.
+    """
 
     name: str
     help: str
     add_options: Callable[[argparse.ArgumentParser], None]
     action: Callable[[argparse.Namespace], None]
+    for_users: bool = False
 
 
 def json_object(text: str) -> dict[str, Any]:

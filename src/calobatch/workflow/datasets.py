@@ -1,12 +1,19 @@
 """The raw files of a dataset, and the options of the verbs fetch, simulate and pack."""
 
+import os
 import shlex
+from pathlib import Path
 
-from calobatch.config.models import Scenario, Simulated
-from calobatch.layouts import Layout, layout_named
-from calobatch.pack.settings import packing
+from calobatch.config.layout_file import read_layout
+from calobatch.config.models import Fetched, Files, Scenario, Simulated
+from calobatch.errors import UserError
+from calobatch.layouts import Layout
+from calobatch.pack.settings import own_files, packing
 from calobatch.simulate.planned_files import planned_files
+from calobatch.slurm.folder import mounted
+from calobatch.slurm.site import SITE_FILE
 from calobatch.workflow.scenario import Setup, files_listed
+from calobatch.workflow.starts import start_files
 
 # Checksums that fetch recorded at the first download of each public file.
 PINS = "config/pins"
@@ -14,22 +21,53 @@ PINS = "config/pins"
 
 def layout_of(scenario: Scenario, dataset: str) -> Layout:
     """Return the layout that the scenario names for a dataset; by default the dataset's name."""
-    return layout_named(scenario.datasets[dataset].layout or dataset)
+    return read_layout(scenario.datasets[dataset].layout or dataset)
 
 
 def raw_files(setup: Setup, dataset: str) -> list[str]:
     """Return the paths of the raw files of a dataset, relative to the checkout.
 
-    Simulated files are in a folder of their scenario. Public files are shared by all scenarios.
+    Simulated files are in a folder of their scenario. Public files are shared by all scenarios, and
+    a user's own files stay where they are.
     """
     scenario = setup.scenario
-    settings = scenario.datasets[dataset]
-    if isinstance(settings, Simulated):
-        files = planned_files(layout_of(scenario, dataset), settings)
-        return [f"data/{scenario.name}/raw/{dataset}/{file.name}" for file in files]
-    listed = files_listed(setup.public_files, dataset)
-    chosen = settings.files or listed
-    return [f"data/public/{dataset}/{file}" for file in listed if file in chosen]
+    match settings := scenario.datasets[dataset]:
+        case Simulated():
+            files = planned_files(layout_of(scenario, dataset), settings)
+            return [f"data/{scenario.name}/raw/{dataset}/{file.name}" for file in files]
+        case Files():
+            return [str(path) for path in own_files(dataset, settings)]
+        case Fetched():
+            listed = files_listed(setup.public_files, dataset)
+            chosen = settings.files or listed
+            return [f"data/public/{dataset}/{file}" for file in listed if file in chosen]
+
+
+def require_visible_files(setup: Setup, folder: Path) -> None:
+    """Raise UserError if a file or a run that the user names is where images do not see it.
+
+    Images see the project ``folder``, what it links to, and the site file's `binds`.
+    """
+    # A bind is written as PLACE, or as PLACE:PLACE_IN_THE_IMAGE with options after another colon.
+    binds = [bind.split(":") for bind in mounted(folder, setup.site.binds, os.environ)]
+    visible = [parts[1] if len(parts) > 1 else parts[0] for parts in binds]
+    needed = [
+        (f"datasets.{name}.files", path)
+        for name, dataset in setup.scenario.datasets.items()
+        if isinstance(dataset, Files)
+        for path in own_files(name, dataset)
+    ]
+    needed += [
+        (f"tasks.{name}.start_from", Path(file))
+        for name in setup.scenario.tasks
+        for file in start_files(setup.scenario, name)
+    ]
+    for key, path in needed:
+        if not any((folder / path).is_relative_to(place) for place in visible):
+            raise UserError(
+                f"{key}: jobs run in images, which do not see {path.parent}; make a link to it in "
+                f"data/ and name that, or add it to binds in {SITE_FILE}"
+            )
 
 
 def simulate_settings(scenario: Scenario, dataset: str) -> str:
@@ -61,3 +99,19 @@ def pins_option(scenario: Scenario, dataset: str) -> str:
     It is empty for a simulated dataset, which has no pins.
     """
     return f"--pins {PINS}" if scenario.datasets[dataset].source == "fetch" else ""
+
+
+def origins(setup: Setup, store: str, run: str) -> tuple[dict[Path, list[Path]], dict[Path, Path]]:
+    """Return the raw files of each store, and the store of each run of the scenario.
+
+    ``store`` and ``run`` are the patterns of their folders, with the wildcards of the rules.
+    """
+    scenario = setup.scenario
+    stores = {name: Path(store.format(dataset=name)) for name in scenario.datasets}
+    raw = {folder: [Path(f) for f in raw_files(setup, name)] for name, folder in stores.items()}
+    runs = {
+        Path(run.format(task=name, seed=seed)): stores[task.dataset]
+        for name, task in scenario.tasks.items()
+        for seed in scenario.seeds
+    }
+    return raw, runs

@@ -7,33 +7,35 @@ turns out worse, the earlier run would be lost.
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from calobatch.config.models import Cosine, Training
+from calobatch.errors import UserError
 from calobatch.run.files import (
-    HISTORY_FILE,
+    FINISHED_CHECKPOINT,
     METRICS_FILE,
     PLOTS_FOLDER,
-    PREDICTIONS_FILE,
     RECORD_FILE,
-    WEIGHTS_FILE,
+    TRAINING_FILES,
     missing_files,
 )
+from calobatch.run.training import RunRecord
 
 # Inside the folder of a scenario's results. Its name begins with a dot, so that it is no task.
 FOLDER = ".earlier"
-FINISHED = (WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE, RECORD_FILE)
-KEPT = (*FINISHED, METRICS_FILE, PLOTS_FOLDER)
+KEPT = (*TRAINING_FILES, METRICS_FILE, PLOTS_FOLDER)
 
 
-def keep_earlier_runs(runs: Iterable[Path]) -> None:
+def keep_earlier_runs(runs: Iterable[Path], tasks: Mapping[str, Training]) -> None:
     """Keep a copy of each finished run among ``runs``, which will be trained again, and say so.
 
-    The copies occupy no space of their own where the file system has hard links.
+    ``tasks`` has the settings with which they will be trained. The copies occupy no space of their
+    own where the file system has hard links.
     """
     for run in runs:
-        if missing_files(run, FINISHED):
+        if missing_files(run, TRAINING_FILES):
             continue
         moment = datetime.fromtimestamp((run / RECORD_FILE).stat().st_mtime, UTC)
         task = run.parent.name
@@ -41,10 +43,29 @@ def keep_earlier_runs(runs: Iterable[Path]) -> None:
         if not kept.exists():
             _copy(run, kept)
         print(
-            f"calobatch: {task} {run.name} will be trained again, from its first epoch; its "
-            f"earlier run is kept in {kept}, which you may delete",
+            f"calobatch: {task} {run.name} will be trained again{_from_where(run, tasks[task])}; "
+            f"its earlier run is kept in {kept}, which you may delete",
             file=sys.stderr,
         )
+
+
+def _from_where(run: Path, settings: Training) -> str:
+    """Return at which epoch the training starts, as far as the settings decide it."""
+    try:
+        earlier = RunRecord.read(run / RECORD_FILE)
+    except UserError:  # the file is damaged, or of a much older version
+        return ""
+    longer = settings.epochs > earlier.training.epochs
+    if not longer or settings != earlier.training.model_copy(update={"epochs": settings.epochs}):
+        return ", from its first epoch"
+    if isinstance(settings.schedule, Cosine):
+        return (
+            ", from its first epoch, because the learning rates of a cosine schedule depend on the "
+            "number of epochs"
+        )
+    if not (run / FINISHED_CHECKPOINT).exists():
+        return ", from its first epoch, because its checkpoint was deleted"
+    return f", and continues after epoch {earlier.epochs_run} if nothing but the epochs has changed"
 
 
 def _copy(run: Path, kept: Path) -> None:

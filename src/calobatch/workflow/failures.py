@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.config.models import Scenario
-from calobatch.run.files import METRICS_FILE
+from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
+from calobatch.store_files import MANIFEST_FILE
+from calobatch.workflow.results import LEADERBOARD, RESULTS
 
 # What Snakemake's own log has about a failed job, and about a run that the user ended. On a
 # cluster, SLURM's log of the job follows the job's own.
@@ -58,7 +60,7 @@ def end_of_run(
 ) -> None:
     """Print what failed, and write leaderboard, MLflow and report for the runs that have finished.
 
-    ``unfinished`` are the folders of the runs that were to be trained or evaluated and were not.
+    ``unfinished`` are the folders of the runs that still have to be trained, evaluated or exported.
     Nothing is written if the user ended the run. ``start`` are the words that start a command where
     torch is installed. The exit code of the run stays that of a failure.
     """
@@ -68,7 +70,7 @@ def end_of_run(
     failures = [
         failure
         for failure in failures_in(text)
-        if failure.rule not in ("train", "evaluate") or failure.training in left
+        if failure.rule not in ("train", "evaluate", "export") or failure.training in left
     ]
     for failure in failures:
         print(
@@ -95,13 +97,15 @@ def _publish(
     start: Sequence[str],
 ) -> None:
     """Collect and report the finished runs; ``reasons`` are those of the failed trainings."""
-    results = Path("results") / scenario.name
+    results = RESULTS / scenario.name
     runs = [results / task / f"seed{seed}" for task in scenario.tasks for seed in scenario.seeds]
-    finished = [r for r in runs if r not in unfinished and (r / METRICS_FILE).exists()]
+    finished = [
+        r for r in runs if r not in unfinished and (r / EXPORT_FOLDER / EXPORT_FILE).exists()
+    ]
     if not finished:
         return
-    settings, leaderboard = scenario.model_dump_json(), str(results / "leaderboard.csv")
-    packed = [store for store in stores if (Path(store) / "manifest.json").exists()]
+    settings, leaderboard = scenario.model_dump_json(), str(results / LEADERBOARD)
+    packed = [store for store in stores if (Path(store) / MANIFEST_FILE).exists()]
     words = [str(run) for run in finished]
     commands = (
         ["collect", *words, "--leaderboard", leaderboard, "--settings", settings],

@@ -70,7 +70,8 @@ def begin_on_cluster(scenario: str, executor: Any) -> None:
     seconds = executor.workflow.executor_settings.init_seconds_before_status_checks
     print(
         f"calobatch: SLURM is asked how the jobs fare every {seconds} s at first and every 3 "
-        "minutes later, so it is normal that nothing is printed for a while, and a job that has "
-        "ended is noticed up to 3 minutes later; `squeue --me` shows the jobs at once",
+        "minutes later, and soon after the end of each job; it is normal that nothing is printed "
+        "for a while, and a job whose node died is noticed up to 3 minutes later; `squeue --me` "
+        "shows the jobs at once",
         file=sys.stderr,
     )

@@ -5,10 +5,11 @@ process on this machine, and all resources but `start` and `hang_seconds` are No
 requested.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from calobatch.config.models import Scenario
+from calobatch.slurm.ended import telling_the_end
 from calobatch.slurm.geometry import (
     MOST_CORES,
     TRAINING_MB,
@@ -18,6 +19,8 @@ from calobatch.slurm.geometry import (
     resources_of_every_job,
 )
 from calobatch.slurm.modules import loading
+from calobatch.slurm.site import Site
+from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
 from calobatch.workflow.scenario import Setup
 
 # The resources that a job may request because of the site file. A key that is empty there is None
@@ -116,7 +119,8 @@ class Jobs:
     def _ranks_started(self, task: str) -> str:
         """Return the command that starts all ranks; the rank's own command follows it."""
         if not self.on_cluster():
-            return f"calobatch launch -n {self.setup.scenario.tasks[task].ranks}"
+            settings = self.setup.scenario.tasks[task]
+            return f"calobatch launch -n {settings.ranks} --device {settings.device}"
         srun = launcher(self.setup.shapes[task])
         return f"calobatch requeue -- {srun} calobatch contain train --"
 
@@ -142,14 +146,19 @@ INTO_LOG = (
 )
 
 
-def shell_prefix(modules: Sequence[str]) -> str:
-    """Return what Snakemake puts before every command of a job, in place of its own `set -e`."""
+def shell_prefix(site: Site, *, in_slurm: bool) -> str:
+    """Return what Snakemake puts before every command of a job, in place of its own `set -e`.
+
+    ``in_slurm`` says whether the command runs in a job of SLURM.
+    """
+    if not in_slurm:
+        return "set -euo pipefail; " + INTO_LOG
+    begin = (loading(site.modules) or "set -euo pipefail; ") + telling_the_end()
     # Snakemake takes braces for variables, and doubled braces for braces.
-    modules_loaded = loading(modules).replace("{", "{{").replace("}", "}}")
-    return (modules_loaded or "set -euo pipefail; ") + INTO_LOG
+    return begin.replace("{", "{{").replace("}", "}}") + INTO_LOG
 
 
 def store_of(scenario: Scenario, task: str) -> Mapping[str, str]:
     """Return the two files of the packed store that a task trains on."""
     folder = f"data/{scenario.name}/packed/{scenario.tasks[task].dataset}"
-    return {"events": f"{folder}/events.arrow", "manifest": f"{folder}/manifest.json"}
+    return {"events": f"{folder}/{EVENTS_FILE}", "manifest": f"{folder}/{MANIFEST_FILE}"}

@@ -1,6 +1,7 @@
 """Say in a few lines what a scenario is: what will run, on which data, and where results go."""
 
-from calobatch.config.models import Fetched, Scenario, Simulated, Task
+from calobatch.config.models import Fetched, Files, Scenario, Simulated, Task
+from calobatch.pack.settings import own_files
 from calobatch.workflow.datasets import layout_of, raw_files
 from calobatch.workflow.scenario import Setup
 
@@ -34,7 +35,8 @@ def summary(setup: Setup) -> str:
 def _described(setup: Setup, name: str) -> str:
     dataset = setup.scenario.datasets[name]
     layout = layout_of(setup.scenario, name)
-    images = f"{layout.classes[0]} or {layout.classes[1]}, images {layout.shape}"
+    *first, last = layout.classes
+    images = f"{', '.join(first)} or {last}, images {layout.shape}"
     match dataset:
         case Simulated():
             return f"{dataset.events:,} simulated events; {images}"
@@ -48,6 +50,8 @@ def _described(setup: Setup, name: str) -> str:
             known = sum(size for size in sizes if size)
             size = f", {known / 1e9:.1f} GB" if known and all(sizes) else ""
             return f"{_counted(len(files), 'file')} to be fetched{size}; {images}"
+        case Files():
+            return f"{_counted(len(own_files(name, dataset)), 'file')} of your own; {images}"
 
 
 def _settings(task: Task) -> str:

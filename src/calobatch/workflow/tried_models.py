@@ -4,9 +4,10 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from calobatch.config.model_file import model_source
+from calobatch.config.model_code import code_sha256
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.provenance import version_of
@@ -22,8 +23,8 @@ def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
     """Raise a UserError that names the mistake if a model of the scenario cannot be trained.
 
     ``start`` are the words that start a command where torch is installed. A model that has passed
-    is tried again only if its own file, its options or its images change, or the version of torch
-    where the head process runs.
+    is tried again only if its code, its options or its images change, or the version of torch where
+    the head process runs.
     """
     marks = {task: FOLDER / _hash(scenario, task) for task in scenario.tasks}
     untried = [task for task, mark in marks.items() if not mark.exists()]
@@ -37,17 +38,19 @@ def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
     if trial.returncode:
         reason = last_message(trial.stderr)
         raise UserError(reason or f"the trial of the models ended with code {trial.returncode}")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for task in untried:
-        marks[task].touch()
+    # Without the files, for example in a folder of somebody else, the models are tried again.
+    with suppress(OSError):
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for task in untried:
+            marks[task].touch()
 
 
 def _hash(scenario: Scenario, task: str) -> str:
     settings = scenario.tasks[task]
     facts = {
-        "file": model_source(settings.model).read_text(encoding="utf-8"),
+        "code": code_sha256(settings.model),
         "options": settings.model_options,
-        "layout": layout_of(scenario, settings.dataset).name,
+        "layout": layout_of(scenario, settings.dataset).model_dump(mode="json"),
         "torch": version_of("torch"),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.layouts import QUARK_GLUON
 from calobatch.simulate.jets.calorimeter import (
     CRYSTALS_PER_TOWER,
     ECAL_NOISE_GEV,
@@ -32,6 +31,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CHANNELS = 3
+ZERO_BELOW = 1e-3  # GeV
 TOWERS = 25  # along a side of the image
 PIXELS = TOWERS * CRYSTALS_PER_TOWER
 SEARCH = 3  # the hottest tower is at most this many towers to either side of the jet's axis
@@ -106,7 +106,7 @@ def jet_images(
     image_BCHW[:, 0] = pixelise(hits.tracks, window, TOWERS, CRYSTALS_PER_TOWER)
     image_BCHW[:, 1] = _ecal_image(hits, window, rng)
     image_BCHW[:, 2] = _hcal_image(tower_BTT, row, column)
-    image_BCHW[image_BCHW < QUARK_GLUON.zero_below] = 0.0  # as the authors of the public files do
+    image_BCHW[image_BCHW < ZERO_BELOW] = 0.0  # as the authors of the public files do
     return image_BCHW, energy > 0
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from calobatch.config.models import Section
+from calobatch.config.section import Section
 from calobatch.errors import UserError
 from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.contain import apptainer_command, environment_of_apptainer

@@ -1,0 +1,1 @@
+"""predict: score raw files with the model of a finished run."""

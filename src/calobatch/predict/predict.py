@@ -1,0 +1,119 @@
+"""Score the events of raw files with the model of a finished run, without packing them.
+
+The events get the scores that the training gave to the same events in its store: pixels below the
+same threshold are zero, and scalars are scaled with the mean and spread of the training split.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from calobatch.atomic import atomic_path
+from calobatch.errors import UserError
+from calobatch.layouts import Layout
+from calobatch.models.build import build_model, input_names, load_weights
+from calobatch.progress import Progress
+from calobatch.raw.interface import Block, RawFile
+from calobatch.raw.open_raw import open_raw
+from calobatch.run.checked import finished_run
+from calobatch.run.files import RECORD_FILE
+from calobatch.run.predictions import score_columns
+from calobatch.run.training import Preparation
+from calobatch.scalars import standardised
+
+# A batch has 244 crops or 10 jets, as in training.
+PIXELS_PER_BATCH = 500_000
+BLOCKS_PER_PIECE = 8
+
+
+def predict(run: Path, files: Sequence[Path], output: Path, *, threads: int) -> None:
+    """Write the scores of all events of raw ``files`` to ``output``, a parquet file.
+
+    Its columns are file, event (the index in the file), label (if the file has labels) and the
+    scores as in predictions.parquet (:mod:`calobatch.run.predictions`). Memory does not grow with
+    the number of events. Raises UserError if no training has finished in the folder ``run``, or if
+    a file does not have the layout of its events.
+    """
+    record, weights = finished_run(run)
+    if record.preparation is None:
+        raise UserError(
+            f"{run / RECORD_FILE} does not say how events were prepared, because an older version "
+            "wrote it; train again"
+        )
+    raws = [_opened(file, record.layout) for file in files]
+    model = build_model(record.training.model, record.layout, record.training.model_options).eval()
+    load_weights(model, weights)
+    torch.set_num_threads(threads)
+    events = sum(raw.events for raw in raws)
+    with (
+        Progress(f"predict {record.task} seed {record.seed}", events, "events") as progress,
+        atomic_path(output) as partial,
+        pq.ParquetWriter(partial, _schema(record.layout)) as writer,
+    ):
+        for raw in raws:
+            for table in _scored(raw, model, record.layout, record.preparation):
+                writer.write_table(table)
+                progress.advance(len(table))
+
+
+def _opened(file: Path, layout: Layout) -> RawFile:
+    """Open a file that may have labels or not."""
+    try:
+        return open_raw(file, layout)
+    except UserError:
+        # If labels are all that it lacks, this succeeds; otherwise it says what else is wrong.
+        return open_raw(file, layout.model_copy(update={"label": None}))
+
+
+def _schema(layout: Layout) -> pa.Schema:
+    scores = [(name, pa.float32()) for name in score_columns(layout)]
+    return pa.schema(
+        [("file", pa.string()), ("event", pa.int64()), ("label", pa.float64()), *scores]
+    )
+
+
+def _scored(
+    raw: RawFile, model: nn.Module, layout: Layout, preparation: Preparation
+) -> Iterator[pa.Table]:
+    events = max(PIXELS_PER_BATCH // layout.pixels, 1)
+    labels = raw.labels() if raw.layout.label is not None else np.full(raw.events, np.nan)
+    for piece in raw.pieces(events * BLOCKS_PER_PIECE):
+        first = piece.start
+        for block in piece.blocks(events):
+            with torch.no_grad():
+                logits_BK = model(*_inputs(block, input_names(model), preparation))
+            score_BK = torch.softmax(logits_BK.float(), dim=1).numpy()
+            last = first + len(score_BK)
+            scores = [score_BK[:, 1]] if len(layout.classes) == 2 else score_BK.T
+            yield pa.table(
+                [
+                    pa.array([raw.path.name] * len(score_BK)),
+                    np.arange(first, last),
+                    pa.array(labels[first:last], from_pandas=True),
+                    *scores,
+                ],
+                schema=_schema(layout),
+            )
+            first = last
+
+
+def _inputs(block: Block, names: Sequence[str], preparation: Preparation) -> tuple[Tensor, ...]:
+    scalars_BS = standardised(block.scalars_BS, preparation.scalars)
+    arrays = {"image": _cleared(block.image_BCHW, preparation.zero_below), "scalars": scalars_BS}
+    return tuple(torch.from_numpy(arrays[name]) for name in names)
+
+
+def _cleared(image_BCHW: NDArray[np.floating], zero_below: float) -> NDArray[np.float32]:
+    """Return images as pack would have stored them."""
+    with np.errstate(over="ignore"):
+        cleared = np.ascontiguousarray(image_BCHW, dtype=np.float32)
+    if cleared is image_BCHW:
+        cleared = cleared.copy()
+    cleared[np.abs(cleared) < np.float32(zero_below)] = 0
+    return cleared

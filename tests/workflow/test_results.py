@@ -1,0 +1,42 @@
+import pytest
+
+from calobatch.config.load import load_scenario
+from calobatch.errors import UserError
+from calobatch.workflow.results import end_of_success, leaderboard_of
+
+
+@pytest.fixture
+def results(tmp_path):
+    (tmp_path / "quickstart").mkdir()
+    (tmp_path / "quickstart" / "leaderboard.csv").touch()
+    return tmp_path
+
+
+def test_a_scenario_with_results_has_a_leaderboard(results):
+    assert leaderboard_of("quickstart", results) == results / "quickstart" / "leaderboard.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("quikstart", "no results of a scenario 'quikstart'; did you mean 'quickstart'[?]"),
+        ("zzz", "no results of a scenario 'zzz'; known: quickstart"),
+        ("test", "does not exist; run the scenario first: `make run SCENARIO=test`"),
+    ],
+)
+def test_a_scenario_without_results_comes_with_what_to_do(results, name, message):
+    with pytest.raises(UserError, match=message):
+        leaderboard_of(name, results)
+
+
+def test_before_the_first_run_there_is_only_one_thing_to_do(tmp_path):
+    with pytest.raises(UserError, match="no results of any scenario; start with `make run`"):
+        leaderboard_of("mine", tmp_path)
+
+
+def test_the_end_of_a_run_says_where_the_results_are():
+    scenario = load_scenario("test", "seeds=[1,2]")
+    line = end_of_success(scenario)
+    assert f"All {2 * len(scenario.tasks)} trainings have finished" in line
+    assert "`calobatch leaderboard test`" in line
+    assert "results/test/report.html" in line
