@@ -67,7 +67,8 @@ run_tests() {
     local version=$1 python=$2 venv
     make_environment "$version" "$python"
     venv=$(environment_of "$version")
-    PATH=$PWD/$venv/bin:$PATH PYTHONPATH=$PWD/src python -m pytest -q -p no:cacheprovider -p tests.without_torch
+    PATH=$PWD/$venv/bin:$PATH PYTHONPATH=$PWD/src python -m pytest -q -p no:cacheprovider -p tests.without_torch \
+        -n 2 --dist loadfile
 }
 
 declare -A jobs

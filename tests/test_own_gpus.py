@@ -52,11 +52,15 @@ def test_a_launcher_waits_until_enough_gpus_are_free_and_says_so(tmp_path, capsy
         busy.enter_context(own_gpus(1, ["0", "1"], tmp_path))
         waiting = threading.Thread(target=wait)
         waiting.start()
-        time.sleep(1)
+        said, deadline = "", time.monotonic() + 60
+        while not said:
+            assert time.monotonic() < deadline
+            said = capsys.readouterr().err
         assert not got
-    waiting.join(timeout=10)
+    waiting.join(timeout=60)
     assert sorted(got) == ["0", "1"]
-    assert capsys.readouterr().err.count("waiting for 2 of 2 GPUs") == 1
+    said += capsys.readouterr().err
+    assert said.count("waiting for 2 of 2 GPUs") == 1
 
 
 def test_with_fewer_gpus_than_ranks_none_is_chosen(tmp_path):

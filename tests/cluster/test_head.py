@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import time
 
 import pytest
 
@@ -53,6 +52,7 @@ def entry(testbed, scenario):
 def training_of(testbed, scenario):
     """Return the running training that the head process of a scenario submitted, or None."""
     head = entry(testbed, scenario)
+    assert head, printed(testbed, scenario)
     command = f"squeue --me --noheader --states=RUNNING --name={head['run']} --format='%i|%k'"
     listed = testbed.shell(command).stdout.splitlines()
     return next((line.split("|")[0] for line in listed if "|rule_train" in line), None)
@@ -101,7 +101,9 @@ def test_slurm_is_away_while_a_training_ends_and_while_a_job_is_to_be_submitted(
     for daemon in ("slurmdbd", "slurmctld"):
         heads.stop_daemon(daemon)
     wait_until((folder / "run.json").exists, "the end of the training")
-    time.sleep(30)  # several looks of the head process, each without an answer
+    wait_until(
+        lambda: "SLURM's accounting does not answer" in printed(heads, "cancelled"), "the message"
+    )
     assert head.poll() is None
     for daemon in ("slurmdbd", "slurmctld"):
         heads.start_daemon(daemon)

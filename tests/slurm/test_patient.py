@@ -80,14 +80,25 @@ def folder(tmp_path):
 def start(folder: Path) -> subprocess.Popen[str]:
     options = ["--executor", "slurm", "--jobs", "2", "--retries", "1", "--keep-going"]
     quick = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "1"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *options, *quick],
-        cwd=folder,
-        env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with (folder / "printed").open("w") as printed:
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *options, *quick],
+            cwd=folder,
+            env={**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"},
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def end_of(run, folder):
+    """Wait for the end of a run, and return its exit status and what it printed."""
+    status = run.wait(timeout=120)
+    return status, (folder / "printed").read_text()
+
+
+def wait_for_text(folder, text):
+    wait_for(lambda: text in (folder / "printed").read_text())
 
 
 def submitted(folder):
@@ -107,16 +118,16 @@ def test_no_job_is_lost_while_slurm_is_away(folder):
     for away in ("controller_away", "accounting_away"):
         (folder / away).touch()
     run = start(folder)
-    time.sleep(6)
+    wait_for_text(folder, "SLURM's controller does not answer")
     assert run.poll() is None
     assert submitted(folder) == []
     (folder / "controller_away").unlink()
     wait_for(lambda: (folder / "first").exists() and (folder / "second").exists())
-    time.sleep(3)  # at least one look, without an answer
+    wait_for_text(folder, "SLURM's accounting does not answer")
     assert run.poll() is None
     (folder / "accounting_away").unlink()
-    output, _ = run.communicate(timeout=90)
-    assert run.returncode == 0, output
+    status, output = end_of(run, folder)
+    assert status == 0, output
     assert sorted(submitted(folder)) == ["first", "second"]
     for part in ("SLURM's controller", "SLURM's accounting"):
         assert output.count(f"calobatch: {part} does not answer") == 1
@@ -157,18 +168,18 @@ def test_the_end_of_the_run_ends_it(seconds_asleep):
 def test_an_interrupt_ends_a_head_process_that_waits_for_the_controller(folder):
     (folder / "controller_away").touch()
     run = start(folder)
-    assert any("does not answer" in line for line in run.stdout)
+    wait_for_text(folder, "does not answer")
     run.send_signal(signal.SIGINT)
-    output, _ = run.communicate(timeout=30)
-    assert run.returncode, output
+    status, output = end_of(run, folder)
+    assert status != 0, output
     assert submitted(folder) == []
 
 
 def test_a_cancelled_job_is_reported_and_not_submitted_again_but_a_failed_one_is(folder):
     (folder / "end.first").write_text(f"CANCELLED by {os.getuid()}\n")
     (folder / "end.second").write_text("FAILED\n")
-    output, _ = (run := start(folder)).communicate(timeout=120)
-    assert run.returncode == 1, output
+    status, output = end_of(start(folder), folder)
+    assert status == 1, output
     assert sorted(submitted(folder)) == ["first", "second", "second"]
     name = pwd.getpwuid(os.getuid()).pw_name
     assert f"was cancelled by {name} and is not submitted again" in " ".join(output.split())
@@ -180,8 +191,8 @@ def test_the_files_of_a_job_that_vanished_decide_whether_it_is_submitted_again(f
     run = start(folder)
     wait_for(lambda: (folder / "ended.first").exists() and (folder / "second").exists())
     (folder / "end.first").unlink()
-    output, _ = run.communicate(timeout=120)
-    assert run.returncode == 0, output
+    status, output = end_of(run, folder)
+    assert status == 0, output
     assert sorted(submitted(folder)) == ["first", "first", "second"]
     assert "accounting lists it as RUNNING" in output
 
@@ -189,6 +200,6 @@ def test_the_files_of_a_job_that_vanished_decide_whether_it_is_submitted_again(f
 def test_without_accounting_and_scontrol_the_files_of_jobs_decide(folder):
     (folder / "accounting_away").touch()
     (folder / "bin/scontrol").write_text("#!/bin/sh\necho 'not permitted' >&2; exit 1\n")
-    output, _ = (run := start(folder)).communicate(timeout=120)
-    assert run.returncode == 0, output
+    status, output = end_of(start(folder), folder)
+    assert status == 0, output
     assert sorted(submitted(folder)) == ["first", "second"]
