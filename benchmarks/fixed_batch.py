@@ -37,7 +37,7 @@ def main(store_folder: str, settings: str, how: str = "") -> None:
     )
     forward = torch.compile(model) if how == "compiled" else model
     maker = BatchMaker(store, names, torch.device("cpu"))
-    inputs, label_B = maker.batch(store.events_of("train")[: training.batch_size])
+    inputs, label_B, _ = maker.batch(store.events_of("train")[: training.batch_size])
 
     def step() -> None:
         optimizer.zero_grad()

@@ -117,6 +117,12 @@ class Layout(Section):
         description="key or column of the raw file that has the labels, as numbers or as names of "
         "classes; default: none, because each file has the events of one class",
     )
+    weight: Text | None = Field(
+        None,
+        description="key or column of the raw file that has the weight of each event; default: "
+        "none, all events count the same",
+        exclude_if=lambda weight: weight is None,
+    )
     zero_below: NotNegative = Field(
         0.0,
         description="pixels whose absolute value is below this become zero when a file is packed, "
@@ -159,7 +165,7 @@ class Layout(Section):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys or columns of a raw file: of images, labels and scalars."""
+        """The keys or columns of a raw file: of images, labels, weights and scalars."""
         return (*self.image_keys, *self.number_keys)
 
     @property
@@ -173,9 +179,9 @@ class Layout(Section):
 
     @property
     def number_keys(self) -> tuple[str, ...]:
-        """Those that have one number per event: of labels and scalars."""
-        labels = () if self.label is None else (self.label,)
-        return (*labels, *(scalar.in_file for scalar in self.scalars))
+        """Those that have one number per event: of labels, weights and scalars."""
+        optional = [key for key in (self.label, self.weight) if key is not None]
+        return (*optional, *(scalar.in_file for scalar in self.scalars))
 
     @model_validator(mode="after")
     def _images_have_keys(self) -> "Layout":

@@ -10,6 +10,8 @@ hits      large_list<pixel: uint16 or 32,   the non-zero values; ``pixel`` is th
           value: float32>                   image of shape (channels, rows, columns), C order
 label     uint8                             index into the classes of the layout
 split     uint8                             index into ("train", "validation", "test")
+weight    float64                           only if events have weights; their mean over the
+                                            training split is 1
 <scalar>  float64                           one column per scalar of the layout
 ========  ================================  ====================================================
 
@@ -24,11 +26,11 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from calobatch.arrow_view import reading_arrow, view
 from calobatch.config.layout_file import by_name
-from calobatch.config.models import SPLITS, Split
+from calobatch.config.models import SPLITS, Reweight, Split
 from calobatch.errors import reading
 from calobatch.known_sha256 import known_sha256
 from calobatch.layouts import Layout
@@ -71,7 +73,8 @@ class Manifest(Record):
     """What the store holds and where it came from.
 
     ``simulated`` is true if one of the raw files says that it is simulated by calobatch, and
-    ``counts`` has the number of events per split and class.
+    ``counts`` has the number of events per split and class. ``channels`` and ``scalars`` are
+    statistics in which all events count the same, whatever their weights.
     """
 
     fix: ClassVar[str] = FIX
@@ -82,6 +85,7 @@ class Manifest(Record):
     simulated: bool
     zero_below: float
     split: Split
+    reweight: Reweight | None = Field(None, exclude_if=lambda reweight: reweight is None)
     official_test_files: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     channels: tuple[ChannelStatistics, ...]
@@ -102,6 +106,22 @@ class Manifest(Record):
         """The names of the classes; the first has label 0."""
         return self.layout.classes
 
+    @property
+    def weighted(self) -> bool:
+        """Whether events have weights."""
+        return self.layout.weight is not None or self.reweight is not None
+
+    @property
+    def weights(self) -> str:
+        """What the weight of an event is, in words; empty if events have none."""
+        factors = [f"{self.layout.weight} of the raw files"] if self.layout.weight else []
+        if self.reweight:
+            factors.append(
+                f"a factor that makes the spectra of {self.reweight.scalar} in the training split "
+                "the same for all classes"
+            )
+        return " times ".join(factors)
+
 
 @dataclass(frozen=True)
 class Store:
@@ -113,6 +133,7 @@ class Store:
     value: NDArray[np.float32]  # (hits)
     label: NDArray[np.uint8]  # (events)
     split: NDArray[np.uint8]  # (events)
+    weight: NDArray[np.float64] | None  # (events), or None if all events count the same
     scalars_BS: NDArray[np.float64]  # (events, S)
 
     @property
@@ -157,7 +178,7 @@ def hit_type(layout: Layout) -> pa.DataType:
     )
 
 
-def events_schema(layout: Layout) -> pa.Schema:
+def events_schema(layout: Layout, *, weighted: bool) -> pa.Schema:
     """Return the names and types of the columns of ``events.arrow``."""
     scalars = [(scalar.name, pa.float64()) for scalar in layout.scalars]
     columns = [
@@ -165,7 +186,8 @@ def events_schema(layout: Layout) -> pa.Schema:
         ("label", pa.uint8()),
         ("split", pa.uint8()),
     ]
-    return pa.schema(columns + scalars)
+    weights = [("weight", pa.float64())] if weighted else []
+    return pa.schema(columns + weights + scalars)
 
 
 def open_store(folder: Path) -> Store:
@@ -182,7 +204,8 @@ def open_store(folder: Path) -> Store:
         if known_sha256(path) != manifest.events_sha256:
             raise ValueError(f"its SHA-256 is not the one in {MANIFEST_FILE}, so it has changed")
         file = pa.ipc.open_file(pa.memory_map(str(path)))
-        if file.schema != events_schema(layout) or file.num_record_batches != 1:
+        schema = events_schema(layout, weighted=manifest.weighted)
+        if file.schema != schema or file.num_record_batches != 1:
             raise ValueError("it does not have the columns of a packed store")
         batch = file.get_batch(0)
         check_structure(batch, layout)
@@ -190,6 +213,7 @@ def open_store(folder: Path) -> Store:
         if count_events(label, split, manifest.classes) != manifest.counts:
             raise ValueError(f"its numbers of events are not those in {MANIFEST_FILE}")
         hits = batch.column("hits")
+        weight = view(batch.column("weight")) if manifest.weighted else None
         scalars = [view(batch.column(scalar.name)) for scalar in layout.scalars]
     return Store(
         manifest=manifest,
@@ -198,6 +222,7 @@ def open_store(folder: Path) -> Store:
         value=view(hits.values.field("value")),
         label=label,
         split=split,
+        weight=weight,
         scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((len(label), 0)),
     )
 

@@ -21,6 +21,8 @@ def check_structure(batch: pa.RecordBatch, layout: Layout) -> None:
     # Whether each buffer is as long as its column says. The other checks rely on it.
     batch.validate(full=True)
     hits = batch.column("hits")
+    if "weight" in batch.schema.names:
+        check_weights(view(batch.column("weight")))
     columns = [*batch.columns, hits.values, hits.values.field("pixel"), hits.values.field("value")]
     if any(column.null_count for column in columns):
         raise ValueError("it has missing values")
@@ -34,6 +36,12 @@ def check_structure(batch: pa.RecordBatch, layout: Layout) -> None:
     ):
         if (largest := values.max(initial=0)) >= limit:
             raise ValueError(f"it has {name} {largest}, and the largest possible is {limit - 1}")
+
+
+def check_weights(weight: NDArray[np.float64]) -> None:
+    """Raise a ValueError if the weight of an event is negative or not finite."""
+    if not np.all(np.isfinite(weight) & (weight >= 0)):
+        raise ValueError("it has weights that are negative or not finite")
 
 
 def count_events(

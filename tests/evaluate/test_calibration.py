@@ -53,8 +53,8 @@ def test_scores_that_are_the_true_probability_have_a_small_error():
 @given(st.integers(1, 10_000), st.data())
 def test_each_wilson_bound_is_one_standard_deviation_from_the_share(trials, data):
     successes = data.draw(st.integers(0, trials))
-    low, high = wilson_interval(np.array([successes]), np.array([trials]))
     share = successes / trials
+    low, high = wilson_interval(np.array([share]), np.array([trials]))
     assert -1e-12 <= low[0] <= share <= high[0] <= 1 + 1e-12
     for bound in (low[0], high[0]):
         assert (share - bound) ** 2 == pytest.approx(bound * (1 - bound) / trials, abs=1e-9)
@@ -62,5 +62,5 @@ def test_each_wilson_bound_is_one_standard_deviation_from_the_share(trials, data
 
 def test_a_share_of_zero_or_one_lies_within_its_interval_for_any_number_of_trials():
     trials = np.arange(1, 5000)
-    assert np.all(wilson_interval(0 * trials, trials)[0] <= 0)
-    assert np.all(wilson_interval(trials, trials)[1] >= 1)
+    assert np.all(wilson_interval(np.zeros(4999), trials)[0] <= 0)
+    assert np.all(wilson_interval(np.ones(4999), trials)[1] >= 1)

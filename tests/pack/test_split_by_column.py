@@ -1,18 +1,15 @@
 """Whole runs are kept apart, by a column that the layout does not know."""
 
-import h5py
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import uproot
 
 from calobatch.config.models import Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
+from tests.formats import WRITERS
 from tests.layouts import SMALL_JETS
-from tests.raw_files import nested_lists, random_events
+from tests.raw_files import random_events
 
 LAYOUT = SMALL_JETS.model_copy(update={"official_test_mark": None})
 EVENTS = random_events(LAYOUT, [0, 1] * 60, seed=2)
@@ -23,33 +20,6 @@ BY_RUN = Split.model_validate({"by": "column", "column": "run"})
 def columns(**more):
     scalars = {s.name: EVENTS.scalars_BS[:, i] for i, s in enumerate(LAYOUT.scalars)}
     return {"X_jets": EVENTS.image_BCHW, "y": EVENTS.label, **scalars, **more}
-
-
-def hdf5(path, arrays):
-    with h5py.File(path, "w") as file:
-        for key, values in arrays.items():
-            file[key] = values
-    return path
-
-
-def parquet(path, arrays):
-    table = {key: nested_lists(v) if v.ndim > 1 else pa.array(v) for key, v in arrays.items()}
-    pq.write_table(pa.table(table), path)
-    return path
-
-
-def npz(path, arrays):
-    np.savez(path, **arrays)
-    return path
-
-
-def root(path, arrays):
-    with uproot.recreate(path) as file:
-        file.mkrntuple("events", arrays)
-    return path
-
-
-WRITERS = {"a.hdf5": hdf5, "a.parquet": parquet, "a.npz": npz, "a.root": root}
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -11,6 +11,7 @@ from calobatch.raw.contents import EVENTS, SLICES, contents, slices
 from calobatch.raw.inspect import inspect
 from calobatch.raw.open_raw import open_raw
 from calobatch.raw.propose import proposal
+from tests.formats import npz
 from tests.layouts import ELECTRON_PHOTON, SMALL_JETS
 from tests.raw_files import random_events, write_hdf5, write_parquet
 
@@ -56,6 +57,14 @@ def test_a_file_can_be_opened_with_the_layout_that_is_proposed_for_it(tmp_path, 
     raw = open_raw(path, found)
     assert raw.events == 60
     assert set(raw.labels()) == {0.0, 1.0}
+
+
+def test_weights_are_proposed_by_their_name_and_are_no_scalar(tmp_path):
+    numbers = np.arange(60.0)
+    arrays = {"X": np.ones((60, 8, 8)), "y": np.tile([0, 1], 30), "pt": numbers, "weight": numbers}
+    found = layout_of(contents(npz(tmp_path / "a.npz", arrays)))
+    assert found.weight == "weight"
+    assert [scalar.name for scalar in found.scalars] == ["pt"]
 
 
 def test_the_description_says_what_a_person_wants_to_know(tmp_path):

@@ -50,16 +50,26 @@ def test_a_scalar_that_never_changes_is_zero(packed_jets):
 def test_a_batch_has_the_inputs_that_the_model_names_in_its_order(packed_jets):
     events = np.array([5, 2, 9])
     maker = BatchMaker(packed_jets, ("scalars", "image"), CPU)
-    (scalars_BS, image_BCHW), label_B = maker.batch(events)
+    (scalars_BS, image_BCHW), label_B, weight_B = maker.batch(events)
     assert scalars_BS.shape == (3, 2)
     assert torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(events)))
     assert label_B.tolist() == packed_jets.label[events].tolist()
+    assert weight_B is None
+
+
+def test_the_loss_of_an_event_with_weight_n_is_that_of_n_events(packed_jets):
+    weight = np.arange(len(packed_jets), dtype=np.float64)
+    logits_BK = torch.randn(3, 2)
+    maker = BatchMaker(dataclasses.replace(packed_jets, weight=weight), ("scalars",), CPU)
+    weighted = maker.batch(np.array([0, 1, 3])).loss(logits_BK)
+    repeated = BatchMaker(packed_jets, ("scalars",), CPU).batch(np.array([1, 3, 3, 3]))
+    assert torch.allclose(weighted, repeated.loss(logits_BK[[1, 2, 2, 2]]))
 
 
 def test_a_batch_is_overwritten_by_the_next_but_one(packed_jets):
     maker = BatchMaker(packed_jets, ("image",), CPU)
     first, second, third = (np.array(events) for events in ([0, 1, 2], [3, 4], [5]))
-    (image_BCHW,), _ = maker.batch(first)
+    (image_BCHW,), *_ = maker.batch(first)
     maker.batch(second)
     assert torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(first)))
     maker.batch(third)

@@ -93,7 +93,7 @@ def test_a_store_has_its_whole_layout(store):
 def test_predictions_have_a_column_for_each_class_and_add_up_to_one(run):
     table = pq.read_table(run / "predictions.parquet")
     assert table.column_names == ["event", "split", "label", *(f"score_{c}" for c in CLASSES)]
-    for label, score in read_predictions(run / "predictions.parquet").values():
+    for label, score, _ in read_predictions(run / "predictions.parquet").values():
         assert score.shape == (len(label), 3)
         np.testing.assert_allclose(score.sum(axis=1), 1, rtol=1e-5)
 

@@ -59,7 +59,10 @@ def test_only_public_files_are_compared_with_pins():
     assert datasets.pins_option(setup().scenario, "electron_photon") == ""
 
 
-@pytest.mark.parametrize("change", [{"split": {"seed": 9}}, {"zero_below": 0.5}])
+@pytest.mark.parametrize(
+    "change",
+    [{"split": {"seed": 9}}, {"zero_below": 0.5}, {"reweight": {"scalar": "pt"}}],
+)
 def test_the_settings_of_simulate_do_not_change_with_those_of_pack(change):
     changed = setup(crops=Simulated(**CROPS.model_dump() | change))
     same, other = (datasets.simulate_settings(s.scenario, "electron_photon") for s in

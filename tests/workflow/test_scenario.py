@@ -53,6 +53,23 @@ def test_changes_that_yaml_makes_a_section_are_refused_with_what_works(in_the_ch
     assert works.scenario.tasks["electron_photon_cnn"].schedule.kind == "cosine"
 
 
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("scalar=ptt", "layout quark_gluon has no scalar 'ptt'; did you mean 'pt'?"),
+        ("scalar=pt bins=0", "bins: Input should be greater than 0"),
+        ("scalar=pt edges=[3,2]", "edges must be two or more numbers that rise"),
+        ("scalar=pt bins=3 edges=[1,2]", "edges gives the bins; remove bins"),
+    ],
+)
+def test_a_spectrum_that_cannot_be_made_equal_is_refused(in_the_checkout, keys, message):
+    changes = " ".join(f"datasets.quark_gluon.reweight.{key}" for key in keys.split())
+    with pytest.raises(UserError) as refused:
+        setup_of({"scenario": "test", "set": changes})
+    assert "datasets.quark_gluon.reweight" in str(refused.value)
+    assert message in str(refused.value)
+
+
 def test_every_run_begins_with_what_it_will_do(fresh):
     answer = fresh.snakemake("-n", "--config", "scenario=test", "set=seeds=[1,2,3]")
     said = answer.stderr + answer.stdout

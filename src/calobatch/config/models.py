@@ -3,6 +3,7 @@
 The messages of `calobatch check`, the JSON schema and config/README.md all come from this file.
 """
 
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -59,6 +60,33 @@ class Split(Section):
         return self
 
 
+class Reweight(Section):
+    """Weights with which a scalar has the same spectrum in every class of the training split."""
+
+    scalar: Name = Field(description="name of a scalar of the layout, such as pt")
+    bins: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="number of bins of the spectrum, each with the same number of training events; "
+        "default: 20, or those of `edges`",
+        json_schema_extra=unit("bins"),
+    )
+    edges: tuple[Number, ...] = Field(
+        (),
+        description="edges of the bins, in place of `bins`; events outside of them get weight 0",
+        json_schema_extra=unit("as the scalar"),
+    )
+
+    @model_validator(mode="after")
+    def _edges_are_bins(self) -> "Reweight":
+        if self.edges and self.bins:
+            raise ValueError("edges gives the bins; remove bins")
+        if len(self.edges) == 1 or any(a >= b for a, b in itertools.pairwise(self.edges)):
+            raise ValueError("edges must be two or more numbers that rise; sort them")
+        return self
+
+
 class Dataset(Section):
     """The keys that simulated and fetched datasets share."""
 
@@ -71,6 +99,12 @@ class Dataset(Section):
         description="set pixels whose absolute value is below this to zero, in the units of the "
         "files; default: the layout's value",
         json_schema_extra=unit("as in the files"),
+    )
+    reweight: Reweight | None = Field(
+        None,
+        description="weights with which a scalar has the same spectrum in every class, so that no "
+        "model can use it; default: none",
+        exclude_if=lambda reweight: reweight is None,
     )
     check_balance: bool = Field(
         True,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.run.auc import auc_of_counts
+from calobatch.run.auc import auc_of_counts, counts
 
 Interval = tuple[float, float]
 
@@ -13,12 +13,15 @@ Interval = tuple[float, float]
 def auc_interval(
     label: NDArray[np.uint8],
     score: NDArray[np.float32],
+    weight: NDArray[np.float64] | None = None,
     *,
     samples: int = 500,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Interval:
     """Return the central ``confidence`` interval of the ROC AUC of (events) labels and scores.
+
+    Events that are drawn keep their ``weight``.
 
     This is the percentile interval of the bootstrap (Efron and Tibshirani, An Introduction to the
     Bootstrap, 1993, section 13.3) with ``samples`` replicas. Each replica draws events with
@@ -28,27 +31,28 @@ def auc_interval(
     If the scores separate the classes completely, every replica has the same AUC, and the bootstrap
     says nothing. The end of the interval on the other side is then the exact one of Clopper and
     Pearson (Biometrika 26, 1934, p. 404) for n events in the smaller class: n pairs that have no
-    event in common, of which none is in the wrong order.
+    event in common, of which none is in the wrong order. With weights, n is the effective number.
     """
     # The AUC depends only on the order of the scores, so events are counted by the rank of their
     # score: a replica then costs one sum over the ranks and no sorting.
     distinct, rank = np.unique(score, return_inverse=True)
-    signal, background = rank[label == 1], rank[label == 0]
+    signal, background = np.flatnonzero(label == 1), np.flatnonzero(label == 0)
     random = np.random.default_rng(seed)
     replicas = [
         auc_of_counts(
-            _resampled_counts(signal, len(distinct), random),
-            _resampled_counts(background, len(distinct), random),
+            counts(rank, _drawn(signal, random), len(distinct), weight),
+            counts(rank, _drawn(background, random), len(distinct), weight),
         )
         for _ in range(samples)
     ]
-    smaller = min(len(signal), len(background))
+    smaller = min(effective_events(signal, weight), effective_events(background, weight))
     return _interval(replicas, confidence, smaller)
 
 
 def auc_intervals(
     label: NDArray[np.uint8],
     score: NDArray[np.float32],
+    weight: NDArray[np.float64] | None = None,
     *,
     samples: int = 500,
     confidence: float = 0.95,
@@ -66,18 +70,33 @@ def auc_intervals(
     random = np.random.default_rng(seed)
     replicas = np.empty((samples, classes))
     for replica in replicas:
-        drawn = [events[random.integers(len(events), size=len(events))] for events in events_of]
+        drawn = [_drawn(events, random) for events in events_of]
         for k, (distinct, rank) in enumerate(ranked):
-            counts = [np.bincount(rank[events], minlength=len(distinct)) for events in drawn]
-            replica[k] = auc_of_counts(counts[k], np.sum(counts[:k] + counts[k + 1 :], axis=0))
-    smaller = [min(len(events), len(label) - len(events)) for events in events_of]
+            of_class = [counts(rank, events, len(distinct), weight) for events in drawn]
+            others = np.sum(of_class[:k] + of_class[k + 1 :], axis=0)
+            replica[k] = auc_of_counts(of_class[k], others)
+    smaller = [
+        min(effective_events(np.flatnonzero(chosen), weight) for chosen in (label == k, label != k))
+        for k in range(classes)
+    ]
     mean = _interval(replicas.mean(axis=1), confidence, min(smaller))
     each = [_interval(replicas[:, k], confidence, smaller[k]) for k in range(classes)]
     return mean, each
 
 
+def effective_events(events: NDArray[np.int64], weight: NDArray[np.float64] | None = None) -> float:
+    """Return the number of ``events`` without weights that would be as precise as these are.
+
+    ``weight`` has the weights of all events. The source of the formula is with
+    :class:`calobatch.run.metrics.SplitMetrics`.
+    """
+    if weight is None:
+        return len(events)
+    return float(weight[events].sum() ** 2 / np.square(weight[events]).sum())
+
+
 def _interval(
-    replicas: Sequence[float] | NDArray[np.float64], confidence: float, smaller: int
+    replicas: Sequence[float] | NDArray[np.float64], confidence: float, smaller: float
 ) -> Interval:
     """Return the percentile interval; ``smaller`` is the number of events of the smaller class."""
     low, high = np.quantile(replicas, [(1 - confidence) / 2, (1 + confidence) / 2])
@@ -89,8 +108,5 @@ def _interval(
     return float(low), float(high)
 
 
-def _resampled_counts(
-    rank: NDArray[np.int64], ranks: int, random: np.random.Generator
-) -> NDArray[np.int64]:
-    drawn = random.integers(len(rank), size=len(rank))
-    return np.bincount(rank[drawn], minlength=ranks)
+def _drawn(events: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    return events[random.integers(len(events), size=len(events))]

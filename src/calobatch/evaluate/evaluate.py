@@ -58,7 +58,7 @@ def evaluate(folder: Path) -> Metrics:
 
 
 def _check(predictions: Predictions, classes: Sequence[str], where: str) -> None:
-    label, score = predictions
+    label, score, weight = predictions
     if number_of_classes(score) != len(classes):
         raise UserError(
             f"{where} has scores of {number_of_classes(score)} classes, but the training had "
@@ -72,6 +72,9 @@ def _check(predictions: Predictions, classes: Sequence[str], where: str) -> None
         )
     if label.max() >= len(classes):
         raise UserError(f"{where} has an event of class {label.max()}, which is none; train again")
+    for number, name in enumerate(classes):
+        if weight is not None and not weight[label == number].any():
+            raise UserError(f"{where} has no event of class {name} with a weight; train again")
     if not np.all((score >= 0) & (score <= 1)):
         raise UserError(
             f"{where} has scores that are not probabilities, because the training diverged; "
@@ -85,7 +88,7 @@ def _measure_all(
     events = sum(len(content.label) for content in predictions.values())
     metrics = {}
     with Progress(label, total=events, unit="events") as progress:
-        for split, (labels, scores) in predictions.items():
-            metrics[split] = measure(labels, scores, classes)
-            progress.advance(len(labels))
+        for split, content in predictions.items():
+            metrics[split] = measure(content, classes)
+            progress.advance(len(content.label))
     return metrics

@@ -63,6 +63,7 @@ def draw_plots(
                 figure(),
                 test.label,
                 test.score,
+                test.weight,
                 error=metrics.splits["test"].calibration_error,
                 share=f"share of {classes[1]}s",
                 probability=f"score (probability of {classes[1]})",
@@ -76,6 +77,7 @@ def draw_plots(
                 figure(),
                 (called_class(test.score) == test.label).astype(np.uint8),
                 test.score.max(axis=1),
+                test.weight,
                 error=metrics.splits["test"].calibration_error,
                 share="share of right predictions",
                 probability="probability of the predicted class",
@@ -99,8 +101,8 @@ def draw_roc(
     """
     background, signal = classes
     axes = figure.add_subplot()
-    for depth, (split, (label, score)) in enumerate(predictions.items()):
-        background_efficiency, signal_efficiency, _ = roc_curve(label, score)
+    for depth, (split, (label, score, weight)) in enumerate(predictions.items()):
+        background_efficiency, signal_efficiency, _ = roc_curve(label, score, sample_weight=weight)
         axes.plot(
             signal_efficiency,
             1 - background_efficiency,
@@ -162,10 +164,12 @@ def draw_scores(
             np.histogram(content.score[content.label == number], edges)[0]
             for content in (train, test)
         )
+        filled, _ = _histogram(train, number, edges)
+        height, error = _histogram(test, number, edges)
         # The splits differ in size, so both are normalised to an area of 1 before they are
         # compared.
         axes.stairs(
-            drawn / drawn.sum() / width,
+            filled / filled.sum() / width,
             edges,
             color=colour,
             linestyle=CLASS_LINES[number],
@@ -173,14 +177,14 @@ def draw_scores(
             label=f"{name}, train ({drawn.sum():,})",
         )
         seen = counted > 0  # a point at zero with an error of zero would say nothing
-        scale = 1 / counted.sum() / width
+        scale = 1 / height.sum() / width
         # One class is moved to the left and one to the right, so that their error bars do not
         # cover each other.
         beside = (number - 0.5) * 0.25 * width
         axes.errorbar(
             (edges[:-1] + width / 2 + beside)[seen],
-            counted[seen] * scale,
-            yerr=np.sqrt(counted[seen]) * scale,
+            height[seen] * scale,
+            yerr=error[seen] * scale,
             fmt="os"[number],
             color=colour,
             markersize=5,
@@ -195,6 +199,17 @@ def draw_scores(
     )
     axes.legend(ncols=2, loc="upper center")
     return figure
+
+
+def _histogram(
+    content: Predictions, of_class: int, edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum of the weights of the events of a class in each bin, and its error."""
+    chosen = content.label == of_class
+    weight = np.ones(chosen.sum()) if content.weight is None else content.weight[chosen]
+    height = np.histogram(content.score[chosen], edges, weights=weight)[0]
+    squares = np.histogram(content.score[chosen], edges, weights=np.square(weight))[0]
+    return height, np.sqrt(squares)
 
 
 def _score_edges(score: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -213,7 +228,8 @@ def _score_edges(score: NDArray[np.float32]) -> NDArray[np.float64]:
 def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, ...]) -> Figure:
     """Draw the confusion matrix of the test split. Returns ``figure``.
 
-    Each cell has the fraction of its true class (row) and the number of events.
+    Each cell has the fraction of its true class (row) and the number of events, or the sum of their
+    weights.
     """
     axes = figure.add_subplot()
     counts = np.array(test.confusion)
@@ -223,7 +239,7 @@ def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, ...])
         axes.text(
             column,
             row,
-            f"{share:.1%}\n{counts[row, column]:,}",
+            f"{share:.1%}\n{_count(counts[row, column].item())}",
             color="white" if share > 0.6 else "black",  # readable on dark and on light blue
             size=max(20 - 3 * (len(classes) - 2), 8),
             ha="center",
@@ -237,3 +253,8 @@ def draw_confusion(figure: Figure, test: SplitMetrics, classes: tuple[str, ...])
     axes.tick_params(which="both", length=0)
     figure.colorbar(image, label="share of the true class", format=PercentFormatter(1))
     return figure
+
+
+def _count(events: int | float) -> str:
+    """Return a number of events, which is whole, or a sum of weights, which need not be."""
+    return f"{events:,}" if isinstance(events, int) else f"{events:,.1f}"

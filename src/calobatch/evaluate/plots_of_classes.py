@@ -27,10 +27,12 @@ def draw_rocs(
     The area under a curve is the AUC in the legend.
     """
     axes = figure.add_subplot()
-    label, score = predictions["test"]
+    label, score, weight = predictions["test"]
     test = metrics.splits["test"]
     for number, name in enumerate(classes):
-        others, own, _ = roc_curve(against_others(label, number), score[:, number])
+        others, own, _ = roc_curve(
+            against_others(label, number), score[:, number], sample_weight=weight
+        )
         found = test.classes[name]
         axes.plot(
             own,
@@ -71,8 +73,9 @@ def draw_class_scores(
             for split, width in (("test", 1.6), ("train", 0.7)):
                 if split == "train" and true != number:
                     continue
-                label, score = predictions[split]
-                counts = np.histogram(score[label == true, number], edges)[0]
+                label, score, weight = predictions[split]
+                own = None if weight is None else weight[label == true]
+                counts = np.histogram(score[label == true, number], edges, weights=own)[0]
                 axes.stairs(
                     counts / counts.sum(),
                     edges,

@@ -12,6 +12,7 @@ def draw_reliability(
     figure: Figure,
     happened: NDArray[np.uint8],
     score: NDArray[np.float32],
+    weight: NDArray[np.float64] | None,
     *,
     error: float,
     share: str,
@@ -19,14 +20,14 @@ def draw_reliability(
 ) -> Figure:
     """Draw the fraction of events that ``happened`` in bins of the score. Returns ``figure``.
 
-    Both arrays have the shape (events) and are of the test split, and ``error`` is their expected
+    The arrays have the shape (events) and are of the test split, and ``error`` is their expected
     calibration error. ``share`` and ``probability`` name the axes. The lower panel has the number
-    of events of each bin.
+    of events of each bin, or the sum of their weights.
     """
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
-    bins = reliability(happened, score)
+    bins = reliability(happened, score, weight)
     # Fractions close to 0 or 1 have errors that are not symmetric.
-    low, high = wilson_interval(bins.signal, bins.events)
+    low, high = wilson_interval(bins.signal_share, bins.effective)
     upper.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="perfect")
     upper.errorbar(
         bins.mean_score,
@@ -39,7 +40,8 @@ def draw_reliability(
     )
     upper.set(ylabel=share, ylim=(-0.05, 1.18))
     upper.legend(loc="upper left", ncols=2)
-    lower.hist(score, bins=np.linspace(0, 1, BINS + 1), color=GREY)
-    lower.set(xlabel=probability, ylabel="events", xlim=(0, 1))
+    lower.hist(score, bins=np.linspace(0, 1, BINS + 1), weights=weight, color=GREY)
+    events = "events" if weight is None else "sum of weights"
+    lower.set(xlabel=probability, ylabel=events, xlim=(0, 1))
     figure.align_ylabels()
     return figure

@@ -68,8 +68,9 @@ def _data(run: RunFolder, manifest: Manifest) -> str:
         if manifest.simulated
         else "The events were read from these files:"
     )
+    weights = f"The weight of each event is {manifest.weights}. " if manifest.weighted else ""
     return (
-        f"Dataset {manifest.dataset}, events: {split}. {origin}\n\n"
+        f"Dataset {manifest.dataset}, events: {split}. {weights}{origin}\n\n"
         f"| file | events | SHA-256 begins with |\n|---|---|---|{files}"
     )
 
@@ -83,6 +84,12 @@ def _results(run: RunFolder, layout: Layout) -> str:
         f"AUC with its {metrics.confidence:.0%} interval (bootstrap over events{mean}):\n\n"
         f"| split | AUC | interval | accuracy | calibration error |\n|---|---|---|---|---|{rows}"
     )
+    test = metrics.splits["test"]
+    if test.effective_events is not None:
+        text += (
+            "\n\nEvents count with their weights; those of the test split are as precise as "
+            f"{test.effective_events:,.0f} events without weights."
+        )
     if run.record.mark:
         text += f"\n\n**Do not use this model: {MEANINGS[run.record.mark]}.**"
     return text

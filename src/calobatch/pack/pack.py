@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import Split
+from calobatch.config.models import Reweight, Split
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_labels, check_not_empty
 from calobatch.pack.check_files import check_contents_differ, check_names_differ
@@ -19,6 +19,7 @@ from calobatch.pack.pack_piece import Packed, PieceToPack, listed, pack_piece
 from calobatch.pack.split import TRAIN, assign_groups, assign_splits
 from calobatch.pack.statistics import channel_statistics, scalar_statistics
 from calobatch.pack.sums import Sums
+from calobatch.pack.weights import check_weights, event_weights
 from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
 from calobatch.public.pins import Expected
@@ -40,10 +41,11 @@ BLOCKS_PER_WORKER = 64
 
 
 class Labels(NamedTuple):
-    """What is known about all events before the first image is read; both of shape (events)."""
+    """What is known about all events before the first image is read; all of shape (events)."""
 
     label: NDArray[np.float64]
     official_test: NDArray[np.bool_]
+    weight: NDArray[np.float64] | None  # None if the files have no weights
 
 
 def pack(
@@ -54,6 +56,7 @@ def pack(
     *,
     split: Split,
     zero_below: float,
+    reweight: Reweight | None = None,
     balanced: bool = True,
     declared_labels: Mapping[str, int] | None = None,
     file_labels: Mapping[str, int] | None = None,
@@ -103,7 +106,11 @@ def pack(
             pool.close()
             check_not_empty(writer.hits_per_event(), known.label, raws, layout, zero_below)
             _tell_empty_channels(dataset, layout, sums)
-            events_sha256 = writer.finish_events(layout, known.label.astype(np.uint8), assigned)
+            label = known.label.astype(np.uint8)
+            weight = event_weights(
+                dataset, known.weight, writer.scalars(), label, assigned, layout, reweight
+            )
+            events_sha256 = writer.finish_events(layout, label, assigned, weight)
             manifest = Manifest(
                 format=FORMATS[-1],
                 dataset=dataset,
@@ -111,6 +118,7 @@ def pack(
                 simulated=any(raw.simulated for raw in raws),
                 zero_below=zero_below,
                 split=split,
+                reweight=reweight,
                 official_test_files=tuple(
                     f.name for f in files if by_file and _is_official_test(f, layout)
                 ),
@@ -135,7 +143,10 @@ def _read_labels(
     *,
     by_file: bool,
 ) -> Labels:
-    """Read and check the labels of all files. No event is official test data unless ``by_file``."""
+    """Read and check the labels and the weights of all files.
+
+    No event is official test data unless ``by_file``.
+    """
     labels, official = [], []
     for raw in raws:
         label = given.get(raw.path.name)
@@ -143,11 +154,17 @@ def _read_labels(
         check_labels(of_file, str(raw.path), layout, declared.get(raw.path.name))
         labels.append(of_file)
         official.append(np.full(len(of_file), by_file and _is_official_test(raw.path, layout)))
-    return Labels(label=np.concatenate(labels), official_test=np.concatenate(official))
+    weight = None
+    if layout.weight is not None:
+        weight = _read_column(layout.weight, raws).astype(np.float64)
+        check_weights(weight, raws)
+    return Labels(
+        label=np.concatenate(labels), official_test=np.concatenate(official), weight=weight
+    )
 
 
 def _read_column(key: str, raws: Sequence[RawFile]) -> NDArray[np.floating]:
-    """Return the numbers that all files have under a key that the layout need not have."""
+    """Return the numbers that all files have under a key, shape (events)."""
     # Each file is opened once more with these numbers in the place of its labels, so that they are
     # checked as labels are.
     opened = (open_raw(raw.path, raw.layout.model_copy(update={"label": key})) for raw in raws)

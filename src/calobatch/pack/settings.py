@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_serializer
 
 from calobatch.config.explain import closest_to
 from calobatch.config.layout_file import by_name, read_layout
-from calobatch.config.models import Dataset, Files, Split
+from calobatch.config.models import Dataset, Files, Reweight, Split
 from calobatch.config.section import Section
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
@@ -46,6 +46,7 @@ class Packing(Section):
     split: Split
     zero_below: float = Field(ge=0)
     # Left out where it has its default, because older stores were packed without it.
+    reweight: Reweight | None = Field(None, exclude_if=lambda reweight: reweight is None)
     check_balance: bool = Field(True, exclude_if=lambda check_balance: check_balance)
     declared_labels: dict[str, int] = Field(default_factory=dict)
     # The label of all events of a file that has none in it.
@@ -74,12 +75,23 @@ def packing(name: str, dataset: Dataset, table: Iterable[RemoteFile]) -> Packing
         layout=layout,
         split=dataset.split,
         zero_below=layout.zero_below if dataset.zero_below is None else dataset.zero_below,
+        reweight=dataset.reweight,
         check_balance=dataset.check_balance,
         declared_labels={
             f.file: f.label for f in table if f.dataset == name and f.label is not None
         },
         file_labels=file_labels(name, dataset, layout) if isinstance(dataset, Files) else {},
     )
+
+
+def check_reweight(name: str, dataset: Dataset, layout: Layout) -> None:
+    """Raise UserError if `reweight` names a scalar that the layout does not have."""
+    known = [scalar.name for scalar in layout.scalars]
+    if dataset.reweight and dataset.reweight.scalar not in known:
+        raise UserError(
+            f"datasets.{name}.reweight.scalar: layout {layout.name} has no scalar "
+            f"{dataset.reweight.scalar!r}{closest_to(dataset.reweight.scalar, known or ['none'])}"
+        )
 
 
 def own_files(name: str, dataset: Files) -> dict[Path, str | None]:

@@ -72,7 +72,11 @@ class StoreWriter:
         return np.concatenate(self.scalar_blocks)
 
     def finish_events(
-        self, layout: Layout, label: NDArray[np.uint8], split: NDArray[np.uint8]
+        self,
+        layout: Layout,
+        label: NDArray[np.uint8],
+        split: NDArray[np.uint8],
+        weight: NDArray[np.float64] | None = None,
     ) -> str:
         """Assemble ``events.arrow`` in the scratch folder; return its SHA-256."""
         self.pixel_file.close()
@@ -88,8 +92,11 @@ class StoreWriter:
             fields=list(kind),
         )
         hits = pa.LargeListArray.from_arrays(pa.array(start), hit)
-        columns = [hits, pa.array(label), pa.array(split), *map(pa.array, self.scalars().T.copy())]
-        batch = pa.record_batch(columns, schema=events_schema(layout))
+        weights = [] if weight is None else [pa.array(weight)]
+        scalars = map(pa.array, self.scalars().T.copy())
+        columns = [hits, pa.array(label), pa.array(split), *weights, *scalars]
+        schema = events_schema(layout, weighted=weight is not None)
+        batch = pa.record_batch(columns, schema=schema)
         path = self.scratch / EVENTS_FILE
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)

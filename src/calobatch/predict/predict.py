@@ -63,12 +63,13 @@ def predict(run: Path, files: Sequence[Path], output: Path, *, threads: int) -> 
 
 
 def _opened(file: Path, layout: Layout) -> RawFile:
-    """Open a file that may have labels or not."""
+    """Open a file that may have labels or not. Its weights are not needed."""
+    unweighted = layout.model_copy(update={"weight": None})
     try:
-        return open_raw(file, layout)
+        return open_raw(file, unweighted)
     except UserError:
         # If labels are all that it lacks, this succeeds; otherwise it says what else is wrong.
-        return open_raw(file, layout.model_copy(update={"label": None}))
+        return open_raw(file, unweighted.model_copy(update={"label": None}))
 
 
 def _schema(layout: Layout) -> pa.Schema:

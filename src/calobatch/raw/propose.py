@@ -10,15 +10,17 @@ from calobatch.raw.contents import Entry
 
 # Names that labels often have, the most usual ones first.
 LABEL_NAMES = ("y", "label", "labels", "target", "targets", "class", "classes", "kind", "truth")
+WEIGHT_NAMES = ("weight", "weights", "event_weight", "eventweight", "evt_weight", "mc_weight")
 # The most channels that an axis is taken for; rows and columns are longer.
 MOST_CHANNELS = 12
 
 
 class Parts(NamedTuple):
-    """What the keys of a file are taken for: images, labels, and numbers beside them."""
+    """What the keys of a file are taken for: images, labels, weights, and numbers beside them."""
 
     images: tuple[Entry, ...]
     label: Entry | None
+    weight: Entry | None
     scalars: tuple[Entry, ...]
 
 
@@ -31,13 +33,19 @@ def parts_of(entries: Sequence[Entry]) -> Parts:
     largest = max(pictures, key=lambda e: int(np.prod(e.shape)), default=None)
     images = tuple(e for e in pictures if largest is not None and e.shape == largest.shape)
     numbers = [e for e in entries if e.shape in ((), (1,)) and e.sample is not None]
-    label = _label_among(numbers)
-    return Parts(images, label, tuple(e for e in numbers if e is not label))
+    weight = next((e for e in numbers if _last_name(e) in WEIGHT_NAMES), None)
+    label = _label_among([e for e in numbers if e is not weight])
+    scalars = tuple(e for e in numbers if e is not label and e is not weight)
+    return Parts(images, label, weight, scalars)
+
+
+def _last_name(entry: Entry) -> str:
+    return entry.name.rpartition("/")[2].lower()
 
 
 def _label_among(numbers: Sequence[Entry]) -> Entry | None:
     whole = [e for e in numbers if _classes(e)]
-    named = [e for name in LABEL_NAMES for e in whole if e.name.rpartition("/")[2].lower() == name]
+    named = [e for name in LABEL_NAMES for e in whole if _last_name(e) == name]
     # A number such as a count of hits may be whole too, so without a name the fewest values win.
     return next(iter([*named, *sorted(whole, key=_classes)]), None)
 
@@ -57,7 +65,7 @@ def proposal(entries: Sequence[Entry]) -> str:
 
     Returns an empty text if the file has no images.
     """
-    images, label, scalars = parts_of(entries)
+    images, label, weight, scalars = parts_of(entries)
     if not images:
         return ""
     first = images[0]
@@ -83,6 +91,10 @@ def proposal(entries: Sequence[Entry]) -> str:
         )
     if label is not None:
         lines.append(f"label: {_plain(label.name)}")
+    if weight is not None:
+        lines.append(
+            f"weight: {_plain(weight.name)}  # remove the line if all events count the same"
+        )
     if scalars:
         lines.append("scalars:  # numbers that models may use; remove what must not help them")
         lines += [f"  - {_scalar(e)}" for e in scalars]

@@ -128,7 +128,9 @@ def roc_points(
     would be too few where the curve is steep. Its first and last points are kept.
     """
     score = test.score if test.score.ndim == 1 else test.score[:, signal]
-    left, efficiency, _ = roc_curve(against_others(test.label, signal), score)
+    left, efficiency, _ = roc_curve(
+        against_others(test.label, signal), score, sample_weight=test.weight
+    )
     length = np.cumsum(np.hypot(np.diff(left, prepend=0), np.diff(efficiency, prepend=0)))
     chosen = np.unique(np.searchsorted(length, np.linspace(0, length[-1], POINTS)))
     chosen = chosen.clip(max=len(left) - 1)

@@ -23,17 +23,22 @@ def called_class(score: NDArray[np.float32]) -> NDArray[np.int64]:
     return called
 
 
-def log_loss(label: NDArray[np.uint8], score: NDArray[np.float32]) -> float:
+def log_loss(
+    label: NDArray[np.uint8],
+    score: NDArray[np.float32],
+    weight: NDArray[np.float64] | None = None,
+) -> float:
     """Return the mean cross-entropy in nats of scores, given the true classes (events).
 
-    The scores must be probabilities, and there must be at least one event.
+    Events count with their ``weight``, if one is given. The scores must be probabilities, and there
+    must be at least one event.
     """
     bounded = np.clip(score.astype(np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     if score.ndim == 1:
         of_true_class = np.where(label == 1, bounded, 1 - bounded)
     else:
         of_true_class = bounded[np.arange(len(label)), label]
-    return float(-np.mean(np.log(of_true_class)))
+    return float(-np.average(np.log(of_true_class), weights=weight))
 
 
 def number_of_classes(score: NDArray[np.float32]) -> int:

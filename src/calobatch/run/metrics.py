@@ -35,9 +35,15 @@ class SplitMetrics(Record):
     background efficiency at 50 % signal efficiency; it is None if no background event passes.
     ``confusion`` has numbers of events, one row per true class and one column per predicted class
     (see ``run/decision.py``).
+
+    If events have weights, all of these count events with their weights, and ``confusion`` has sums
+    of weights. ``effective_events`` is then the number of events without weights that would give
+    the same statistical precision, (sum of weights)^2 / (sum of squared weights) (Kish, Survey
+    Sampling, 1965, section 11.7); without weights it is None. ``events`` is always their number.
     """
 
     events: int
+    effective_events: float | None = Field(None, exclude_if=lambda events: events is None)
     auc: float
     auc_low: float
     auc_high: float
@@ -47,7 +53,7 @@ class SplitMetrics(Record):
     rejection_at_50: float | None
     rejection_at_70: float | None
     calibration_error: float
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[int | float, ...], ...]
     # By name, in the order of the layout. Empty with two classes.
     classes: dict[str, ClassMetrics] = Field(
         default_factory=dict, exclude_if=lambda found: not found

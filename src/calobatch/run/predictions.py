@@ -6,6 +6,7 @@ column         type     meaning
 event          int64    index of the event in the packed store
 split          string   "train", "validation" or "test"
 label          uint8    the true class, an index into the layout's classes
+weight         float64  the weight of the event; only if events have weights
 score          float32  of two classes: the model's probability of class 1
 score_<class>  float32  of more classes: the probability of each of them
 =============  =======  ====================================================
@@ -26,13 +27,18 @@ from calobatch.layouts import Layout
 from calobatch.store import Store
 
 SCORE = "score"
+WEIGHT = "weight"
 
 
 class Predictions(NamedTuple):
-    """The true classes (events) and the scores of one split (see ``run/decision.py``)."""
+    """The true classes (events) and the scores of one split (see ``run/decision.py``).
+
+    ``weight``, shape (events), is None if all events count the same.
+    """
 
     label: NDArray[np.uint8]
     score: NDArray[np.float32]
+    weight: NDArray[np.float64] | None = None
 
 
 def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> None:
@@ -43,6 +49,8 @@ def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> 
         "split": split.cast(pa.string()),
         "label": store.label,
     }
+    if store.weight is not None:
+        columns[WEIGHT] = store.weight
     of_events = [scores] if scores.ndim == 1 else scores.T
     columns |= dict(zip(score_columns(store.layout), of_events, strict=True))
     table = pa.table(columns)
@@ -58,7 +66,15 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
         if unknown := set(table["split"].unique().to_pylist()) - set(SPLITS):
             raise ValueError(f"it has events of a split {unknown.pop()!r}")
         label, score = table["label"].to_numpy(), _scores(table)
-    return {name: Predictions(label[split == name], score[split == name]) for name in SPLITS}
+        weight = table[WEIGHT].to_numpy() if WEIGHT in table.column_names else None
+    return {
+        name: Predictions(
+            label[split == name],
+            score[split == name],
+            None if weight is None else weight[split == name],
+        )
+        for name in SPLITS
+    }
 
 
 def score_columns(layout: Layout) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from calobatch.config.models import Augmentation
 from calobatch.scalars import standardised
@@ -21,10 +22,21 @@ Made = TypeVar("Made")
 
 
 class Batch(NamedTuple):
-    """The model's inputs and the labels of some events, on the training device."""
+    """The model's inputs, and the labels and weights of some events, on the training device."""
 
     inputs: tuple[Tensor, ...]
     label_B: Tensor  # int64
+    weight_B: Tensor | None  # float32; None if all events count the same
+
+    def loss(self, logits_BK: Tensor) -> Tensor:
+        """Return the sum of the cross-entropies of all events, each times its weight.
+
+        It is computed in float32, because bfloat16 has only 3 digits.
+        """
+        if self.weight_B is None:
+            return functional.cross_entropy(logits_BK.float(), self.label_B, reduction="sum")
+        loss_B = functional.cross_entropy(logits_BK.float(), self.label_B, reduction="none")
+        return (loss_B * self.weight_B).sum()
 
 
 class BatchMaker:
@@ -51,6 +63,9 @@ class BatchMaker:
             standardised(store.scalars_BS, store.manifest.scalars)
         ).to(device)
         self.label_B = torch.from_numpy(store.label.astype(np.int64)).to(device)
+        self.weight_B = None
+        if store.weight is not None:
+            self.weight_B = torch.from_numpy(store.weight.astype(np.float32)).to(device)
 
     def batch(self, events: NDArray[np.int64], moves: NDArray[np.int64] | None = None) -> Batch:
         """Return the batch of ``events``, indices into the store of shape (B).
@@ -63,7 +78,8 @@ class BatchMaker:
             self._image(events, move_B) if name == "image" else self.scalars_BS[event_B]
             for name in self.inputs
         )
-        return Batch(inputs, self.label_B[event_B])
+        weight_B = None if self.weight_B is None else self.weight_B[event_B]
+        return Batch(inputs, self.label_B[event_B], weight_B)
 
     def _image(self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None) -> Tensor:
         turn = next(self.turn)

@@ -22,7 +22,8 @@ PIXELS_PER_BATCH = 500_000
 class Validation(NamedTuple):
     """The results on the validation split; ``scores`` are those of ``run/decision.py``.
 
-    The loss is in nats. The AUC of more than two classes is the mean of each against all others.
+    Events count with their weights, if they have some. The loss is in nats. The AUC of more than
+    two classes is the mean of each against all others.
     """
 
     loss: float
@@ -51,12 +52,13 @@ def validate(
     """Score ``events`` and compute loss, AUC and accuracy; all are NaN if a score is not finite."""
     scores = score_events(model, maker, events, communicator, heartbeat)
     label = maker.store.label[events]
+    weight = None if maker.store.weight is None else maker.store.weight[events]
     if not np.isfinite(scores).all():
         return Validation(np.nan, np.nan, np.nan, scores)
     return Validation(
-        loss=log_loss(label, scores),
-        auc=mean_auc(label, scores),
-        accuracy=float(np.mean(called_class(scores) == label)),
+        loss=log_loss(label, scores, weight),
+        auc=mean_auc(label, scores, weight),
+        accuracy=float(np.average(called_class(scores) == label, weights=weight)),
         scores=scores,
     )
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from calobatch.communicator.device import autocast, choose_device, device_name
 from calobatch.communicator.interface import Communicator, connect
@@ -187,10 +186,7 @@ def train(
                     stopwatch.lap("data")
                     with autocast(settings.precision, device):
                         logits_BK = model(*batch.inputs)
-                    # The loss is computed in float32, because bfloat16 has only 3 digits.
-                    loss = functional.cross_entropy(
-                        logits_BK.float(), batch.label_B, reduction="sum"
-                    )
+                    loss = batch.loss(logits_BK)
                     # The sum of losses is divided by the number of events over all ranks. Summed
                     # over passes and ranks, the gradients are then those of the mean loss of the
                     # batch, for any number of passes and ranks.
@@ -226,6 +222,7 @@ def train(
             # those of rank 0, for the validation and for the next epoch.
             communicator.broadcast_tensors(model.buffers())
             sums = communicator.allreduce(np.array([loss_sum.item(), *seconds.values()]))
+            # Also if events have weights, whose mean over the training split is 1.
             train_loss = sums[0] / len(training_events)
             data, compute, communication = sums[1:] / communicator.size
             validation = validate(model, maker, validation_events, communicator, heartbeat)

@@ -107,6 +107,7 @@ def _pack(options: argparse.Namespace) -> None:
         options.output,
         split=settings.split,
         zero_below=settings.zero_below,
+        reweight=settings.reweight,
         balanced=settings.check_balance,
         declared_labels=settings.declared_labels,
         file_labels=settings.file_labels,

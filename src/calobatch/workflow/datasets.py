@@ -77,7 +77,7 @@ def simulate_settings(scenario: Scenario, dataset: str) -> str:
     simulate the files again.
     """
     return scenario.datasets[dataset].model_dump_json(
-        exclude={"split", "zero_below", "check_balance"}
+        exclude={"split", "zero_below", "reweight", "check_balance"}
     )
 
 

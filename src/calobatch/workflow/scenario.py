@@ -8,7 +8,7 @@ from calobatch.config.layout_file import read_layout
 from calobatch.config.load import load_scenario
 from calobatch.config.models import Files, Scenario
 from calobatch.errors import UserError
-from calobatch.pack.settings import file_labels
+from calobatch.pack.settings import check_reweight, file_labels
 from calobatch.public.address import fault_of_folder
 from calobatch.public.table import RemoteFile, read_table
 from calobatch.slurm.geometry import Geometry, shapes_of
@@ -78,16 +78,18 @@ def read_scenario(name: str, overrides: str = "") -> Scenario:
 def _read_checked(name: str, overrides: str) -> tuple[Scenario, tuple[RemoteFile, ...]]:
     scenario, public_files = load_scenario(name, overrides), tuple(read_table(TABLE))
     check_public_files(scenario, public_files)
-    check_own_files(scenario)
+    check_layouts(scenario)
     check_starts(scenario)
     return scenario, public_files
 
 
-def check_own_files(scenario: Scenario) -> None:
-    """Raise UserError if a file of the user's own is not there, or has no class."""
+def check_layouts(scenario: Scenario) -> None:
+    """Raise UserError if a dataset does not fit its layout, or a file of the user's own is away."""
     for name, dataset in scenario.datasets.items():
+        layout = read_layout(dataset.layout or name)
+        check_reweight(name, dataset, layout)
         if isinstance(dataset, Files):
-            file_labels(name, dataset, read_layout(dataset.layout or name))
+            file_labels(name, dataset, layout)
 
 
 def files_listed(public_files: tuple[RemoteFile, ...], dataset: str) -> list[str]:
