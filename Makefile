@@ -202,7 +202,7 @@ audit: $(AUDIT)/stamp
 	@.ci/audit $(AUDIT)/tools
 
 schema: setup
-	calobatch schema > workflow/schemas/scenario.schema.json
+	for file in scenario tasks layout; do calobatch schema $$file > workflow/schemas/$$file.schema.json; done
 	calobatch schema --markdown > config/README.md
 
 # Updates the lines for the Python version of .venv; lines for other versions stay as they are.

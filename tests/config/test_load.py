@@ -1,4 +1,3 @@
-import json
 import re
 import shutil
 import subprocess
@@ -378,18 +377,6 @@ def test_loading_and_checking_the_model_s_name_does_not_import_torch():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "False"
-
-
-def test_the_schema_in_the_repository_is_up_to_date():
-    """`make schema` writes it again."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "calobatch.cli", "schema"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    path = CONFIG.parent / "workflow" / "schemas" / "scenario.schema.json"
-    assert json.loads(path.read_text()) == json.loads(answer.stdout)
 
 
 def test_a_different_kind_of_schedule_drops_the_keys_of_the_old_one():

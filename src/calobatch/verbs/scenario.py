@@ -110,19 +110,26 @@ def _plan(options: argparse.Namespace) -> None:
 
 def _schema_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--markdown", action="store_true", help="print a readable page instead of JSON"
+        "of",
+        nargs="?",
+        choices=("scenario", "tasks", "layout"),
+        default="scenario",
+        help="the file that the schema is for: a scenario, tasks.yaml or a layout "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print a page that lists all keys instead of JSON"
     )
 
 
 def _schema(options: argparse.Namespace) -> None:
-    from calobatch.config.models import ScenarioFile, Task
+    from calobatch.config.json_schemas import SCHEMAS
     from calobatch.config.reference import reference_page
 
     if options.markdown:
         print(reference_page(), end="")
-        return
-    schemas = {"scenario": ScenarioFile.model_json_schema(), "task": Task.model_json_schema()}
-    print(json.dumps(schemas, indent=2, sort_keys=True))
+    else:
+        print(json.dumps(SCHEMAS[options.of](), indent=2, sort_keys=True))
 
 
 def _try_options(parser: argparse.ArgumentParser) -> None:
@@ -152,6 +159,6 @@ SCENARIO = (
          _plan_options, _plan, for_users=True),
     Verb("try", "give the models of tasks a batch of zeros, to find mistakes before a training",
          _try_options, _try),
-    Verb("schema", "print the JSON schema of scenario files, or a page that lists all keys",
+    Verb("schema", "print the JSON schema of a configuration file, or a page that lists all keys",
          _schema_options, _schema, for_users=True),
 )  # fmt: skip
