@@ -6,8 +6,6 @@ its beginning, and 416 means that nothing is left to send.
 
 import re
 import ssl
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,14 +16,13 @@ import urllib3
 
 from calobatch.credentials import without_credentials
 from calobatch.fetch.login import Session, how_to_log_in
-from calobatch.fetch.partial import Origin, Partial
-from calobatch.fetch.retries import Interrupted, Retries, RetryPolicy
+from calobatch.fetch.partial import PIECE_BYTES, Origin, Partial
+from calobatch.fetch.retries import Interrupted, RetryPolicy, persist
 from calobatch.progress import Progress
 from calobatch.public.address import AddressError
 from calobatch.public.content import HEAD_BYTES, PAGE_BYTES, head_fault, page_fault
 from calobatch.public.pins import Expected
 
-PIECE_BYTES = 1 << 20
 OTHERWISE = "set `location` to take the file from another address"
 QUERY = re.compile(r"(?<=\S)\?[^\s'\"]+")  # of an address that a message quotes
 
@@ -46,41 +43,18 @@ def download(url: str, partial: Partial, expected: Expected, policy: RetryPolicy
     Raises an AddressError if this address cannot give the file, and a UserError if the server
     announces a different size than expected or if the disk is full.
     """
-    retries = Retries(policy, partial.size if _origin_here(partial, url) else 0)
-    while not _is_whole(partial, url):
-        try:
-            with _transport_faults_named(), _answer(url, partial, policy) as response:
-                _take(response, url, partial, expected)
-                return
-        except Interrupted as interruption:
-            wait = retries.next_wait(interruption, partial.size)
-            print(
-                f"{expected.file}: {interruption}; trying again from byte {partial.size:,} "
-                f"in {wait:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
-            time.sleep(wait)
 
+    def attempt() -> None:
+        with _transport_faults_named(), _answer(url, partial, policy) as response:
+            _take(response, url, partial, expected)
 
-def _is_whole(partial: Partial, url: str) -> bool:
-    """Return whether an earlier process stopped between the last byte and the final name."""
-    origin = _origin_here(partial, url)
-    return origin is not None and origin.total == partial.size
-
-
-def _origin_here(partial: Partial, url: str) -> Origin | None:
-    """Return the origin of the bytes that are already here, if they came from ``url``."""
-    origin = partial.origin
-    if partial.size == 0 or origin is None or origin.url != without_credentials(url):
-        return None
-    return origin
+    persist(attempt, url, partial, policy)
 
 
 def _answer(url: str, partial: Partial, policy: RetryPolicy) -> requests.Response:
     # If the server compressed the file, byte ranges and lengths would be of the compressed bytes.
     headers = {"Accept-Encoding": "identity", "User-Agent": "calobatch"}
-    origin = _origin_here(partial, url)
+    origin = partial.came_from(url)
     # Only a validator (ETag or date) tells whether the rest belongs to the same version of the
     # file. Without one, the download begins again.
     if origin and origin.validator:

@@ -10,11 +10,13 @@ from pathlib import Path
 from calobatch.checksum import sha256_of
 from calobatch.credentials import without_credentials
 from calobatch.errors import UserError
+from calobatch.fetch import xrootd
 from calobatch.fetch.download import OTHERWISE, download
 from calobatch.fetch.local import copy
 from calobatch.fetch.partial import Partial
 from calobatch.fetch.retries import RetryPolicy
 from calobatch.public.address import (
+    XROOTD,
     AddressError,
     fault_of_folder,
     inside,
@@ -44,8 +46,8 @@ def fetch(
 ) -> Pin:
     """Fetch ``remote`` to ``destination`` and return its pin, which is written to the file ``pin``.
 
-    The addresses are tried in order; if ``location`` is given (a folder, or a file or http(s) URL
-    of one), only that is tried. Size and sha256 must be those of the table, or else those pinned by
+    The addresses are tried in order; if ``location`` is given (the path or the URL of a folder),
+    only that is tried. Size and sha256 must be those of the table, or else those pinned by
     an earlier fetch; the first fetch pins them. A file that is already there is checked and not
     fetched again. An interrupted transfer stays beside ``destination``, and the next call resumes
     it.
@@ -127,10 +129,12 @@ def _bring(
 def _transfer(address: str, partial: Partial, expected: Expected, policy: RetryPolicy) -> None:
     """Complete ``partial`` from ``address``. Raises an AddressError if the file is damaged."""
     source = local_path(address)
-    if source is None:
-        download(address, partial, expected, policy)
-    else:
+    if source is not None:
         copy(source, partial, expected)
+    elif address.startswith(XROOTD):
+        xrootd.copy(address, partial, expected, policy)
+    else:
+        download(address, partial, expected, policy)
     if fault := file_fault(partial.path, expected.file):
         # Resuming a damaged file would keep the damage, so the next try starts at the first byte.
         partial.empty()

@@ -5,12 +5,10 @@ The file is not linked, because a link would change when its target changes.
 
 from pathlib import Path
 
-from calobatch.fetch.partial import Partial
+from calobatch.fetch.partial import PIECE_BYTES, Partial
 from calobatch.progress import Progress
 from calobatch.public.address import AddressError
 from calobatch.public.pins import Expected
-
-PIECE_BYTES = 1 << 20
 
 
 def copy(source: Path, partial: Partial, expected: Expected) -> None:

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from calobatch.atomic import write_text
+from calobatch.credentials import without_credentials
 from calobatch.errors import UserError
 from calobatch.file_lock import wait_for_lock
+
+# How much is taken from a source before it is written.
+PIECE_BYTES = 1 << 20
 
 
 class Origin(NamedTuple):
     """The server's answer that a partial file began with.
 
-    ``validator`` (the strong ETag, or else Last-Modified) tells whether the file on the server is
-    still the same; ``total`` is the file's size in bytes. Both are None if the server did not state
-    them.
+    ``validator`` (the strong ETag, or else the date of the file) tells whether the file on the
+    server is still the same; ``total`` is the file's size in bytes. Both are None if the server did
+    not state them.
     """
 
     url: str
@@ -47,6 +51,21 @@ class Partial:
             return Origin(**json.loads(self._origin_path.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None
+
+    def came_from(self, url: str) -> Origin | None:
+        """Return the origin of the bytes that have arrived, if they came from ``url``."""
+        origin = self.origin
+        if self.size == 0 or origin is None or origin.url != without_credentials(url):
+            return None
+        return origin
+
+    def is_whole(self, url: str) -> bool:
+        """Return whether all bytes from ``url`` are here.
+
+        That is so if an earlier process stopped between the last byte and the final name.
+        """
+        origin = self.came_from(url)
+        return origin is not None and origin.total == self.size
 
     def begin(self, total: int | None, origin: Origin | None = None) -> None:
         """Drop the bytes that have arrived, and begin a file of ``total`` bytes from ``origin``.

@@ -4,9 +4,12 @@ The waits are random so that many jobs that fail together do not all come back t
 """
 
 import random
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from calobatch.fetch.partial import Partial
 from calobatch.public.address import AddressError
 
 
@@ -65,3 +68,24 @@ class Retries:
     def _back_off(self) -> float:
         longest = min(self.policy.longest_wait, self.policy.first_wait * 2.0**self.failures)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+def persist(attempt: Callable[[], None], url: str, partial: Partial, policy: RetryPolicy) -> None:
+    """Call ``attempt``, which continues ``partial`` from ``url``, until the file is complete.
+
+    An attempt that ends early raises Interrupted. Raises an AddressError when the patience is over.
+    """
+    retries = Retries(policy, partial.size if partial.came_from(url) else 0)
+    while not partial.is_whole(url):
+        try:
+            attempt()
+            return
+        except Interrupted as interruption:
+            wait = retries.next_wait(interruption, partial.size)
+            print(
+                f"{partial.destination.name}: {interruption}; trying again from byte "
+                f"{partial.size:,} in {wait:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+            time.sleep(wait)

@@ -1,10 +1,12 @@
-"""Addresses of files: an http(s) URL, a file URL or a plain path."""
+"""Addresses of files: an http(s) or XRootD URL, a file URL or a plain path."""
 
 import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from calobatch.credentials import without_credentials
+
+XROOTD = "root://"
 
 
 class AddressError(Exception):
@@ -20,6 +22,12 @@ def fault_of(address: str) -> str | None:
     if _is_plain_path(address):
         return None
     if (shown := without_credentials(address)) != address:
+        if shown.startswith(XROOTD):
+            return (
+                "an address must not contain a user name or a password, because addresses are "
+                f"shown in reports, in MLflow and in logs; write {shown}: XRootD finds a proxy or "
+                "a token by itself (X509_USER_PROXY, BEARER_TOKEN_FILE)"
+            )
         return (
             "an address must not contain a user name or a password, because addresses are shown "
             f"in reports, in MLflow and in logs; write {shown} here, add the line `machine "
@@ -33,8 +41,10 @@ def fault_of(address: str) -> str | None:
         # The reason is not shown, because it quotes a part of the address: in
         # https://user:pass/word@host/ it would be the password.
         return "not a well-formed address; write https://host/path or a plain path"
-    if scheme not in ("http", "https", "file"):
-        return f"unknown scheme {scheme!r} in {address}; use https, http, file or a plain path"
+    if scheme not in ("http", "https", "root", "file"):
+        return (
+            f"unknown scheme {scheme!r} in {address}; use https, http, root, file or a plain path"
+        )
     if scheme == "file" and host not in (None, "localhost"):
         return f"{address} names the host {host!r}, but a file URL cannot; write file:///path"
     if scheme != "file" and not host:
@@ -59,7 +69,7 @@ def fault_of_folder(location: str) -> str | None:
 
 
 def local_path(address: str) -> Path | None:
-    """Return the path that a file URL or a plain path means, or None for an http(s) URL."""
+    """Return the path that a file URL or a plain path means, or None for a server's address."""
     if _is_plain_path(address):
         return Path(address).expanduser()
     parts = urlsplit(address)
@@ -67,9 +77,12 @@ def local_path(address: str) -> Path | None:
 
 
 def inside(location: str, file: str) -> str:
-    """Return the address of ``file`` in ``location``: a folder's path, file URL or http(s) URL."""
+    """Return the address of ``file`` in ``location``, the address of a folder of any kind."""
     if _is_plain_path(location):
         return str(Path(location) / file)
+    if location.startswith(XROOTD):
+        # XRootD takes paths as they are.
+        return f"{location.rstrip('/')}/{file}"
     return f"{location.rstrip('/')}/{quote(file)}"
 
 
