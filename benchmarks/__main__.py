@@ -21,7 +21,7 @@ from calobatch.checkout import CHECKOUT
 
 SUBJECTS = (
     "start", "pack", "memory", "store_size", "store_check", "batches", "epoch", "training",
-    "options", "quickstart",
+    "options", "wait", "quickstart",
 )  # fmt: skip
 FOLDER = Path(__file__).resolve().parent
 
