@@ -37,7 +37,7 @@ def rows(workload: Workload, inputs: Inputs) -> Iterator[Row]:
         unit="ms",
     )
     yield compare(
-        f"share of a core that a rank takes which waits for {SECONDS_ASLEEP:g} s",
+        f"share of a core taken by a rank that waits {SECONDS_ASLEEP:g} s",
         against,
         [one["core"] for one in ours],
         [one["core"] for one in theirs],

@@ -114,7 +114,7 @@ class Manifest(Record):
     @property
     def weights(self) -> str:
         """What the weight of an event is, in words; empty if events have none."""
-        factors = [f"{self.layout.weight} of the raw files"] if self.layout.weight else []
+        factors = [f"the {self.layout.weight!r} of the raw files"] if self.layout.weight else []
         if self.reweight:
             factors.append(
                 f"a factor that makes the spectra of {self.reweight.scalar} in the training split "

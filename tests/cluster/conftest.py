@@ -18,15 +18,23 @@ import pytest
 from tests.checkout import Workflow, files_of_the_checkout
 from tests.cluster.testbed import TESTBED, USER, Testbed, one_worker_builds, shared_folder
 
-# The files that take the longest, in the order in which workers are to get them. Each worker takes
-# two at first: of two workers, one has the first and the third, the other has the second and the
-# fourth.
-LONGEST = ("test_bundle", "test_faults", "test_ranks", "test_head", "test_submit", "test_doctor")
+# The order in which workers are to get the files. Each of three workers takes two at first, the
+# first of them the first and the fourth file: a long one and a short one. A worker that has few
+# tests left takes the next file.
+ORDER = (
+    "test_bundle",
+    "test_faults",
+    "test_submit",
+    "test_doctor",
+    "test_testbed",
+    "test_ranks",
+    "test_head",
+)
 
 
 def pytest_collection_modifyitems(items):
-    """Put the files that take the longest first."""
-    place = {name: number for number, name in enumerate(LONGEST)}
+    """Put the files into the order that keeps three workers busy for the same time."""
+    place = {name: number for number, name in enumerate(ORDER)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from calobatch.config.json_schemas import SCHEMAS
@@ -55,3 +56,22 @@ def test_a_mistake_is_marked(file, change, message):
     validator = Draft202012Validator(schema_of(path))
     found = [error.message for error in validator.iter_errors(read_yaml(path) | change)]
     assert any(message in each for each in found), found
+
+
+def test_the_examples_of_the_readme_are_valid():
+    text = (CHECKOUT / "README.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    found = {"scenario": [], "layout": []}
+    for block in blocks:
+        if "datasets" in block or "classes" in block:
+            found["scenario" if "datasets" in block else "layout"].append(block)
+    assert all(found.values())
+    for name, examples in found.items():
+        for example in examples:
+            Draft202012Validator(SCHEMAS[name]()).validate(example)
+
+
+@pytest.mark.parametrize("files", ["a.npz", ["a.npz", "b.npz"], {"muon": "m/*.npz", "pion": ["p"]}])
+def test_files_of_a_dataset_may_have_every_form(files):
+    scenario = {"title": "x", "datasets": {"d": {"source": "files", "files": files}}, "tasks": {}}
+    Draft202012Validator(SCHEMAS["scenario"]()).validate(scenario)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from calobatch.evaluate.bootstrap import auc_interval
+from calobatch.evaluate.bootstrap import auc_interval, auc_intervals
 
 
 def gaussian_events(random, events_per_class, separation):
@@ -70,3 +70,27 @@ def test_the_seed_decides_the_interval():
     label, score = gaussian_events(np.random.default_rng(5), 100, separation=0.5)
     assert auc_interval(label, score, seed=1) == auc_interval(label, score, seed=1)
     assert auc_interval(label, score, seed=1) != auc_interval(label, score, seed=2)
+
+
+def test_events_of_weight_0_do_not_change_the_interval():
+    """With few other events, a replica could otherwise draw none of these."""
+    random = np.random.default_rng(2)
+    label = np.repeat(np.array([0, 1], dtype=np.uint8), 300)
+    score = random.random(600).astype(np.float32)
+    weight = np.zeros(600)
+    weight[[0, 1, 2, 300, 301, 302]] = [1.0, 2.0, 0.5, 1.0, 0.1, 3.0]
+    some = weight > 0
+    expected = auc_interval(label[some], score[some], weight[some])
+    assert auc_interval(label, score, weight) == expected
+    assert 0 <= expected[0] <= expected[1] <= 1
+
+
+def test_separated_classes_with_equal_weights_have_the_interval_without_weights():
+    label = np.repeat(np.array([0, 1], dtype=np.uint8), 50)
+    score = label.astype(np.float32) + np.linspace(0, 0.5, 100, dtype=np.float32)
+    weight = np.full(100, 0.1)
+    expected = auc_interval(label, score)
+    assert auc_interval(label, score, weight) == pytest.approx(expected)
+    scores = np.stack([1 - score / 2, score / 2], axis=1)
+    mean, _ = auc_intervals(label, scores, weight)
+    assert mean == pytest.approx(expected)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,8 +20,8 @@ from calobatch.errors import UserError
 from calobatch.fetch import xrootd
 from calobatch.fetch.fetch import fetch
 from calobatch.fetch.partial import Partial
-from calobatch.fetch.retries import RetryPolicy
-from calobatch.public.address import fault_of
+from calobatch.fetch.retries import Interrupted, RetryPolicy
+from calobatch.public.address import AddressError, fault_of, inside
 from calobatch.public.pins import expected_of
 from tests.public_files import remote_file
 
@@ -210,3 +212,47 @@ def test_an_address_with_a_user_name_is_refused_with_what_works():
     assert "secret" not in fault
     assert "X509_USER_PROXY" in fault
     assert fault_of("root://eos.example//data/a.hdf5") is None
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("root://eos.example/data/a.hdf5", "write root://eos.example//path"),
+        ("roots://eos.example//data/a.hdf5", "write root://host//path"),
+        ("xroot://eos.example//data/a.hdf5", "write root://host//path"),
+    ],
+)
+def test_other_forms_of_an_address_are_refused_with_the_right_one(address, fault):
+    assert fault in fault_of(address)
+
+
+def test_files_of_a_whole_server_have_two_slashes():
+    assert inside("root://eos.example//", "a.hdf5") == "root://eos.example//a.hdf5"
+    assert inside("root://eos.example//data/", "a.hdf5") == "root://eos.example//data/a.hdf5"
+
+
+@pytest.mark.parametrize(
+    ("code", "errno", "error"),
+    [
+        (400, 3011, AddressError),
+        (400, 3024, Interrupted),
+        (204, 0, AddressError),
+        (108, 0, Interrupted),
+    ],
+)
+def test_errors_that_may_pass_are_told_from_those_that_do_not(code, errno, error):
+    status = SimpleNamespace(ok=False, code=code, errno=errno, message="[ERROR] it failed")
+    with pytest.raises(error, match=r"^it failed$"):
+        xrootd._answered((status, None))
+
+
+def test_a_server_that_stops_answering_is_left_after_the_time_out(served, destination, pin):
+    policy = RetryPolicy(connect_timeout=1.0, read_timeout=2.0, first_wait=0.1, patience=1.0)
+    served.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        with pytest.raises(UserError, match="gave up after 1 attempt"):
+            fetch(remote_file(served.address()), destination, pin, policy=policy)
+    finally:
+        served.process.send_signal(signal.SIGCONT)
+    assert time.monotonic() - began < 60

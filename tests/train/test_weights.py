@@ -2,6 +2,7 @@
 
 import json
 
+import markupsafe
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -85,15 +86,21 @@ def test_weights_change_what_is_trained(folder, tmp_path):
     found = pq.read_table(tmp_path / "run/predictions.parquet")
     assert found.column_names == [*names, "score"]
     assert found.select(names) == weighted.select(names)
-    assert found["score"] != weighted["score"]
+    first, other = (
+        json.loads((of / "history.jsonl").read_text().splitlines()[0])
+        for of in (folder / "run", tmp_path / "run")
+    )
+    assert first["train_loss"] != other["train_loss"]
 
 
 def test_model_card_and_report_say_which_weights_events_have(folder, tmp_path, monkeypatch):
     run, store = folder / "run", folder / "store"
     export(run, store)
-    origin = "weight of the raw files times a factor that makes the spectra of pt"
+    origin = "the 'weight' of the raw files times a factor that makes the spectra of pt"
     assert origin in (run / "export/card.md").read_text()
     monkeypatch.chdir(tmp_path)
     collect(SCENARIO, [run], f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "leaderboard.csv")
     report(SCENARIO, [run], [store], tmp_path / "leaderboard.csv", tmp_path / "report.html")
-    assert origin in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert markupsafe.escape(origin) in page
+    assert page.count("events count with their weights") == 1

@@ -58,7 +58,10 @@ def test_changes_that_yaml_makes_a_section_are_refused_with_what_works(in_the_ch
     [
         ("scalar=ptt", "layout quark_gluon has no scalar 'ptt'; did you mean 'pt'?"),
         ("scalar=pt bins=0", "bins: Input should be greater than 0"),
-        ("scalar=pt edges=[3,2]", "edges must be two or more numbers that rise"),
+        (
+            "scalar=pt edges=[3,2]",
+            "edges must be two or more numbers, in ascending order",
+        ),
         ("scalar=pt bins=3 edges=[1,2]", "edges gives the bins; remove bins"),
     ],
 )

@@ -212,6 +212,7 @@ def _provenance(run: RunFolder) -> dict[str, str]:
         "task": record.task,
         "dataset": record.dataset,
         "simulated": str(record.simulated).lower(),
+        "weighted": str(run.metrics.splits["test"].effective_events is not None).lower(),
         "dataset_sha256": record.dataset_sha256,
         "config_sha256": hashlib.sha256(record.training.model_dump_json().encode()).hexdigest(),
         "identity": record.identity,  # of settings, seed, data, model, device and versions

@@ -6,7 +6,7 @@ The messages of `calobatch check`, the JSON schema and config/README.md all come
 import itertools
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from calobatch.config.section import (
     Name,
@@ -83,7 +83,7 @@ class Reweight(Section):
         if self.edges and self.bins:
             raise ValueError("edges gives the bins; remove bins")
         if len(self.edges) == 1 or any(a >= b for a, b in itertools.pairwise(self.edges)):
-            raise ValueError("edges must be two or more numbers that rise; sort them")
+            raise ValueError("edges must be two or more numbers, in ascending order; sort them")
         return self
 
 
@@ -102,8 +102,8 @@ class Dataset(Section):
     )
     reweight: Reweight | None = Field(
         None,
-        description="weights with which a scalar has the same spectrum in every class, so that no "
-        "model can use it; default: none",
+        description="weights with which a scalar has the same spectrum in every class, so that by "
+        "itself it does not tell the classes apart; default: none",
         exclude_if=lambda reweight: reweight is None,
     )
     check_balance: bool = Field(
@@ -150,7 +150,12 @@ def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Paths = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_tuple)]
+PATH: dict[str, Any] = {"type": "string", "minLength": 1}
+Paths = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(_as_tuple),
+    WithJsonSchema({"anyOf": [PATH, {"type": "array", "items": PATH}]}),
+]
 
 
 class Files(Dataset):

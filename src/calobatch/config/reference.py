@@ -37,8 +37,9 @@ and may change any key. `calobatch check NAME --full` prints a scenario with eve
 On the command line, `--config set="tasks.electron_photon_cnn.epochs=5 seeds=[1,2]"` changes keys
 for one run.
 
-The first line of each file names its JSON schema in `workflow/schemas/`, with which editors that
-have a YAML language server complete keys, show their meaning and mark mistakes.
+The first line of each file names its JSON schema in `workflow/schemas/`. Editors with a YAML
+language server use it to complete keys, show their meaning and mark mistakes. Put the same line at
+the top of your own files.
 
 The value of a task's key is the first that is found in: the changes on the command line, the task
 in the scenario, the scenario's `all_tasks`, the task that `like` names, `tasks.yaml`. A scenario

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from calobatch.run.auc import auc_of_counts, counts
 
 Interval = tuple[float, float]
+# A sum of weights differs by less than this from the sum in another order, relative to it.
+ROUNDING = 1e-12
 
 
 def auc_interval(
@@ -36,7 +38,7 @@ def auc_interval(
     # The AUC depends only on the order of the scores, so events are counted by the rank of their
     # score: a replica then costs one sum over the ranks and no sorting.
     distinct, rank = np.unique(score, return_inverse=True)
-    signal, background = np.flatnonzero(label == 1), np.flatnonzero(label == 0)
+    signal, background = (_counted(label == which, weight) for which in (1, 0))
     random = np.random.default_rng(seed)
     replicas = [
         auc_of_counts(
@@ -66,7 +68,7 @@ def auc_intervals(
     classes = score.shape[1]
     # The ranks of the scores of each class: (distinct scores, rank of each event).
     ranked = [np.unique(score[:, k], return_inverse=True) for k in range(classes)]
-    events_of = [np.flatnonzero(label == k) for k in range(classes)]
+    events_of = [_counted(label == k, weight) for k in range(classes)]
     random = np.random.default_rng(seed)
     replicas = np.empty((samples, classes))
     for replica in replicas:
@@ -76,7 +78,7 @@ def auc_intervals(
             others = np.sum(of_class[:k] + of_class[k + 1 :], axis=0)
             replica[k] = auc_of_counts(of_class[k], others)
     smaller = [
-        min(effective_events(np.flatnonzero(chosen), weight) for chosen in (label == k, label != k))
+        min(effective_events(_counted(of, weight), weight) for of in (label == k, label != k))
         for k in range(classes)
     ]
     mean = _interval(replicas.mean(axis=1), confidence, min(smaller))
@@ -101,11 +103,19 @@ def _interval(
     """Return the percentile interval; ``smaller`` is the number of events of the smaller class."""
     low, high = np.quantile(replicas, [(1 - confidence) / 2, (1 + confidence) / 2])
     exact = ((1 - confidence) / 2) ** (1 / smaller)
-    if low == 1.0:
+    if low >= 1 - ROUNDING:
         low = exact
-    if high == 0.0:
+    if high <= ROUNDING:
         high = 1.0 - exact
     return float(low), float(high)
+
+
+def _counted(chosen: NDArray[np.bool_], weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
+    """Return the ``chosen`` events, without those of weight 0, which say nothing about an AUC.
+
+    A replica that drew only such events would have no AUC.
+    """
+    return np.flatnonzero(chosen if weight is None else chosen & (weight > 0))
 
 
 def _drawn(events: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:

@@ -176,7 +176,7 @@ def draw_scores(
             linewidth=1.8,
             label=f"{name}, train ({drawn.sum():,})",
         )
-        seen = counted > 0  # a point at zero with an error of zero would say nothing
+        seen = height > 0  # a point at zero with an error of zero would say nothing
         scale = 1 / height.sum() / width
         # One class is moved to the left and one to the right, so that their error bars do not
         # cover each other.

@@ -16,10 +16,10 @@ from calobatch.fetch.local import copy
 from calobatch.fetch.partial import Partial
 from calobatch.fetch.retries import RetryPolicy
 from calobatch.public.address import (
-    XROOTD,
     AddressError,
     fault_of_folder,
     inside,
+    is_xrootd,
     local_path,
 )
 from calobatch.public.content import file_fault
@@ -131,7 +131,7 @@ def _transfer(address: str, partial: Partial, expected: Expected, policy: RetryP
     source = local_path(address)
     if source is not None:
         copy(source, partial, expected)
-    elif address.startswith(XROOTD):
+    elif is_xrootd(address):
         xrootd.copy(address, partial, expected, policy)
     else:
         download(address, partial, expected, policy)

@@ -14,10 +14,12 @@ from calobatch.progress import Progress
 from calobatch.public.address import AddressError
 from calobatch.public.pins import Expected
 
-# The answers that another attempt does not change (XrdCl/XrdClStatus.hh): the server refuses the
-# login, or answers the request with an error.
+# The server refuses the login, or answers the request with an error (XrdCl/XrdClStatus.hh).
 AUTHENTICATION_FAILED = 204
 ERROR_RESPONSE = 400
+# The errors in an answer that another attempt may not meet (XProtocol/XProtocol.hh): error of the
+# disk, too little memory, internal error, no server, request in progress, overloaded, and timeouts.
+TRANSIENT_ERRORS = {3007, 3008, 3012, 3014, 3020, 3024, 3034, 3035}
 
 
 def copy(url: str, partial: Partial, expected: Expected, policy: RetryPolicy) -> None:
@@ -29,6 +31,8 @@ def copy(url: str, partial: Partial, expected: Expected, policy: RetryPolicy) ->
     # By default the client itself tries again for minutes, without a word.
     os.environ.setdefault("XRD_CONNECTIONRETRY", "1")
     os.environ.setdefault("XRD_CONNECTIONWINDOW", str(round(policy.connect_timeout)))
+    for name in ("XRD_STREAMTIMEOUT", "XRD_REQUESTTIMEOUT"):
+        os.environ.setdefault(name, str(round(policy.read_timeout)))
     try:
         from XRootD import client
     except ImportError as error:
@@ -39,10 +43,14 @@ def copy(url: str, partial: Partial, expected: Expected, policy: RetryPolicy) ->
     timeout = max(round(policy.read_timeout), 1)
 
     def attempt() -> None:
-        with client.File() as source:
-            _answered(source.open(url, timeout=timeout))
+        # Not a with block, which would close the file without a timeout.
+        source = client.File()
+        _answered(source.open(url, timeout=timeout))
+        try:
             info = _answered(source.stat(timeout=timeout))
             _continue(source, info, url, partial, expected, timeout)
+        finally:
+            source.close(timeout=timeout)
 
     persist(attempt, url, partial, policy)
 
@@ -52,7 +60,15 @@ def _continue(
 ) -> None:
     """Copy the bytes that are not here yet."""
     origin = Origin(without_credentials(url), str(info.modtime), info.size)
-    if partial.came_from(url) != origin:
+    here = partial.came_from(url)
+    # The copies of a file on several servers may have different dates. If its checksum is known,
+    # that decides in the end.
+    same = (
+        here is not None
+        and here.total == origin.total
+        and (here.validator == origin.validator or expected.sha256 is not None)
+    )
+    if not same:
         expected.check_size(info.size, origin.url, OTHERWISE)
         partial.begin(info.size, origin)
     with (
@@ -74,6 +90,7 @@ def _answered(reply: tuple[Any, Any]) -> Any:
         return content
     # A message such as "[ERROR] Server responded with an error: [3011] No such file".
     message = without_credentials(str(status.message).strip().removeprefix("[ERROR] "))
-    if status.code in (AUTHENTICATION_FAILED, ERROR_RESPONSE):
+    refused = status.code == ERROR_RESPONSE and status.errno not in TRANSIENT_ERRORS
+    if refused or status.code == AUTHENTICATION_FAILED:
         raise AddressError(message)
     raise Interrupted(message)

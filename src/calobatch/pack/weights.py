@@ -28,9 +28,9 @@ def check_weights(weight: NDArray[np.float64], raws: Sequence[RawFile]) -> None:
         if len(wrong):
             event = int(wrong[0])
             raise UserError(
-                f"{raw.path}: event {event} has weight {of_file[event]:g} ({raw.layout.weight}), "
-                f"and a weight must be zero or more; correct it, or remove `weight` from layout "
-                f"{raw.layout.name}"
+                f"{raw.path}: event {event} has weight {of_file[event]:g} (key "
+                f"{raw.layout.weight}), but weights must be finite and not negative; correct the "
+                f"file, or remove `weight` from layout {raw.layout.name}"
             )
         first += raw.events
 
@@ -62,15 +62,18 @@ def event_weights(
             print(
                 f"pack {dataset}: {lost:,} of {training.sum():,} training events get weight 0, "
                 f"because their {reweight.scalar} is outside the bins of `reweight`, or in a bin "
-                "that lacks a class; use fewer bins if these are too many",
+                "that lacks a class; widen the edges or use fewer bins if these are too many",
                 file=sys.stderr,
             )
+    check = "check the weights of the files"
+    if reweight is not None:
+        check = "widen the edges or use fewer bins in `reweight`"
     for index, name in enumerate(SPLITS):
         for number, of_class in enumerate(layout.classes):
             if not weight[(split == index) & (label == number)].any():
                 raise UserError(
                     f"dataset {dataset}: all events of class {of_class} in the {name} split have "
-                    "weight 0; check the weights of the files, or use fewer bins in `reweight`"
+                    f"weight 0; {check}"
                 )
     normalised: NDArray[np.float64] = weight / weight[training].mean()
     return normalised
@@ -87,10 +90,11 @@ def spectrum_factors(
     """Return the factor of each event, shape (events), that makes the classes' spectra equal.
 
     ``value`` is the scalar of each event and ``weight`` its weight before. With the factors, the
-    histograms of the scalar over the training events are the same for all classes, up to the
-    classes' sums of weights, which stay as they are. That common histogram is the mean of those of
-    the classes. A bin in which a class has no training event cannot be made equal: it gets a factor
-    of 0 in all classes, as everything outside the bins does.
+    histograms of the scalar over the training events are the same for all classes, up to a factor:
+    each class keeps the sum of weights that it has inside the bins. The common histogram is the
+    mean of those of the classes, each divided by its sum. A bin in which a class has no training
+    event cannot be made equal: it gets a factor of 0 in all classes, as everything outside the bins
+    does.
     """
     edges = _edges(value[training], reweight)
     # Bin 0 is below the first edge, and the last bin is above the last one. As in a histogram of

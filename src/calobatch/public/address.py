@@ -6,8 +6,6 @@ from urllib.parse import quote, unquote, urlsplit
 
 from calobatch.credentials import without_credentials
 
-XROOTD = "root://"
-
 
 class AddressError(Exception):
     """An address does not give the file; the message says why. The caller tries the next one."""
@@ -22,7 +20,7 @@ def fault_of(address: str) -> str | None:
     if _is_plain_path(address):
         return None
     if (shown := without_credentials(address)) != address:
-        if shown.startswith(XROOTD):
+        if is_xrootd(shown):
             return (
                 "an address must not contain a user name or a password, because addresses are "
                 f"shown in reports, in MLflow and in logs; write {shown}: XRootD finds a proxy or "
@@ -41,6 +39,8 @@ def fault_of(address: str) -> str | None:
         # The reason is not shown, because it quotes a part of the address: in
         # https://user:pass/word@host/ it would be the password.
         return "not a well-formed address; write https://host/path or a plain path"
+    if scheme in ("roots", "xroot"):
+        return f"unknown scheme {scheme!r} in {address}; write root://host//path"
     if scheme not in ("http", "https", "root", "file"):
         return (
             f"unknown scheme {scheme!r} in {address}; use https, http, root, file or a plain path"
@@ -49,6 +49,10 @@ def fault_of(address: str) -> str | None:
         return f"{address} names the host {host!r}, but a file URL cannot; write file:///path"
     if scheme != "file" and not host:
         return f"{address} names no host; write {scheme}://host/path"
+    if scheme == "root" and not parts.path.startswith("//"):
+        return (
+            f"{address} has no absolute path, which XRootD needs; write root://{parts.netloc}//path"
+        )
     return None
 
 
@@ -76,13 +80,18 @@ def local_path(address: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
+def is_xrootd(address: str) -> bool:
+    """Return whether an address is that of an XRootD server."""
+    return address.lower().startswith("root://")
+
+
 def inside(location: str, file: str) -> str:
     """Return the address of ``file`` in ``location``, the address of a folder of any kind."""
     if _is_plain_path(location):
         return str(Path(location) / file)
-    if location.startswith(XROOTD):
-        # XRootD takes paths as they are.
-        return f"{location.rstrip('/')}/{file}"
+    if is_xrootd(location):
+        # XRootD takes paths as they are, and // begins one.
+        return f"{location.removesuffix('/')}/{file}"
     return f"{location.rstrip('/')}/{quote(file)}"
 
 

@@ -70,7 +70,10 @@ def proposal(entries: Sequence[Entry]) -> str:
         return ""
     first = images[0]
     channels, rows, columns, order = _axes(first.shape)
-    lines = ["title: ..."]
+    lines = [
+        "# yaml-language-server: $schema=../../workflow/schemas/layout.schema.json",
+        "title: ...",
+    ]
     if label is None:
         lines.append("classes: [first, second]  # no key looks like labels; one class per file?")
     else:

@@ -67,7 +67,8 @@ def auc_of_counts(
     half.
     """
     # Numbers of events stay integers until the last division, so the result does not depend on the
-    # order of the sums. item() makes them integers of Python, which cannot overflow.
+    # order of the sums. item() makes integers of Python, whose product cannot overflow.
     twice_background_below = 2 * np.cumsum(background) - background
     pairs = signal.sum().item() * background.sum().item()
-    return float((signal @ twice_background_below).item() / (2 * pairs))
+    # With weights, rounding can leave the range.
+    return min(max(float((signal @ twice_background_below).item() / (2 * pairs)), 0.0), 1.0)

@@ -84,10 +84,15 @@ def _read_checked(name: str, overrides: str) -> tuple[Scenario, tuple[RemoteFile
 
 
 def check_layouts(scenario: Scenario) -> None:
-    """Raise UserError if a dataset does not fit its layout, or a file of the user's own is away."""
+    """Raise UserError if a dataset does not fit its layout, or lacks a file of the user's own."""
     for name, dataset in scenario.datasets.items():
         layout = read_layout(dataset.layout or name)
         check_reweight(name, dataset, layout)
+        if dataset.source == "simulate" and layout.weight is not None:
+            raise UserError(
+                f"datasets.{name}: simulated files have no weights, but layout {layout.name} names "
+                "their key; remove `weight` from it, or use files of your own"
+            )
         if isinstance(dataset, Files):
             file_labels(name, dataset, layout)
 
