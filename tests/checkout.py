@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calobatch.checkout import CHECKOUT
 
-TIMEOUT_SECONDS = 600
+TIMEOUT_SECONDS = 1800
 
 
 class Workflow:

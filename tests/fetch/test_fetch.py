@@ -129,7 +129,7 @@ def test_a_killed_fetch_is_resumed_by_the_next_call(server, destination, pin, hd
     url = server.serve(NAME, hdf5, Answer(cut=30_000), Answer(stall=150_000))
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, url, destination, pin])
     partial = destination.with_name(".electrons.hdf5.partial")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while not partial.exists() or partial.stat().st_size < 150_000:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -52,7 +52,7 @@ class Server:
         self.process = subprocess.Popen(
             ["xrootd", *as_user, "-c", config, "-l", log], cwd=folder.parent
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while socket.socket().connect_ex(("127.0.0.1", self.port)):
             assert time.monotonic() < deadline, log.read_text()
             assert self.process.poll() is None, log.read_text()

@@ -342,7 +342,7 @@ def test_an_interrupt_leaves_no_job_and_no_file_behind(project, programs, number
     programs("squeue", PENDING)
     process = subprocess.Popen([sys.executable, "-m", "calobatch.cli", "doctor"], text=True)
     pid = project / "pid"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(number)

@@ -37,7 +37,7 @@ def test_a_rank_imports_no_package_that_it_does_not_need(crops_store, quick, tmp
     """Numba would import those that have an extension for it."""
     settings = quick(epochs=1).model_dump_json()
     command = [sys.executable, "-c", PROGRAM, str(crops_store), str(tmp_path), settings]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert answer.stdout.strip() == "set()", answer.stderr
 
 

@@ -42,7 +42,7 @@ def test_a_rank_that_hangs_is_ended_and_the_same_command_continues(crops_store, 
     started = children_of(first.pid)
     watchdogs = [child for rank in started for child in children_of(rank)]
     assert (len(started), len(watchdogs)) == (2, 2)
-    _, log = first.communicate(timeout=60)
+    _, log = first.communicate(timeout=180)
     assert first.returncode == 1
     # An epoch has four steps.
     place = f"rank 1 on {os.uname().nodename} has been in step 3 of epoch 2 for"
@@ -97,7 +97,7 @@ def program(body, limit=LIMIT):
     ],
 )
 def test_whatever_does_not_return_is_found_with_its_place_and_its_stack(body):
-    output, log = program(body).communicate(timeout=60)
+    output, log = program(body).communicate(timeout=180)
     assert output == "ready\n"
     place = "the end, where" if "FINISHING" in body else "step 3 of epoch 1"
     assert f"rank 3 on {os.uname().nodename} has been in {place}" in log
@@ -106,7 +106,7 @@ def test_whatever_does_not_return_is_found_with_its_place_and_its_stack(body):
 
 def test_it_is_ended_by_the_signal():
     process = program("time.sleep(1000)")
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode == -signal.SIGALRM
 
 
@@ -125,7 +125,7 @@ def test_it_is_ended_by_the_signal():
 )
 def test_what_is_no_hang_goes_on(body):
     process = program(body.format(long=LONG, limit=LIMIT))
-    output, log = process.communicate("continue\n", timeout=60)
+    output, log = process.communicate("continue\n", timeout=180)
     assert output.endswith("finished\n"), log
     assert process.returncode == 0
 
@@ -136,7 +136,7 @@ def test_a_stopped_process_goes_on():
     process.send_signal(signal.SIGSTOP)
     time.sleep(3)
     process.send_signal(signal.SIGCONT)
-    output, log = process.communicate("go on\n", timeout=60)
+    output, log = process.communicate("go on\n", timeout=180)
     assert (output, log, process.returncode) == ("finished\n", "", 0)
 
 
@@ -146,7 +146,7 @@ def test_the_watchdog_does_not_outlive_its_rank():
     (watchdog,) = children_of(process.pid)
     process.kill()
     process.communicate()
-    wait_until(lambda: not Path(f"/proc/{watchdog}").exists(), seconds=10)
+    wait_until(lambda: not Path(f"/proc/{watchdog}").exists(), seconds=180)
 
 
 def test_a_place_is_described_in_words():

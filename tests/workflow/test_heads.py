@@ -58,7 +58,7 @@ def elsewhere(folder, scenario="test"):
     return head, path
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=180):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
