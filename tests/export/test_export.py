@@ -94,12 +94,20 @@ def test_torch_gives_the_same_scores(case):
 def test_the_weights_come_with_what_is_needed_to_build_the_model(of_two):
     run, _ = of_two
     with safe_open(run / "export" / "model.safetensors", "pt") as of_export:
-        facts = of_export.metadata()
+        facts = json.loads(of_export.metadata()["calobatch"])
         with safe_open(run / "model.safetensors", "pt") as of_training:
             assert set(of_export.keys()) == set(of_training.keys())
             for name in of_training.keys():  # noqa: SIM118 (it is no dictionary)
                 assert torch.equal(of_export.get_tensor(name), of_training.get_tensor(name))
     assert (facts["model"], facts["model_options"]) == ("tests.predict.small_net", "{}")
+
+
+def test_the_same_model_is_exported_to_the_same_bytes(of_two):
+    run, _ = of_two
+    compared = ("model.safetensors", "model.onnx", "card.md", "example.npz")
+    before = {name: (run / "export" / name).read_bytes() for name in compared}
+    export(run, run.parent / "store")
+    assert {name: (run / "export" / name).read_bytes() for name in compared} == before
 
 
 def test_the_program_in_the_card_scores_events_without_calobatch(case):

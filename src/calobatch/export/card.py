@@ -140,7 +140,8 @@ def _calling(layout: Layout, names: Sequence[str], fault: str) -> str:
     if fault:
         return (
             f"The model could not be exported{fault}. `{WEIGHTS_FILE}` has its weights; build the "
-            "model with the options in the metadata of that file, and load them."
+            "model with the options in the metadata of that file (JSON, key `calobatch`), and load "
+            "them."
         )
     code = CALL.format(
         file=ONNX_FILE,
@@ -153,7 +154,8 @@ def _calling(layout: Layout, names: Sequence[str], fault: str) -> str:
         f"`pip install numpy onnxruntime`, and in this folder:\n\n```python\n{code}```\n\n"
         f"`{EXAMPLE_FILE}` has real test events and their probabilities, on which onnxruntime and "
         f"torch agree to {TOLERANCE:g}. `{TORCH_FILE}` is the same graph for `torch.export.load`, "
-        f"and `{WEIGHTS_FILE}` has the weights with the settings of the model as metadata."
+        f"and `{WEIGHTS_FILE}` has the weights, with the settings of the model as metadata "
+        "(JSON, key `calobatch`)."
     )
 
 

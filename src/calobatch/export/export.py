@@ -4,6 +4,7 @@ The exported graphs take events in the units of the raw files, and return probab
 """
 
 import io
+import json
 import logging
 import sys
 import warnings
@@ -78,7 +79,10 @@ def export(folder: Path, store_folder: Path) -> None:
         expected_BK = graph(*map(torch.from_numpy, inputs.values())).numpy()
     facts = facts_of(record, names, preparation)
     with atomic_path(target / WEIGHTS_FILE) as partial:
-        partial.write_bytes(save(model.state_dict(), metadata=facts))
+        # One text with all facts, because safetensors writes several in a random order, and the
+        # same model must give the same bytes.
+        metadata = {"calobatch": json.dumps(facts, sort_keys=True)}
+        partial.write_bytes(save(model.state_dict(), metadata=metadata))
     try:
         graphs, fault = _graphs(graph, inputs, expected_BK, facts), ""
     except (MemoryError, OSError):
