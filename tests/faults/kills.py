@@ -78,7 +78,7 @@ def contents(folder: Path) -> dict[str, str]:
         for place in ("data", "results")
         for pattern in COMPARED
         for path in (folder / place).rglob(pattern)
-        if ".kept" not in path.parts
+        if not {".kept", ".earlier"} & set(path.parts)
     ]
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,6 +10,7 @@ from calobatch.run.files import (
     RECORD_FILE,
     TRAINING_FILES,
 )
+from calobatch.run.kept import kept_folder
 from calobatch.workflow.earlier_runs import keep_earlier_runs
 from tests.run.examples import SETTINGS, record
 
@@ -46,6 +47,18 @@ def test_a_finished_run_is_kept_when_its_files_are_replaced(run, capsys):
 def test_the_same_run_is_kept_once(run):
     keep_earlier_runs([run], TASKS)
     keep_earlier_runs([run], TASKS)
+    assert len(kept(run)) == 1
+
+
+def test_a_run_that_its_training_will_take_over_is_not_said_to_be_trained_again(run, capsys):
+    """A kill after the last epoch leaves a whole run that Snakemake does not count as finished."""
+    kept_folder(run).mkdir()
+    for name in TRAINING_FILES:
+        (kept_folder(run) / name).write_text(f"first {name}")
+    keep_earlier_runs([run], TASKS)
+    said = capsys.readouterr().err
+    assert "its files are taken over if nothing has changed" in said
+    assert "trained again" not in said
     assert len(kept(run)) == 1
 
 

@@ -21,6 +21,7 @@ from calobatch.run.files import (
     TRAINING_FILES,
     missing_files,
 )
+from calobatch.run.kept import kept_folder
 from calobatch.run.training import RunRecord
 
 # Inside the folder of a scenario's results. Its name begins with a dot, so that it is no task.
@@ -43,10 +44,18 @@ def keep_earlier_runs(runs: Iterable[Path], tasks: Mapping[str, Training]) -> No
         if not kept.exists():
             _copy(run, kept)
         print(
-            f"calobatch: {task} {run.name} will be trained again{_from_where(run, tasks[task])}; "
-            f"its earlier run is kept in {kept}, which you may delete",
+            f"calobatch: {task} {run.name} {_what_happens(run, tasks[task])}; its earlier run is "
+            f"kept in {kept}, which you may delete",
             file=sys.stderr,
         )
+
+
+def _what_happens(run: Path, settings: Training) -> str:
+    """Return in words what the training will do, as far as the settings decide it."""
+    # The training deletes its own copy once the run is evaluated. Until then, it takes it over.
+    if not missing_files(kept_folder(run), TRAINING_FILES):
+        return "was stopped after its last epoch; its files are taken over if nothing has changed"
+    return f"will be trained again{_from_where(run, settings)}"
 
 
 def _from_where(run: Path, settings: Training) -> str:
