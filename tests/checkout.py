@@ -51,6 +51,15 @@ class Workflow:
         return answer
 
 
+def environment_with_this_code() -> dict[str, str]:
+    """Return this process's environment, with the code of this checkout first on Python's path.
+
+    What PYTHONPATH has already stays on it: `tests.without_torch` puts its stand-ins there.
+    """
+    paths = [str(CHECKOUT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def files_of_the_checkout() -> list[str]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)

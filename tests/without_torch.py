@@ -28,7 +28,8 @@ NOTES = FOLDER / "notes.txt"
 # Errors that followed a note. A shared fixture fails once, with a note, and then raises the same
 # error in each of its tests.
 ERRORS: list[BaseException] = []
-ABSENT = re.compile(rf"No module named '({'|'.join(NAMES)})'")
+# An error shows what a process printed with its quotes escaped.
+ABSENT = re.compile(rf"No module named \\?'({'|'.join(NAMES)})")
 
 
 def pytest_configure():

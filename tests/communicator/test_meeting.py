@@ -1,6 +1,5 @@
 """The meeting of the ranks: late ranks, ranks that never come, and networks that lead nowhere."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from calobatch.communicator.meeting import LIMIT_SECONDS, LIMIT_VARIABLE, find_r
 from calobatch.communicator.placement import Placement
 from calobatch.communicator.rendezvous import Rendezvous
 from calobatch.errors import JobError, UserError
-from tests.checkout import CHECKOUT
+from tests.checkout import environment_with_this_code
 
 PROBE = [sys.executable, "-m", "calobatch.communicator.probe"]
 
@@ -48,8 +47,7 @@ def start(backend, where, limit, environment):
 
 @pytest.fixture
 def environment():
-    paths = [str(CHECKOUT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return environment_with_this_code()
 
 
 @pytest.mark.parametrize("backend", ["horovod", "torch"])

@@ -19,7 +19,7 @@ from calobatch.communicator.meeting import LIMIT_VARIABLE
 from calobatch.communicator.placement import Placement
 from calobatch.communicator.rendezvous import Rendezvous, horovod_environment, serve
 from calobatch.errors import JobError
-from tests.checkout import CHECKOUT
+from tests.checkout import environment_with_this_code
 
 SECRET = "known to the ranks of one job"
 EXERCISE = Path(__file__).with_name("exercise.py")
@@ -150,12 +150,9 @@ def start(backend, rank, port, size=2):
     place = Placement(
         rank=rank, size=size, local_rank=rank, local_size=size, port=port, secret=SECRET
     )
-    paths = [str(CHECKOUT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
         [sys.executable, str(EXERCISE), backend],
-        env=os.environ
-        | place.as_environment()
-        | {LIMIT_VARIABLE: "200", "PYTHONPATH": os.pathsep.join(paths)},
+        env=environment_with_this_code() | place.as_environment() | {LIMIT_VARIABLE: "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -230,7 +227,7 @@ def test_a_rank_with_another_secret_is_refused_in_one_line(backend, tmp_path):
     )
     intruder = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | place.as_environment() | {"PYTHONPATH": str(CHECKOUT / "src")},
+        env=environment_with_this_code() | place.as_environment(),
         capture_output=True,
         text=True,
         timeout=200,

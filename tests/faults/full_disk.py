@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from calobatch.checkout import CHECKOUT
+from tests.checkout import environment_with_this_code
 
 PHOTONS = "SinglePhotonPt50_IMGCROPS_n40_RHv1.hdf5"
 ELECTRONS = "SingleElectronPt50_IMGCROPS_n40_RHv1.hdf5"
@@ -90,11 +90,12 @@ class Disk:
 
     def run(self, stage: Stage) -> subprocess.CompletedProcess[str]:
         """Run a stage in this folder."""
-        given = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        given = environment_with_this_code()
+        given.pop("MLFLOW_TRACKING_URI", None)
         return subprocess.run(
             [sys.executable, "-m", "calobatch.cli", *stage.words],
             cwd=self.folder,
-            env=given | {"PYTHONPATH": str(CHECKOUT / "src")},
+            env=given,
             capture_output=True,
             text=True,
         )
