@@ -9,9 +9,10 @@ column    type                              meaning
 hits      large_list<pixel: uint16 or 32,   the non-zero values; ``pixel`` is the index into the
           value: float32>                   image of shape (channels, rows, columns), C order
 label     uint8                             index into the classes of the layout
-split     uint8                             index into ("train", "validation", "test")
+split     uint8                             index into ("train", "validation", "test"); with
+                                            folds, into ("part 1", "part 2", ...)
 weight    float64                           only if events have weights; their mean over the
-                                            training split is 1
+                                            training split is 1, with folds that over all events
 <scalar>  float64                           one column per scalar of the layout
 ========  ================================  ====================================================
 
@@ -31,7 +32,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from calobatch.arrow_view import reading_arrow, view
 from calobatch.config.layout_file import by_name
 from calobatch.config.models import SPLITS, Reweight, Split
-from calobatch.errors import reading
+from calobatch.errors import UserError, reading
 from calobatch.known_sha256 import known_sha256
 from calobatch.layouts import Layout
 from calobatch.record import Record, checked_content
@@ -74,7 +75,9 @@ class Manifest(Record):
 
     ``simulated`` is true if one of the raw files says that it is simulated by calobatch, and
     ``counts`` has the number of events per split and class. ``channels`` and ``scalars`` are
-    statistics in which all events count the same, whatever their weights.
+    statistics in which all events count the same, whatever their weights. With folds, ``counts``
+    has the parts, ``channels`` and ``scalars`` cover all events, and ``scalars_of_folds`` has the
+    statistics of the training split of each fold.
     """
 
     fix: ClassVar[str] = FIX
@@ -90,6 +93,9 @@ class Manifest(Record):
     counts: dict[str, dict[str, int]]
     channels: tuple[ChannelStatistics, ...]
     scalars: tuple[ScalarStatistics, ...]
+    scalars_of_folds: tuple[tuple[ScalarStatistics, ...], ...] = Field(
+        (), exclude_if=lambda scalars: not scalars
+    )
     sources: tuple[Source, ...]
     events_sha256: str
 
@@ -116,9 +122,10 @@ class Manifest(Record):
         """What the weight of an event is, in words; empty if events have none."""
         factors = [f"the {self.layout.weight!r} of the raw files"] if self.layout.weight else []
         if self.reweight:
+            where = "of all events" if self.split.folds else "in the training split"
             factors.append(
-                f"a factor that makes the spectra of {self.reweight.scalar} in the training split "
-                "the same for all classes"
+                f"a factor that makes the spectra of {self.reweight.scalar} {where} the same for "
+                "all classes"
             )
         return " times ".join(factors)
 
@@ -135,6 +142,7 @@ class Store:
     split: NDArray[np.uint8]  # (events)
     weight: NDArray[np.float64] | None  # (events), or None if all events count the same
     scalars_BS: NDArray[np.float64]  # (events, S)
+    fold: int | None = None  # the fold that the splits are those of, from 1; None without folds
 
     @property
     def layout(self) -> Layout:
@@ -190,14 +198,28 @@ def events_schema(layout: Layout, *, weighted: bool) -> pa.Schema:
     return pa.schema(columns + weights + scalars)
 
 
-def open_store(folder: Path) -> Store:
+def split_of_fold(part: NDArray[np.uint8], fold: int, split: Split) -> NDArray[np.uint8]:
+    """Return the split of each event in a fold, shape (events): an index into SPLITS.
+
+    ``part`` has the part of each event, an index into ``split.parts``. Fold k is tested on part k,
+    validated on the next one, and trained on all others.
+    """
+    of_fold = np.full(len(part), SPLITS.index("train"), np.uint8)
+    of_fold[part == fold - 1] = SPLITS.index("test")
+    of_fold[part == fold % len(split.parts)] = SPLITS.index("validation")
+    return of_fold
+
+
+def open_store(folder: Path, fold: int | None = None) -> Store:
     """Open a packed store, memory-mapped, and check that its events are those that were packed.
 
-    The first process that opens a store reads the whole file for that
-    (:mod:`calobatch.known_sha256`). Raises a UserError if a file is missing, damaged or in a
-    different format, or if the two files do not belong together.
+    A store with folds is opened for a ``fold``, counted from 1: its splits, numbers of events and
+    statistics of scalars are then those of the fold. The first process that opens a store reads
+    the whole file (:mod:`calobatch.known_sha256`). Raises a UserError if a file is missing, damaged
+    or in a different format, if the two files do not belong together, or if there is no such fold.
     """
     manifest = read_manifest(folder)
+    _check_fold(manifest, fold, folder)
     layout = manifest.layout
     path = folder / EVENTS_FILE
     with reading_arrow(path, FIX):
@@ -208,13 +230,18 @@ def open_store(folder: Path) -> Store:
         if file.schema != schema or file.num_record_batches != 1:
             raise ValueError("it does not have the columns of a packed store")
         batch = file.get_batch(0)
-        check_structure(batch, layout)
+        check_structure(batch, layout, len(manifest.split.parts))
         label, split = view(batch.column("label")), view(batch.column("split"))
-        if count_events(label, split, manifest.classes) != manifest.counts:
+        if count_events(label, split, manifest.classes, manifest.split.parts) != manifest.counts:
             raise ValueError(f"its numbers of events are not those in {MANIFEST_FILE}")
         hits = batch.column("hits")
         weight = view(batch.column("weight")) if manifest.weighted else None
         scalars = [view(batch.column(scalar.name)) for scalar in layout.scalars]
+    if fold is not None:
+        split = split_of_fold(split, fold, manifest.split)
+        scalars_of_fold = manifest.scalars_of_folds[fold - 1]
+        counts = count_events(label, split, manifest.classes, SPLITS)
+        manifest = manifest.model_copy(update={"counts": counts, "scalars": scalars_of_fold})
     return Store(
         manifest=manifest,
         start=view(hits.offsets),
@@ -224,7 +251,21 @@ def open_store(folder: Path) -> Store:
         split=split,
         weight=weight,
         scalars_BS=np.stack(scalars, axis=1) if scalars else np.zeros((len(label), 0)),
+        fold=fold,
     )
+
+
+def _check_fold(manifest: Manifest, fold: int | None, folder: Path) -> None:
+    folds = manifest.split.fold_numbers
+    if fold is None and not folds:
+        return
+    if not folds:
+        raise UserError(f"{folder} has no folds, but fold {fold} was asked for; leave it out")
+    if fold not in folds:
+        asked = "none was" if fold is None else f"{fold} was"
+        raise UserError(
+            f"{folder} has folds 1 to {len(folds)}, and {asked} asked for; name one of them"
+        )
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -12,12 +12,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from calobatch.arrow_view import view
-from calobatch.config.models import SPLITS
 from calobatch.layouts import Layout
 
 
-def check_structure(batch: pa.RecordBatch, layout: Layout) -> None:
-    """Raise a ValueError that says what is wrong if the events cannot be those of ``layout``."""
+def check_structure(batch: pa.RecordBatch, layout: Layout, parts: int) -> None:
+    """Raise a ValueError that says what is wrong if the events cannot be those of ``layout``.
+
+    ``parts`` is the number of parts into which the events are divided, such as three splits.
+    """
     # Whether each buffer is as long as its column says. The other checks rely on it.
     batch.validate(full=True)
     hits = batch.column("hits")
@@ -32,7 +34,7 @@ def check_structure(batch: pa.RecordBatch, layout: Layout) -> None:
     for name, values, limit in (
         ("pixel", pixel, layout.pixels),
         ("label", view(batch.column("label")), len(layout.classes)),
-        ("split", view(batch.column("split")), len(SPLITS)),
+        ("split", view(batch.column("split")), parts),
     ):
         if (largest := values.max(initial=0)) >= limit:
             raise ValueError(f"it has {name} {largest}, and the largest possible is {limit - 1}")
@@ -45,13 +47,19 @@ def check_weights(weight: NDArray[np.float64]) -> None:
 
 
 def count_events(
-    label: NDArray[np.number], split: NDArray[np.uint8], classes: Sequence[str]
+    label: NDArray[np.number],
+    assigned: NDArray[np.uint8],
+    classes: Sequence[str],
+    parts: Sequence[str],
 ) -> dict[str, dict[str, int]]:
-    """Return the number of events per split and class, by their names."""
+    """Return the number of events per part and class, by their names.
+
+    ``assigned`` has the part of each event, an index into ``parts``.
+    """
     return {
         name: {
-            of_class: int(np.sum((split == index) & (label == number)))
+            of_class: int(np.sum((assigned == index) & (label == number)))
             for number, of_class in enumerate(classes)
         }
-        for index, name in enumerate(SPLITS)
+        for index, name in enumerate(parts)
     }

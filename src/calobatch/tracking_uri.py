@@ -1,10 +1,11 @@
-"""The address of MLflow's store: its default, the file that it names, and how to show it."""
+"""The addresses of MLflow's store and its runs: the default, their parts, and how to show them."""
 
 import os
 
 # A file in the checkout, unless the user names a different store.
 DEFAULT = "sqlite:///mlflow.db"
 VARIABLE = "MLFLOW_TRACKING_URI"
+RUN = "runs:/"
 
 
 def from_environment() -> str:
@@ -38,3 +39,13 @@ def shown(uri: str) -> str:
 def hidden_in(text: str, uri: str) -> str:
     """Return ``text``, for example an error of MLflow, with the ``uri`` in it as it is shown."""
     return text.replace(uri, shown(uri))
+
+
+def is_run(address: str) -> bool:
+    """Return whether ``address`` is MLflow's address of a run, such as runs:/0123456789abcdef."""
+    return address.startswith(RUN)
+
+
+def run_id_in(address: str) -> str:
+    """Return the id of the run at MLflow's ``address``."""
+    return address.removeprefix(RUN).strip("/").partition("/")[0]

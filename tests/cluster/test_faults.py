@@ -83,7 +83,7 @@ def job_of(testbed, task):
     listed = testbed.shell("squeue --me --noheader --states=RUNNING --format='%i|%k|%N'").stdout
     for line in listed.splitlines():
         job, comment, node = line.split("|")
-        if comment.startswith("rule_train") and comment.endswith(f"_{task}_1"):
+        if comment.startswith("rule_train") and comment.endswith(f"_{task}_seed1"):
             return job, node
     return None
 

@@ -110,7 +110,8 @@ class Inputs:
         train("crops", Training.model_validate(settings), 1, self.crops, self.run)
         evaluate(self.run)
         export(self.run, self.crops)
-        write_leaderboard(self.scenario, [read_run(self.run)], {self.run: "id"}, self.leaderboard)
+        run = read_run(self.run)
+        write_leaderboard(self.scenario, [run], {run.record.name: "id"}, self.leaderboard)
         shutil.copy2(KEPT / "checkpoint" / "state.pt", self.checkpoint)
         return ""
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from calobatch.config.models import SPLITS, Split
 from calobatch.errors import UserError
-from calobatch.pack.split import TEST, assign_groups, assign_splits
+from calobatch.pack.split import TEST, assign_groups, assign_splits, check_groups
 
 # Of two or three classes.
 LABELS = st.tuples(st.lists(st.integers(40, 200), min_size=2, max_size=3), st.integers(0, 9)).map(
@@ -117,7 +117,7 @@ def test_too_few_runs_and_a_run_that_is_no_number_are_refused():
     with pytest.raises(UserError, match="split would have no event of class 0"):
         groups_of(labels, np.repeat([1.0, 2.0], 10))
     with pytest.raises(UserError, match="run is nan in event 3 of all files together; correct it"):
-        groups_of(labels, np.where(np.arange(20) == 3, np.nan, 1.0))
+        check_groups(np.where(np.arange(20) == 3, np.nan, 1.0), Split(**BY_RUN))
 
 
 @pytest.mark.parametrize("settings", [{"by": "column"}, {"column": "run"}])

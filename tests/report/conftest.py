@@ -103,7 +103,7 @@ def results(scenario, stores, tmp_path_factory) -> Results:
         evaluate(run)
     leaderboard = folder / "leaderboard.csv"
     read = [read_run(run) for run in runs]
-    write_leaderboard(scenario, read, dict.fromkeys(runs, "id"), leaderboard)
+    write_leaderboard(scenario, read, {run.record.name: "id" for run in read}, leaderboard)
     return Results(scenario, runs, list(stores.values()), leaderboard)
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.report.intervals import MARGIN, WIDTH, Axis, axis_for, chart_of_seed
+from calobatch.report.intervals import MARGIN, WIDTH, Axis, axis_for, chart_of_run
 from calobatch.report.rows import task_rows
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import read_leaderboard
@@ -20,19 +20,19 @@ def test_the_axis_contains_every_value(rows):
     axis = axis_for(rows)
     for row in rows:
         published = [auc for split, auc in row.task.reference_auc.items() if split != "train"]
-        for seed in row.seeds:
-            for value in (seed.test.auc_low, seed.test.auc_high, seed.validation.auc, *published):
+        for run in row.runs:
+            for value in (run.test.auc_low, run.test.auc_high, run.validation.auc, *published):
                 assert MARGIN - 0.1 <= axis.place(value) <= WIDTH - MARGIN + 0.1
 
 
 def test_dots_are_at_their_positions_on_the_axis(rows):
     axis = axis_for(rows)
     for row in rows:
-        for seed in row.seeds:
-            circles = read_page(chart_of_seed(axis, row, seed)).all("circle")
+        for run in row.runs:
+            circles = read_page(chart_of_run(axis, row, run)).all("circle")
             found = {"validation" in c.classes: float(c.attributes["cx"]) for c in circles}
-            assert found[False] == axis.place(seed.test.auc)
-            assert found[True] == axis.place(seed.validation.auc)
+            assert found[False] == axis.place(run.test.auc)
+            assert found[True] == axis.place(run.validation.auc)
 
 
 @given(st.floats(0.5, 1), st.floats(0.5, 1))

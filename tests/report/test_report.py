@@ -74,9 +74,9 @@ def test_a_run_that_learned_nothing_has_a_mark_and_others_have_none(html, result
     record.write(marked / "run.json")
     runs = [marked, *results.runs[1:]]
     leaderboard = tmp_path / "leaderboard.csv"
-    write_leaderboard(
-        results.scenario, [read_run(run) for run in runs], dict.fromkeys(runs, "id"), leaderboard
-    )
+    read = [read_run(run) for run in runs]
+    ids = {run.record.name: "id" for run in read}
+    write_leaderboard(results.scenario, read, ids, leaderboard)
     page = read_page(
         results._replace(runs=runs, leaderboard=leaderboard).page(tmp_path / "page.html")
     )
@@ -189,7 +189,8 @@ def as_if_from_cms(results, folder):
     for store in stores:
         read_manifest(store).model_copy(update=real).write(store / "manifest.json")
     leaderboard, read = folder / "public.csv", [read_run(run) for run in runs]
-    write_leaderboard(results.scenario, read, dict.fromkeys(runs, "id"), leaderboard)
+    ids = {run.record.name: "id" for run in read}
+    write_leaderboard(results.scenario, read, ids, leaderboard)
     return results._replace(runs=runs, stores=stores, leaderboard=leaderboard)
 
 
@@ -234,7 +235,7 @@ def test_a_number_in_the_leaderboard_that_is_not_that_of_its_run_is_refused(resu
     cells[2][place] = f"{float(cells[2][place]) + 1e-6:.6f}"
     changed = "".join(",".join(row) + "\n" for row in [header.split(","), *cells])
     (tmp_path / "changed.csv").write_text(changed)
-    with pytest.raises(UserError, match=r"changed\.csv and .*seed3 have .* test split; run `calo"):
+    with pytest.raises(UserError, match=r"changed\.csv and .*seed 3 have .* test split; run `calo"):
         results._replace(leaderboard=tmp_path / "changed.csv").page(tmp_path / "page.html")
 
 

@@ -26,7 +26,7 @@ def runs(tmp_path):
 def written(runs, tmp_path):
     """A leaderboard of two runs, with a reference for the test split only."""
     path = tmp_path / "leaderboard.csv"
-    ids = {run.folder: f"id{run.record.seed}" for run in runs}
+    ids = {run.record.name: f"id{run.record.seed}" for run in runs}
     write_leaderboard(scenario({"test": 0.777}), runs, ids, path)
     return path
 
@@ -59,7 +59,8 @@ def test_the_lines_that_are_read_are_those_that_were_written(runs, written):
 def test_the_columns_are_those_of_the_contract(written):
     columns = (
         "task,dataset,model,seed,split,n_events,auc,auc_low,auc_high,accuracy,parameters,ranks,"
-        "events_per_second,reference_auc,run_id,mark,simulated"
+        "events_per_second,reference_auc,run_id,mark,simulated,fold,auc_std,"
+        "effective_events"
     )
     assert written.read_text().splitlines()[0] == columns
     assert ",".join(COLUMNS) == columns
@@ -76,7 +77,7 @@ def test_numbers_have_six_decimal_places_and_a_missing_reference_is_empty(writte
 
 def test_writing_again_gives_the_same_bytes(runs, written, tmp_path):
     before = written.read_bytes()
-    ids = {run.folder: f"id{run.record.seed}" for run in runs}
+    ids = {run.record.name: f"id{run.record.seed}" for run in runs}
     write_leaderboard(scenario({"test": 0.777}), runs, ids, written)
     assert written.read_bytes() == before
 
@@ -94,7 +95,7 @@ def test_the_terminal_shows_validation_and_test_with_a_dash_for_a_missing_refere
 
 
 def test_a_reference_that_is_one_of_other_data_comes_with_a_note(runs, tmp_path):
-    path, ids = tmp_path / "leaderboard.csv", {run.folder: "id" for run in runs}
+    path, ids = tmp_path / "leaderboard.csv", {run.record.name: "id" for run in runs}
     note = "simulated stand-ins, so their AUCs are not comparable with the references"
     for reference, simulated in (({"test": 0.777}, True), ({"test": 0.777}, False), ({}, True)):
         for_table = [
@@ -112,7 +113,7 @@ def test_seeds_of_one_task_have_their_means_below_them(runs, tmp_path):
     )
     pair = [runs[0], replace(runs[1], metrics=metrics)]
     path = tmp_path / "leaderboard.csv"
-    write_leaderboard(scenario({}), pair, {run.folder: "id" for run in pair}, path)
+    write_leaderboard(scenario({}), pair, {run.record.name: "id" for run in pair}, path)
     first = runs[0].metrics.splits["test"]
     means = format_leaderboard(path).splitlines()[-1].split()
     assert means[1:5] == ["mean", "of", "2", "test"]
@@ -124,7 +125,7 @@ def test_seeds_of_one_task_have_their_means_below_them(runs, tmp_path):
 
 def test_one_seed_has_no_mean(runs, tmp_path):
     path = tmp_path / "leaderboard.csv"
-    write_leaderboard(scenario({}), runs[:1], {runs[0].folder: "id"}, path)
+    write_leaderboard(scenario({}), runs[:1], {runs[0].record.name: "id"}, path)
     assert "mean" not in format_leaderboard(path)
 
 
@@ -132,7 +133,7 @@ def test_a_mark_is_in_the_file_and_gets_a_column_in_the_terminal(runs, tmp_path)
     marked = runs[0].record.model_copy(update={"mark": "exploded loss"})
     runs[0] = replace(runs[0], record=marked)
     path = tmp_path / "leaderboard.csv"
-    write_leaderboard(scenario({}), runs, {run.folder: "id" for run in runs}, path)
+    write_leaderboard(scenario({}), runs, {run.record.name: "id" for run in runs}, path)
     assert [line.mark for line in read_leaderboard(path)] == ["exploded loss"] * 3 + [""] * 3
     head, *lines = format_leaderboard(path).splitlines()
     assert head.endswith("  mark")

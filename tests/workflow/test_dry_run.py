@@ -29,6 +29,21 @@ def test_the_whole_dag_is_planned_with_no_data_on_disk(fresh, scenario, profile)
     assert not (fresh.folder / "results").exists()
 
 
+def test_each_fold_of_a_task_is_a_job(fresh):
+    config = ["scenario=test", "set=datasets.electron_photon.split.folds=3 seeds=[1,2]"]
+    answer = fresh.snakemake("-n", "--config", *config)
+    # Three of the four tasks have the dataset with folds.
+    trainings = 3 * 3 * 2 + 2
+    expected = dict.fromkeys(("train", "evaluate", "export"), trainings)
+    found = jobs(answer.stdout + answer.stderr)
+    assert expected.items() <= found.items()
+    assert f"{trainings} trainings" in answer.stderr
+    assert "2 seeds: 1, 2; 3 folds of electron_photon" in answer.stderr
+    assert "--fold 3 --seed 2" in fresh.snakemake("-n", "-p", "--config", *config).stdout
+    for file in ("fold3_seed2/run.json", "out_of_fold_seed2.parquet"):
+        assert f"results/test/electron_photon_cnn/{file}" in answer.stdout
+
+
 def test_quickstart_is_the_default(fresh):
     assert "results/quickstart/report.html" in fresh.snakemake("-n").stdout
 

@@ -66,3 +66,19 @@ def test_new_events_are_scored_with_the_model(finished):
     table = pq.read_table(finished.folder / "scores.parquet")
     assert table.column_names[3:] == [f"score_{name}" for name in CLASSES]
     assert table["label"].null_count == len(table) == 50
+
+
+def test_the_same_data_are_trained_on_in_folds(finished):
+    """The packed data and the models change, and nothing of the run without folds is in the way."""
+    finished.snakemake(
+        *("--profile", "cluster/local", "--config", "scenario=tracks"),
+        "set=datasets.tracker.split.folds=3 tasks.tracker_cnn.epochs=1",
+    )
+    results = finished.folder / "results/tracks"
+    text = (results / "leaderboard.csv").read_text()
+    assert sum(line.endswith(",") for line in text.splitlines()[1:]) == 3 * 3 + 1
+    assert "tracker_cnn,tracker,cnn,1,test,600," in text
+    joined = pq.read_table(results / "tracker_cnn/out_of_fold_seed1.parquet")
+    assert joined["event"].to_pylist() == list(range(600))
+    assert sorted(set(joined["fold"].to_pylist())) == [1, 2, 3]
+    assert "mean over 3 folds" in (results / "report.html").read_text()

@@ -36,6 +36,11 @@ def test_a_training_waits_for_the_one_that_it_starts_from(fresh):
     assert "results/tuned/electron_photon_cnn/seed1/model.safetensors" in job
 
 
+def test_a_run_in_mlflow_is_taken_from_there_first():
+    with pytest.raises(UserError, match=r"run `calobatch download runs:/12ab --output data/starts"):
+        read_scenario("test", f"{TASK}.start_from=runs:/12ab")
+
+
 def test_a_run_of_another_scenario_must_have_finished(fresh):
     change = f"{TASK}.start_from=results/old/task/seed1"
     with pytest.raises(UserError, match=r"start_from: results/old/task/seed1 has no model.safet"):

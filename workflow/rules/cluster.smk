@@ -34,7 +34,7 @@ def on_cluster():
 def unfinished_runs(*rules):
     """Return the folders of the runs for which a job of these rules still has to be done."""
     jobs_left = [job for job in workflow.dag.needrun_jobs() if job.rule.name in rules]
-    return {Path(RUN.format(task=job.wildcards.task, seed=job.wildcards.seed)) for job in jobs_left}
+    return {Path(RUN.format(task=job.wildcards.task, run=job.wildcards.run)) for job in jobs_left}
 
 
 onstart:

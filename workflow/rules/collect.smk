@@ -1,3 +1,4 @@
+from calobatch.run.name import out_of_fold_files
 from calobatch.tracking_uri import shown
 
 
@@ -24,6 +25,8 @@ rule collect:
             caption="../report/leaderboard.rst",
             category="Leaderboard",
         ),
+        # None if no dataset has folds.
+        out_of_fold=[f"{RESULTS}/{file}" for file in out_of_fold_files(SCENARIO)],
         in_store=touch(IN_STORE),
     log:
         f"{LOGS}/collect.log",

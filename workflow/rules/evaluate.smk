@@ -11,11 +11,11 @@ rule evaluate:
             [f"{RUN}/plots/{plot}.png" for plot in PLOTS],
             caption="../report/plot.rst",
             category="{task}",
-            labels={"seed": "{seed}"},
+            labels={"run": "{run}"},
         ),
         metrics=f"{RUN}/metrics.json",
     log:
-        f"{LOGS}/evaluate/{{task}}/seed{{seed}}.log",
+        f"{LOGS}/evaluate/{{task}}/{{run}}.log",
     resources:
         **JOBS.of("data", mb=2000),
     params:

@@ -10,7 +10,7 @@ rule export:
     output:
         [f"{RUN}/{EXPORT_FOLDER}/{name}" for name in EXPORTED_FILES],
     log:
-        f"{LOGS}/export/{{task}}/seed{{seed}}.log",
+        f"{LOGS}/export/{{task}}/{{run}}.log",
     resources:
         **JOBS.of("train", mb=2000),
     params:

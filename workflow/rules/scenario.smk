@@ -5,6 +5,7 @@ import sys
 from calobatch.checkout import hand_down_code
 from calobatch.errors import exiting
 from calobatch.run.files import TRAINING_FILES
+from calobatch.run.name import runs_of
 from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
 from calobatch.workflow import datasets, jobs, starts
 from calobatch.workflow.model_version import model_version
@@ -25,9 +26,9 @@ RESULTS = f"results/{SCENARIO.name}"
 LOGS = f"logs/{SCENARIO.name}"
 # The folder of a packed dataset, and of a run, with the wildcards of the rules.
 STORE = f"{DATA}/packed/{{dataset}}"
-RUN = f"{RESULTS}/{{task}}/seed{{seed}}"
+RUN = f"{RESULTS}/{{task}}/{{run}}"
 STORES = expand(STORE, dataset=SCENARIO.datasets)
-RUNS = expand(RUN, task=SCENARIO.tasks, seed=SCENARIO.seeds)
+RUNS = [f"{RESULTS}/{name.folder}" for name in runs_of(SCENARIO)]
 
 if workflow.is_main_process:
     accept_same_content(*datasets.origins(SETUP, STORE, RUN))
@@ -36,5 +37,5 @@ if workflow.is_main_process:
 wildcard_constraints:
     dataset="[a-z0-9_]+",
     task="[a-z0-9_]+",
-    seed="[0-9]+",
+    run="(fold[0-9]+_)?seed[0-9]+",
     file="[^/]+",

@@ -9,20 +9,21 @@ rule train:
         predictions=f"{RUN}/predictions.parquet",
         record=f"{RUN}/run.json",
     log:
-        f"{LOGS}/train/{{task}}/seed{{seed}}.log",
+        f"{LOGS}/train/{{task}}/{{run}}.log",
     benchmark:
-        f"{LOGS}/train/{{task}}/seed{{seed}}.tsv"
+        f"{LOGS}/train/{{task}}/{{run}}.tsv"
     threads: lambda wildcards: jobs.cores_of_training(SCENARIO, wildcards.task)
     resources:
         **JOBS.of_training(),
     params:
         store=subpath(input.events, parent=True),
         folder=subpath(output.model, parent=True),
+        run=lambda wildcards: jobs.run_options(wildcards.run),
         settings=lambda wildcards: SCENARIO.tasks[wildcards.task].training().model_dump_json(),
         # Not used by the command: because of this parameter, a changed model is trained again.
         model_sha256=lambda wildcards: model_version(SCENARIO.tasks[wildcards.task].model),
     shell:
         "{resources.start} calobatch train {wildcards.task}"
-        " --seed {wildcards.seed} --store {params.store} --output {params.folder}"
+        " {params.run} --store {params.store} --output {params.folder}"
         " --hang-seconds {resources.hang_seconds} --settings {params.settings:q} 2>&1"
         " | into_log {log}"

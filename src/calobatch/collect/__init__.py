@@ -1,8 +1,4 @@
 """collect: write all runs of a scenario to MLflow (nothing else does) and to the leaderboard."""
 
-import os
-
-# MLflow imports GitPython, which complains at length if there is no git, as in the images. No run
-# needs it: calobatch records the commit itself. GitPython reads this variable while it is imported,
-# so it is set before any module of this package can import mlflow.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# It prepares for mlflow, before any module of this package can import that.
+import calobatch.tracking  # noqa: F401

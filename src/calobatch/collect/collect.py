@@ -5,12 +5,13 @@ from pathlib import Path
 
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
-from calobatch.collect.server_login import login_by_environment
-from calobatch.collect.store_errors import store_errors
 from calobatch.config.models import Scenario
 from calobatch.run.exported import exported_files
 from calobatch.run.folder import read_run
+from calobatch.run.folds import complete_folds, join_folds
 from calobatch.run.leaderboard import write_leaderboard
+from calobatch.tracking.server_login import login_by_environment
+from calobatch.tracking.store_errors import store_errors
 from calobatch.tracking_uri import shown
 
 
@@ -19,17 +20,27 @@ def collect(
 ) -> None:
     """Write the runs in ``folders`` to MLflow, and the file ``leaderboard``.
 
-    Collecting the same runs again changes nothing. Raises UserError if a run is incomplete or
-    damaged, or if the MLflow store cannot be used.
+    Of tasks with folds, the predictions of all folds are joined in a file beside them. Collecting
+    the same runs again changes nothing. Raises UserError if a run is incomplete or damaged, or if
+    the MLflow store cannot be used.
     """
     runs = [read_run(folder) for folder in folders]
     for run in runs:
         # MLflow gets the model last. A damaged one is found here, before it has half of the run.
         exported_files(run.folder)
+    of_folds = [
+        (folds, join_folds(folds, leaderboard.parent)) for folds in complete_folds(scenario, runs)
+    ]
     tracking_uri = login_by_environment(tracking_uri)
     with only_writer(tracking_uri), store_errors(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
-        run_ids = {run.folder: store.write(run) for run in runs}
+        run_ids: dict[tuple[str, int, int | str | None], str] = {}
+        for folds, joined in of_folds:
+            run_ids[folds.task, folds.seed, "all"] = store.write_folds(folds, joined)
+        for run in runs:
+            name = run.record.name
+            parent = run_ids.get((name.task, name.seed, "all"))
+            run_ids[name] = store.write(run, parent)
     write_leaderboard(scenario, runs, run_ids, leaderboard)
     trainings = "1 training" if len(runs) == 1 else f"{len(runs)} trainings"
     print(

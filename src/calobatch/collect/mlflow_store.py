@@ -1,5 +1,7 @@
 """Write runs to MLflow: one parent run per scenario, and in it one child run per training.
 
+The trainings of all folds of a task are children of a run of their own, with the mean over them.
+
 The child run of a training is marked complete after everything in it has been written. If collect
 was killed before that, the next collect deletes the incomplete run and writes a new one. If a
 training was repeated with a different outcome, it gets a new run; the old run is kept and marked
@@ -10,7 +12,8 @@ import hashlib
 import logging
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import mlflow
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -18,7 +21,6 @@ from mlflow.tracking import MlflowClient
 
 from calobatch.collect.model_artifact import log_model
 from calobatch.collect.owner import THIS_CHECKOUT, owner_in, refuse_copied_store, user
-from calobatch.collect.store_errors import whole_or_nothing
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.run.files import (
@@ -27,10 +29,13 @@ from calobatch.run.files import (
     PLOTS_FOLDER,
     PREDICTIONS_FILE,
     RECORD_FILE,
+    WEIGHTS_FILE,
     plots_in,
 )
 from calobatch.run.folder import RunFolder
+from calobatch.run.folds import Folds, fold_metrics
 from calobatch.run.history import EPOCH_METRICS
+from calobatch.tracking.store_errors import whole_or_nothing
 from calobatch.tracking_uri import VARIABLE, shown
 
 EXPERIMENT = "calobatch"
@@ -65,21 +70,43 @@ class MlflowStore:
         )
         self.parent_id = self._parent(runs)
 
-    def write(self, run: RunFolder) -> str:
-        """Write a training unless MLflow already has it; return the id of its MLflow run."""
-        record = run.record
-        key = f"{self.scenario.name}/{record.task}/seed{record.seed}"
+    def write(self, run: RunFolder, parent_id: str | None = None) -> str:
+        """Write a training unless MLflow already has it; return the id of its MLflow run.
+
+        ``parent_id`` is the run that it belongs to; by default that of the scenario.
+        """
+        parent_id = parent_id or self.parent_id
+        key = f"{self.scenario.name}/{run.record.name.folder}"
+        return self._write(
+            key, run.fingerprint, parent_id, lambda: self._create(run, key, parent_id)
+        )
+
+    def write_folds(self, folds: Folds, out_of_fold: Path) -> str:
+        """Write a run to which the trainings of all folds belong; return its id.
+
+        ``out_of_fold`` is the file with their predictions.
+        """
+        key = f"{self.scenario.name}/{folds.task}/{folds.name}"
+        return self._write(
+            key,
+            folds.fingerprint,
+            self.parent_id,
+            lambda: self._create_folds(folds, key, out_of_fold),
+        )
+
+    def _write(self, key: str, fingerprint: str, parent_id: str, create: Callable[[], str]) -> str:
+        """Return the id of the run with this fingerprint; call ``create`` unless there is one."""
         for found in self._find(key):
             tags = found.data.tags
             if tags.get(STATE) == INCOMPLETE:
                 self.client.delete_run(found.info.run_id)
-            elif tags.get(FINGERPRINT) == run.fingerprint:
+            elif tags.get(FINGERPRINT) == fingerprint:
                 # The parent that it had may have been deleted in MLflow.
-                if tags.get(PARENT) != self.parent_id:
-                    self.client.set_tag(found.info.run_id, PARENT, self.parent_id)
+                if tags.get(PARENT) != parent_id:
+                    self.client.set_tag(found.info.run_id, PARENT, parent_id)
                 self._make_current(key, found.info.run_id)
                 return str(found.info.run_id)
-        run_id = self._create(run, key)
+        run_id = create()
         # This replaces the tag INCOMPLETE, so it must come after everything else is written.
         self._make_current(key, run_id)
         return run_id
@@ -139,15 +166,48 @@ class MlflowStore:
             if found.data.tags.get(STATE) != state:
                 self.client.set_tag(found.info.run_id, STATE, state)
 
-    def _create(self, run: RunFolder, key: str) -> str:
+    def _create_folds(self, folds: Folds, key: str, out_of_fold: Path) -> str:
+        """Create the run of all folds of a task, with its metrics; it stays incomplete."""
+        records = [run.record for run in folds.runs]
+        created = self.client.create_run(
+            self.experiment_id,
+            start_time=round(min(record.started for record in records) * 1000),
+            run_name=f"{folds.task} seed {folds.seed}, {len(records)} folds",
+            tags={
+                PARENT: self.parent_id,
+                "mlflow.user": user(),
+                KEY: key,
+                OWNER: self.owner,
+                FINGERPRINT: folds.fingerprint,
+                STATE: INCOMPLETE,
+                tag_of("task"): folds.task,
+                tag_of("dataset"): records[0].dataset,
+                tag_of("folds"): str(len(records)),
+            },
+        )
+        run_id = str(created.info.run_id)
+        finished = round(max(record.finished for record in records) * 1000)
+        self.client.log_batch(
+            run_id,
+            metrics=[
+                Metric(f"test_{name}", float(value), finished, 0)
+                for name, value in fold_metrics(folds)._asdict().items()
+            ],
+            params=[Param("seed", str(folds.seed)), Param("folds", str(len(records)))],
+        )
+        self.client.log_artifact(run_id, str(out_of_fold))
+        self.client.set_terminated(run_id, end_time=finished)
+        return run_id
+
+    def _create(self, run: RunFolder, key: str, parent_id: str) -> str:
         """Create the run of a training and write everything into it; it stays incomplete."""
         record = run.record
         created = self.client.create_run(
             self.experiment_id,
             start_time=round(record.started * 1000),  # milliseconds, like all times in MLflow
-            run_name=f"{record.task} seed {record.seed}",
+            run_name=str(record.name),
             tags={
-                PARENT: self.parent_id,
+                PARENT: parent_id,
                 "mlflow.source.git.commit": record.provenance.git_commit,
                 "mlflow.user": user(),
                 KEY: key,
@@ -172,8 +232,10 @@ class MlflowStore:
             self.client.log_batch(run_id, metrics=batch)
 
     def _log_files(self, run_id: str, run: RunFolder) -> None:
+        # With the weights and the record, the run can be taken from MLflow (tracking/download.py).
         for name in (RECORD_FILE, METRICS_FILE, HISTORY_FILE, PREDICTIONS_FILE):
             self.client.log_artifact(run_id, str(run.folder / name))
+        self.client.log_artifact(run_id, str(run.file(WEIGHTS_FILE)))
         for plot in plots_in(run.folder):
             self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
         log_model(run, run_id)
@@ -197,6 +259,8 @@ def _allowed(name: str) -> str:
 def _parameters(run: RunFolder) -> dict[str, str]:
     """Return every hyperparameter as text. A nested one has a name with a dot."""
     flat: dict[str, str] = {"seed": str(run.record.seed)}
+    if run.record.fold is not None:
+        flat["fold"] = str(run.record.fold)
     for name, value in run.record.training.model_dump().items():
         if isinstance(value, dict):
             flat |= {f"{name}.{key}": str(nested) for key, nested in value.items()}

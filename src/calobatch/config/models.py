@@ -21,6 +21,9 @@ from calobatch.config.section import (
 # Strict, because `seed: true` or `seed: 2.5` is a mistake.
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
+# At least three, because a fold needs events to train on, others to validate with, and others to
+# test. The numbers of the parts have 8 bits in a store.
+Folds = Annotated[int, Field(ge=3, le=255, strict=True)]
 
 
 class Split(Section):
@@ -31,8 +34,17 @@ class Split(Section):
         "file",
         description="file: official test files, if the dataset has any, are the test split; event: "
         "the events of all files are divided; column: all events with the same number in `column`, "
-        "such as a run, are in the same split",
+        "such as a run, are in the same split. With `folds`, the default is event",
         exclude_if=lambda by: by == "file",
+    )
+    folds: Folds | None = Field(
+        None,
+        description="number of folds, for cross-validation: the events are divided into as many "
+        "parts of the same size, and each task is trained once per fold; fold k is tested on part "
+        "k, validated on the next part and trained on the others, so that every event is tested "
+        "once; `validation` and `test` are not used",
+        json_schema_extra=unit("folds"),
+        exclude_if=lambda folds: folds is None,
     )
     column: str = Field(
         "",
@@ -49,6 +61,32 @@ class Split(Section):
         "test files",
     )
     seed: Seed = Field(4, description="seed of the random division")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folds_divide_events(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("folds") is not None:
+            return {"by": "event", **content}
+        return content
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the parts into which the events are divided."""
+        return tuple(f"part {k}" for k in self.fold_numbers) if self.folds else SPLITS
+
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The numbers of the folds, from 1; empty if there are none."""
+        return tuple(range(1, self.folds + 1)) if self.folds else ()
+
+    @model_validator(mode="after")
+    def _folds_pool_files(self) -> "Split":
+        if self.folds and self.by == "file":
+            raise ValueError(
+                "by: file keeps the official test files for the test, but with folds every event "
+                "is tested once; remove by, or remove folds"
+            )
+        return self
 
     @model_validator(mode="after")
     def _column_goes_with_by(self) -> "Split":
@@ -239,7 +277,7 @@ class Training(Section):
     start_from: str = Field(
         "",
         description="folder of a finished training whose weights this one begins with, as far as "
-        "they fit; default: new weights",
+        "they fit (`calobatch download` takes one from MLflow); default: new weights",
         exclude_if=lambda folder: not folder,
     )
     freeze: tuple[str, ...] = Field(

@@ -44,11 +44,10 @@ def evaluate(folder: Path) -> Metrics:
     metrics = Metrics(
         task=record.task,
         seed=record.seed,
+        fold=record.fold,
         confidence=CONFIDENCE,
         bootstrap_samples=BOOTSTRAP_SAMPLES,
-        splits=_measure_all(
-            predictions, record.layout.classes, f"evaluate {record.task} seed {record.seed}"
-        ),
+        splits=_measure_all(predictions, record.layout.classes, f"evaluate {record.name}"),
     )
     # The metrics are written last, so that a folder with metrics also has all plots.
     draw_plots(record, history, predictions, metrics, folder)

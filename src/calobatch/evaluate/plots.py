@@ -48,7 +48,7 @@ def draw_plots(
     classes = record.layout.classes
 
     def figure() -> Figure:
-        return new_figure(f"{record.task}, seed {record.seed}", simulated=record.simulated)
+        return new_figure(f"{record.task}, {record.name.number}", simulated=record.simulated)
 
     test = predictions["test"]
     drawn = {

@@ -35,7 +35,7 @@ def card(run: RunFolder, manifest: Manifest, names: Sequence[str], fault: str) -
     *first, last = layout.classes
     kind = f": {layout.title}" if layout.title else ""
     parts = [
-        f"# {record.task}, seed {record.seed}",
+        f"# {record.task}, {record.name.number}",
         f"A classifier of {', '.join(first)} and {last}{kind}. Model {record.training.model}, "
         f"{record.parameters:,} parameters, {record.epochs_run} epochs; the weights are those of "
         f"epoch {record.best_epoch}.",

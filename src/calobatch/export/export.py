@@ -55,8 +55,8 @@ def export(folder: Path, store_folder: Path) -> None:
     and in the model card. Raises UserError if a file of the run is missing or damaged, or if the
     store is not the one of the training.
     """
-    run, store = read_run(folder), open_store(store_folder)
-    record = run.record
+    run = read_run(folder)
+    record, store = run.record, open_store(store_folder, run.record.fold)
     if store.manifest.events_sha256 != record.dataset_sha256:
         raise UserError(
             f"{store_folder} is not the store that {folder} was trained on; train again, or name "
@@ -95,7 +95,7 @@ def export(folder: Path, store_folder: Path) -> None:
             partial.write_bytes(content)
     if fault:
         print(
-            f"export: {record.task} seed {record.seed} has only its weights, because model "
+            f"export: {record.name} has only its weights, because model "
             f"{record.training.model} cannot be exported{fault}",
             file=sys.stderr,
             flush=True,

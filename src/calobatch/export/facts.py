@@ -8,9 +8,11 @@ from calobatch.run.training import Preparation, RunRecord
 
 def facts_of(record: RunRecord, names: Sequence[str], preparation: Preparation) -> dict[str, str]:
     """Return where a model comes from, what it takes, and how its events were prepared."""
+    fold = {} if record.fold is None else {"fold": str(record.fold)}
     return {
         "task": record.task,
         "seed": str(record.seed),
+        **fold,
         "dataset": record.dataset,
         "simulated": str(record.simulated).lower(),
         "model": record.training.model,

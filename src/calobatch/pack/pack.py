@@ -16,16 +16,16 @@ from calobatch.pack.check import check_balance, check_labels, check_not_empty
 from calobatch.pack.check_files import check_contents_differ, check_names_differ
 from calobatch.pack.identify import identify
 from calobatch.pack.pack_piece import Packed, PieceToPack, listed, pack_piece
-from calobatch.pack.split import TRAIN, assign_groups, assign_splits
+from calobatch.pack.split import TRAIN, assign_groups, assign_splits, check_groups
 from calobatch.pack.statistics import channel_statistics, scalar_statistics
 from calobatch.pack.sums import Sums
-from calobatch.pack.weights import check_weights, event_weights
+from calobatch.pack.weights import check_classes_count, check_weights, event_weights
 from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
 from calobatch.public.pins import Expected
 from calobatch.raw.interface import RawFile
 from calobatch.raw.open_raw import open_raw
-from calobatch.store import FORMATS, Manifest, Source
+from calobatch.store import FORMATS, Manifest, Source, split_of_fold
 from calobatch.store_structure import count_events
 from calobatch.workers import Workers
 
@@ -92,13 +92,11 @@ def pack(
         known = _read_labels(layout, raws, declared_labels or {}, given, by_file=by_file)
         if balanced:
             check_balance(known.label, layout, dataset)
-        if split.by == "column":
-            groups = _read_column(split.column, raws)
-            assigned = assign_groups(known.label, groups, split, layout.classes)
-        else:
-            assigned = assign_splits(known.label, known.official_test, split, layout.classes)
+        assigned = _assign(known, raws, split, layout.classes)
+        # With folds, every event is sometimes trained on.
+        training = np.ones(len(assigned), bool) if split.folds else assigned == TRAIN
         with StoreWriter(folder) as writer:
-            blocks = _packed(raws, assigned == TRAIN, layout, zero_below, pool)
+            blocks = _packed(raws, training, layout, zero_below, pool)
             progress = Progress(f"pack {dataset}", len(assigned), "events")
             sums = _write_blocks(blocks, writer, progress, Sums.of_none(len(layout.channels)))
             # The next step maps all hits, which counts as memory. The workers end first, so that
@@ -107,9 +105,12 @@ def pack(
             check_not_empty(writer.hits_per_event(), known.label, raws, layout, zero_below)
             _tell_empty_channels(dataset, layout, sums)
             label = known.label.astype(np.uint8)
+            scalars_BS = writer.scalars()
             weight = event_weights(
-                dataset, known.weight, writer.scalars(), label, assigned, layout, reweight
+                dataset, known.weight, scalars_BS, label, training, layout, reweight
             )
+            if weight is not None:
+                check_classes_count(dataset, weight, label, assigned, split, layout, reweight)
             events_sha256 = writer.finish_events(layout, label, assigned, weight)
             manifest = Manifest(
                 format=FORMATS[-1],
@@ -122,9 +123,13 @@ def pack(
                 official_test_files=tuple(
                     f.name for f in files if by_file and _is_official_test(f, layout)
                 ),
-                counts=count_events(known.label, assigned, layout.classes),
+                counts=count_events(known.label, assigned, layout.classes, split.parts),
                 channels=channel_statistics(layout, sums),
-                scalars=scalar_statistics(layout, writer.scalars()[assigned == TRAIN]),
+                scalars=scalar_statistics(layout, scalars_BS[training]),
+                scalars_of_folds=tuple(
+                    scalar_statistics(layout, scalars_BS[of_fold == TRAIN])
+                    for of_fold in (split_of_fold(assigned, k, split) for k in split.fold_numbers)
+                ),
                 sources=tuple(
                     Source(file=raw.path.name, bytes=of.bytes, sha256=of.sha256, events=raw.events)
                     for raw, of in zip(raws, identities, strict=True)
@@ -133,6 +138,24 @@ def pack(
             )
             writer.publish(manifest)
     return manifest
+
+
+def _assign(
+    known: Labels, raws: Sequence[RawFile], split: Split, classes: Sequence[str]
+) -> NDArray[np.uint8]:
+    """Return the part of each event, shape (events): an index into ``split.parts``."""
+    groups = None
+    if split.by == "column":
+        groups = _read_column(split.column, raws)
+        check_groups(groups, split)
+    if split.folds:
+        # scikit-learn takes a second to import, and memory that other datasets do not need.
+        from calobatch.pack.folds import assign_folds
+
+        return assign_folds(known.label, groups, split, classes)
+    if groups is not None:
+        return assign_groups(known.label, groups, split, classes)
+    return assign_splits(known.label, known.official_test, split, classes)
 
 
 def _read_labels(

@@ -1,6 +1,7 @@
 """Decide the split of each event: a pure function of labels, groups, shares and seed.
 
-It is stratified by class, unless events such as those of one run are kept together.
+It is stratified by class, unless events such as those of one run are kept together. The parts of
+folds are those of ``pack/folds.py``.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import SPLITS, Split
+from calobatch.config.models import Split
 from calobatch.errors import UserError
 
 TRAIN, VALIDATION, TEST = range(3)
@@ -41,8 +42,18 @@ def assign_splits(
         validations = round(split.validation * (len(free) - tests))
         assigned[free[:tests]] = TEST
         assigned[free[tests : tests + validations]] = VALIDATION
-    _check_splits(assigned, labels, classes)
+    check_splits(assigned, labels, split, classes)
     return assigned
+
+
+def check_groups(groups: NDArray[np.floating], split: Split) -> None:
+    """Raise a UserError if one of ``groups``, a number per event, is not finite."""
+    if not np.isfinite(groups).all():
+        where = int(np.flatnonzero(~np.isfinite(groups))[0])
+        raise UserError(
+            f"{split.column} is {groups[where]} in event {where} of all files together; correct "
+            "it, or choose another column for split"
+        )
 
 
 def assign_groups(
@@ -55,14 +66,8 @@ def assign_groups(
 
     ``groups`` has one number per event, such as a run. Groups are drawn at random until the shares
     of ``split`` are reached, so a split can have too many events by up to one group. Raises a
-    UserError if a number is not finite, or if a split would have no event of a class.
+    UserError if a split would have no event of a class.
     """
-    if not np.isfinite(groups).all():
-        where = int(np.flatnonzero(~np.isfinite(groups))[0])
-        raise UserError(
-            f"{split.column} is {groups[where]} in event {where} of all files together; correct "
-            "it, or choose another column for split"
-        )
     names, group = np.unique(groups, return_inverse=True)
     sizes = np.bincount(group)
     order = np.random.default_rng(split.seed).permutation(len(names))
@@ -75,18 +80,23 @@ def assign_groups(
     of_group = np.empty(len(names), np.uint8)
     of_group[order] = of_drawn
     assigned = of_group[group]
-    _check_splits(assigned, labels, classes)
+    check_splits(assigned, labels, split, classes)
     return assigned
 
 
-def _check_splits(
-    assigned: NDArray[np.uint8], labels: NDArray[np.floating], classes: Sequence[str]
+def check_splits(
+    assigned: NDArray[np.uint8],
+    labels: NDArray[np.floating],
+    split: Split,
+    classes: Sequence[str],
 ) -> None:
-    for index, name in enumerate(SPLITS):
+    """Raise a UserError if a split, or a part of the folds, has no event of a class."""
+    for index, name in enumerate(split.parts):
         for label, of_class in enumerate(classes):
             if not np.any((assigned == index) & (labels == label)):
+                where = name if split.folds else f"the {name} split"
                 raise UserError(
-                    f"the {name} split would have no event of class {label} "
+                    f"{where} would have no event of class {label} "
                     f"({of_class}; {len(labels)} events in total); use more events, or change "
                     "split in the scenario"
                 )

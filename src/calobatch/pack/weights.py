@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import SPLITS, Reweight
+from calobatch.config.models import Reweight, Split
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.pack.split import TRAIN
 from calobatch.raw.interface import RawFile
 
 # The number of bins of a spectrum, unless the scenario says another one.
@@ -40,19 +39,18 @@ def event_weights(
     of_files: NDArray[np.float64] | None,
     scalars_BS: NDArray[np.float64],
     label: NDArray[np.uint8],
-    split: NDArray[np.uint8],
+    training: NDArray[np.bool_],
     layout: Layout,
     reweight: Reweight | None,
 ) -> NDArray[np.float64] | None:
-    """Return the weight of each event, shape (events), with a mean of 1 over the training split.
+    """Return the weight of each event, shape (events), with a mean of 1 over ``training`` events.
 
     ``of_files`` has the weights of the raw files. Returns None if these have no weights and there
-    is nothing to ``reweight``. Raises a UserError if all weights of a class in a split are zero.
+    is nothing to ``reweight``. All are zero if the weights of all training events are.
     """
     if of_files is None and reweight is None:
         return None
     weight = np.ones(len(label)) if of_files is None else of_files.copy()
-    training = split == TRAIN
     if reweight is not None:
         names = [scalar.name for scalar in layout.scalars]
         value = scalars_BS[:, names.index(reweight.scalar)]
@@ -65,18 +63,34 @@ def event_weights(
                 "that lacks a class; widen the edges or use fewer bins if these are too many",
                 file=sys.stderr,
             )
+    normalised: NDArray[np.float64] = weight / (weight[training].mean() or 1.0)
+    return normalised
+
+
+def check_classes_count(
+    dataset: str,
+    weight: NDArray[np.float64],
+    label: NDArray[np.uint8],
+    assigned: NDArray[np.uint8],
+    split: Split,
+    layout: Layout,
+    reweight: Reweight | None,
+) -> None:
+    """Raise a UserError if all weights of a class in a part of ``split`` are zero.
+
+    ``assigned`` has the part of each event, an index into ``split.parts``.
+    """
     check = "check the weights of the files"
     if reweight is not None:
         check = "widen the edges or use fewer bins in `reweight`"
-    for index, name in enumerate(SPLITS):
+    for index, name in enumerate(split.parts):
+        where = name if split.folds else f"the {name} split"
         for number, of_class in enumerate(layout.classes):
-            if not weight[(split == index) & (label == number)].any():
+            if not weight[(assigned == index) & (label == number)].any():
                 raise UserError(
-                    f"dataset {dataset}: all events of class {of_class} in the {name} split have "
-                    f"weight 0; {check}"
+                    f"dataset {dataset}: all events of class {of_class} in {where} have weight 0; "
+                    f"{check}"
                 )
-    normalised: NDArray[np.float64] = weight / weight[training].mean()
-    return normalised
 
 
 def spectrum_factors(

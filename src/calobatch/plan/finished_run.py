@@ -35,5 +35,5 @@ def speed_of_run(folder: Path) -> TrainingSpeed:
 
 def speeds_of_runs(results: Path, task: str) -> tuple[TrainingSpeed, ...]:
     """Return the speeds of all finished runs of ``task``; ``results``: the folder of a scenario."""
-    records = sorted((results / task).glob(f"seed*/{RECORD_FILE}"))
+    records = sorted((results / task).glob(f"*seed*/{RECORD_FILE}"))
     return tuple(speed_of_run(record.parent) for record in records)

@@ -52,7 +52,7 @@ def predict(run: Path, files: Sequence[Path], output: Path, *, threads: int) -> 
     torch.set_num_threads(threads)
     events = sum(raw.events for raw in raws)
     with (
-        Progress(f"predict {record.task} seed {record.seed}", events, "events") as progress,
+        Progress(f"predict {record.name}", events, "events") as progress,
         atomic_path(output) as partial,
         pq.ParquetWriter(partial, _schema(record.layout)) as writer,
     ):

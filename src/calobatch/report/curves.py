@@ -142,13 +142,13 @@ def history_picture(run: RunFolder) -> Markup:
     record = run.record
     figure = new_figure(simulated=record.simulated, width=4.4, height=4.2)
     draw_history(figure, run.history, compact=True)
-    return svg(figure, f"history-{record.task}-{record.seed}", _history_in_words(run))
+    return svg(figure, f"history-{record.task}-{record.name.member}", _history_in_words(run))
 
 
 def _history_in_words(run: RunFolder) -> str:
     best = best_epoch(run.history)
     return (
-        f"Validation AUC and losses of {run.record.task}, seed {run.record.seed}, over "
+        f"Validation AUC and losses of {run.record.task}, {run.record.name.number}, over "
         f"{len(run.history)} epochs; the highest AUC is {best.validation_auc:.4f} in epoch "
         f"{best.epoch}"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jinja2 import Environment
 from markupsafe import Markup
 
-from calobatch.report.rows import SeedRow, TaskRow
+from calobatch.report.rows import RunRow, TaskRow
 
 WIDTH, HEIGHT, MARGIN = 170, 26, 14  # pixels
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)  # possible distances between grid lines
@@ -72,8 +72,8 @@ def _values(row: TaskRow) -> Iterable[float]:
     mean, deviation = row.test_auc
     yield from (mean - (deviation or 0), mean + (deviation or 0))
     yield from references(row).values()
-    for seed in row.seeds:
-        yield from (seed.test.auc_low, seed.test.auc_high, seed.validation.auc)
+    for run in row.runs:
+        yield from (run.test.auc_low, run.test.auc_high, run.validation.auc)
 
 
 def references(row: TaskRow) -> dict[str, float]:
@@ -81,17 +81,17 @@ def references(row: TaskRow) -> dict[str, float]:
     return {str(s): auc for s, auc in row.task.reference_auc.items() if s != "train"}
 
 
-def chart_of_seed(axis: Axis, row: TaskRow, seed: SeedRow) -> Markup:
+def chart_of_run(axis: Axis, row: TaskRow, run: RunRow) -> Markup:
     """Draw the chart of one run: test AUC with its interval, validation AUC, references."""
-    ends = (seed.test.auc_low, seed.test.auc_high)
-    return _chart(axis, row, f"seed {seed.seed}", seed.test.auc, ends, seed.validation.auc)
+    ends = (run.test.auc_low, run.test.auc_high)
+    return _chart(axis, row, run.name.number, run.test.auc, ends, run.validation.auc)
 
 
 def chart_of_mean(axis: Axis, row: TaskRow) -> Markup:
-    """Draw the chart of the mean over seeds, with one standard deviation on each side."""
+    """Draw the chart of the mean over runs, with one standard deviation on each side."""
     mean, deviation = row.test_auc
     ends = (mean - (deviation or 0), mean + (deviation or 0))
-    return _chart(axis, row, "mean over seeds", mean, ends, row.validation_auc.mean)
+    return _chart(axis, row, row.number, mean, ends, row.validation_auc.mean)
 
 
 def _chart(

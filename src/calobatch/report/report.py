@@ -23,14 +23,14 @@ from calobatch.report.curves import (
     task_colours,
 )
 from calobatch.report.diagrams import diagram
-from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_seed, references
+from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, references
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
 from calobatch.run.leaderboard import check_leaderboard, read_leaderboard
 from calobatch.run.mark import MEANINGS
-from calobatch.store import Manifest, Store, open_store
+from calobatch.store import Manifest, Store, open_store, read_manifest
 from calobatch.training_code import training_code_sha256
 
 FOLDER = Path(__file__).parent
@@ -79,7 +79,7 @@ def report(
     version of its dataset, and if a file is damaged.
     """
     found = _ordered(scenario, [read_run(folder) for folder in runs])
-    by_dataset = {store.manifest.dataset: store for store in map(open_store, stores)}
+    by_dataset = {store.manifest.dataset: store for store in map(_opened, stores)}
     for run in found:
         _check(run, by_dataset)
     colours = task_colours({name: task.dataset for name, task in scenario.tasks.items()})
@@ -126,7 +126,7 @@ def _render(
         confidence=runs[0].metrics.confidence,
         axis=axis_for(rows),
         lowest_efficiency=LOWEST_EFFICIENCY,
-        chart_of_seed=chart_of_seed,
+        chart_of_run=chart_of_run,
         chart_of_mean=chart_of_mean,
         references=references,
         **parts,
@@ -134,7 +134,7 @@ def _render(
 
 
 def _ordered(scenario: Scenario, runs: Sequence[RunFolder]) -> list[RunFolder]:
-    """Return the runs in the order of the scenario's tasks, then by seed."""
+    """Return the runs in the order of the scenario's tasks, then by seed and fold."""
     if not runs:
         raise UserError("the report has no runs; name the folder of at least one evaluated run")
     order = list(scenario.tasks)
@@ -144,7 +144,15 @@ def _ordered(scenario: Scenario, runs: Sequence[RunFolder]) -> list[RunFolder]:
                 f"{run.folder} is a run of task {run.record.task}, which is not in scenario "
                 f"{scenario.name}; leave this run out"
             )
-    return sorted(runs, key=lambda run: (order.index(run.record.task), run.record.seed))
+    return sorted(
+        runs,
+        key=lambda run: (order.index(run.record.task), run.record.seed, run.record.fold or 0),
+    )
+
+
+def _opened(folder: Path) -> Store:
+    """Return a store; one with folds for its first fold."""
+    return open_store(folder, fold=1 if read_manifest(folder).split.folds else None)
 
 
 def _check(run: RunFolder, stores: Mapping[str, Store]) -> None:

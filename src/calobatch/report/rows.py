@@ -1,6 +1,6 @@
-"""The rows of the leaderboard on the page: one per task, and below it one per seed."""
+"""The rows of the leaderboard on the page: one per task, and below it one per run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import NamedTuple
 
@@ -9,17 +9,21 @@ from calobatch.errors import UserError
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import Line
 from calobatch.run.metrics import SplitMetrics
+from calobatch.run.name import RunName, counted
+
+# The lines of the leaderboard by their keys.
+Lines = Mapping[tuple[str, int, int | str | None, str], Line]
 
 
 class Spread(NamedTuple):
-    """The mean over seeds and their standard deviation, which is None if there is only one seed."""
+    """The mean over runs and their standard deviation, which is None if there is only one run."""
 
     mean: float
     deviation: float | None
 
 
 class PairRow(NamedTuple):
-    """The test AUC of two classes; the interval is that of the first seed."""
+    """The test AUC of two classes; the interval is that of the first run."""
 
     auc: Spread
     low: float
@@ -35,10 +39,10 @@ class ClassRow(NamedTuple):
     pairs: dict[str, PairRow]
 
 
-class SeedRow(NamedTuple):
+class RunRow(NamedTuple):
     """One run: its lines of the leaderboard, and values that are only in its folder."""
 
-    seed: int
+    name: RunName
     test: Line
     validation: Line
     rejection: float | None  # 1 / background efficiency at 50 % signal efficiency
@@ -48,13 +52,15 @@ class SeedRow(NamedTuple):
 class TaskRow(NamedTuple):
     """All runs of a task and the means over them.
 
-    ``rejection`` is None if it is None for any of the runs. ``classes`` is empty with two classes.
+    ``number`` says in words which run it is, or how many. ``rejection`` is None if it is None for
+    any of the runs. ``classes`` is empty with two classes.
     """
 
     name: str
     task: Task
     colour: str
-    seeds: tuple[SeedRow, ...]
+    runs: tuple[RunRow, ...]
+    number: str
     test_auc: Spread
     validation_auc: Spread
     accuracy: Spread
@@ -75,7 +81,7 @@ def task_rows(
 
     Raises UserError if the leaderboard does not have a run.
     """
-    lines = {(line.task, line.seed, line.split): line for line in leaderboard}
+    lines = {line.key: line for line in leaderboard}
     of_task: dict[str, list[RunFolder]] = {name: [] for name in scenario.tasks}
     for run in runs:
         of_task[run.record.task].append(run)
@@ -86,17 +92,19 @@ def task_rows(
     ]
 
 
-def _seed_row(run: RunFolder, lines: dict[tuple[str, int, str], Line]) -> SeedRow:
-    task, seed = run.record.task, run.record.seed
+def _run_row(run: RunFolder, lines: Lines) -> RunRow:
+    record = run.record
     try:
-        test, validation = lines[task, seed, "test"], lines[task, seed, "validation"]
+        test, validation = (
+            lines[record.task, record.seed, record.fold, split] for split in ("test", "validation")
+        )
     except KeyError:
         raise UserError(
-            f"the leaderboard has no line for task {task}, seed {seed}; run `calobatch collect` "
-            "with the same runs first"
+            f"the leaderboard has no line for task {record.task}, {record.name.number}; run "
+            "`calobatch collect` with the same runs first"
         ) from None
     rejection = run.metrics.splits["test"].rejection_at_50
-    return SeedRow(seed, test, validation, rejection, run.record.ranks)
+    return RunRow(record.name, test, validation, rejection, record.ranks)
 
 
 def _task_row(
@@ -104,29 +112,31 @@ def _task_row(
     task: Task,
     colour: str,
     runs: Sequence[RunFolder],
-    lines: dict[tuple[str, int, str], Line],
+    lines: Lines,
 ) -> TaskRow:
-    runs = sorted(runs, key=lambda run: run.record.seed)
-    seeds = tuple(_seed_row(run, lines) for run in runs)
-    rejections = [row.rejection for row in seeds if row.rejection is not None]
+    runs = sorted(runs, key=lambda run: (run.record.seed, run.record.fold or 0))
+    rows = tuple(_run_row(run, lines) for run in runs)
+    names = [row.name for row in rows]
+    rejections = [row.rejection for row in rows if row.rejection is not None]
     return TaskRow(
         name=name,
         task=task,
         colour=colour,
-        seeds=seeds,
-        test_auc=spread([row.test.auc for row in seeds]),
-        validation_auc=spread([row.validation.auc for row in seeds]),
-        accuracy=spread([row.test.accuracy for row in seeds]),
-        rejection=spread(rejections) if len(rejections) == len(seeds) else None,
-        events_per_second=spread([row.test.events_per_second for row in seeds]),
-        parameters=seeds[0].test.parameters,
-        ranks=", ".join(map(str, sorted({row.ranks for row in seeds}))),
+        runs=rows,
+        number=names[0].number if len(names) == 1 else f"mean over {counted(names)}",
+        test_auc=spread([row.test.auc for row in rows]),
+        validation_auc=spread([row.validation.auc for row in rows]),
+        accuracy=spread([row.test.accuracy for row in rows]),
+        rejection=spread(rejections) if len(rejections) == len(rows) else None,
+        events_per_second=spread([row.test.events_per_second for row in rows]),
+        parameters=rows[0].test.parameters,
+        ranks=", ".join(map(str, sorted({row.ranks for row in rows}))),
         classes=_class_rows([run.metrics.splits["test"] for run in runs]),
     )
 
 
 def _class_rows(tests: Sequence[SplitMetrics]) -> dict[str, ClassRow]:
-    """Return the rows of the classes, given the test metrics of each seed."""
+    """Return the rows of the classes, given the test metrics of each run."""
     first = tests[0]
     pairs: dict[tuple[str, str], PairRow] = {}
     for number, pair in enumerate(first.pairs):

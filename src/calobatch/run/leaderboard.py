@@ -1,11 +1,11 @@
 """leaderboard.csv: one line per finished run and split."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ValidationError
 
@@ -14,6 +14,7 @@ from calobatch.config.models import SPLITS, Scenario
 from calobatch.errors import UserError
 from calobatch.record import Record
 from calobatch.run.folder import RunFolder
+from calobatch.run.folds import Folds, complete_folds, fold_metrics
 from calobatch.run.mark import Mark
 
 OTHER_DATA = (
@@ -21,7 +22,7 @@ OTHER_DATA = (
     "stand-ins, so their AUCs are not comparable with the references."
 )
 # The columns that are printed in a terminal: as many as fit into a line.
-SHOWN = ("task", "seed", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
+SHOWN = ("task", "seed", "fold", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
 
 
 def _none_if_empty(cell: Any) -> Any:
@@ -48,29 +49,77 @@ class Line(Record):
     reference_auc: Annotated[float | None, BeforeValidator(_none_if_empty)]
     run_id: str  # the id of the run in MLflow
     mark: Mark = ""  # that of the run's record, on all its lines
-    # Whether the dataset is simulated. Files of older versions do not have this column.
-    simulated: bool = False
+    # Files of older versions do not have the following columns.
+    simulated: bool = False  # the dataset
+    # Counted from 1, or "all" for the mean over them; None if the dataset has no folds.
+    fold: Annotated[int | Literal["all"] | None, BeforeValidator(_none_if_empty)] = None
+    # Of all folds: the standard deviation of their AUCs.
+    auc_std: Annotated[float | None, BeforeValidator(_none_if_empty)] = None
+    # The number of events without weights that would be as precise; None if events have none.
+    effective_events: Annotated[float | None, BeforeValidator(_none_if_empty)] = None
+
+    @property
+    def key(self) -> tuple[str, int, int | str | None, str]:
+        """What tells the line from all others."""
+        return self.task, self.seed, self.fold, self.split
 
 
 COLUMNS = tuple(Line.model_fields)
+# The number of decimals of the columns that do not have all.
+DIGITS = dict.fromkeys(("auc", "auc_low", "auc_high", "auc_std", "accuracy"), 6) | dict.fromkeys(
+    ("effective_events", "events_per_second"), 1
+)
 
 
 def write_leaderboard(
-    scenario: Scenario, runs: Sequence[RunFolder], run_ids: Mapping[Path, str], path: Path
+    scenario: Scenario,
+    runs: Sequence[RunFolder],
+    run_ids: Mapping[tuple[str, int, int | str | None], str],
+    path: Path,
 ) -> None:
     """Write the leaderboard, either the whole file or nothing.
 
-    ``run_ids`` has the id of the MLflow run for each run folder.
+    ``run_ids`` has the id of the MLflow run by task, seed and fold, as in the lines. The runs of
+    all folds of a task, if there are some, are followed by a line with the mean over them.
     """
     with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for run in runs:
-            for split in SPLITS:
-                writer.writerow(_cells(_line(scenario, run, split, run_ids[run.folder])))
+        for line in _lines(scenario, runs):
+            writer.writerow(_cells(line.model_copy(update={"run_id": run_ids[line.key[:3]]})))
 
 
-def _line(scenario: Scenario, run: RunFolder, split: str, run_id: str) -> Line:
+def _lines(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[Line]:
+    """Yield the lines of all runs, and of all folds of a task together, without their run_id."""
+    last_of = {folds.runs[-1].folder: folds for folds in complete_folds(scenario, runs)}
+    for run in runs:
+        for split in SPLITS:
+            yield _line(scenario, run, split)
+        if folds := last_of.get(run.folder):
+            yield _line_of_folds(scenario, folds)
+
+
+def _line_of_folds(scenario: Scenario, folds: Folds) -> Line:
+    """Return the line of the mean over all folds, each with its own test split."""
+    metrics, first = fold_metrics(folds), _line(scenario, folds.runs[0], "test")
+    effective = [test.effective_events for test in folds.tests if test.effective_events is not None]
+    return first.model_copy(
+        update={
+            "fold": "all",
+            "n_events": metrics.events,
+            "auc": metrics.auc,
+            "auc_low": metrics.auc_low,
+            "auc_high": metrics.auc_high,
+            "auc_std": metrics.auc_std,
+            "accuracy": metrics.accuracy,
+            "effective_events": sum(effective) if effective else None,
+            "events_per_second": mean(run.record.events_per_second for run in folds.runs),
+            "mark": next((run.record.mark for run in folds.runs if run.record.mark), ""),
+        }
+    )
+
+
+def _line(scenario: Scenario, run: RunFolder, split: str) -> Line:
     record, measured = run.record, run.metrics.splits[split]
     reference = {str(name): auc for name, auc in scenario.tasks[record.task].reference_auc.items()}
     return Line(
@@ -78,17 +127,19 @@ def _line(scenario: Scenario, run: RunFolder, split: str, run_id: str) -> Line:
         dataset=record.dataset,
         model=record.training.model,
         seed=record.seed,
+        fold=record.fold,
         split=split,
         n_events=measured.events,
         auc=measured.auc,
         auc_low=measured.auc_low,
         auc_high=measured.auc_high,
         accuracy=measured.accuracy,
+        effective_events=measured.effective_events,
         parameters=record.parameters,
         ranks=record.ranks,
         events_per_second=record.events_per_second,
         reference_auc=reference.get(split),
-        run_id=run_id,
+        run_id="",
         mark=record.mark,
         simulated=record.simulated,
     )
@@ -96,9 +147,8 @@ def _line(scenario: Scenario, run: RunFolder, split: str, run_id: str) -> Line:
 
 def _cells(line: Line) -> dict[str, object]:
     """Return the cells of a line: floating-point numbers are rounded, None is an empty cell."""
-    digits = dict.fromkeys(("auc", "auc_low", "auc_high", "accuracy"), 6) | {"events_per_second": 1}
     return {
-        name: f"{value:.{digits[name]}f}" if name in digits else "" if value is None else value
+        name: "" if value is None else f"{value:.{DIGITS[name]}f}" if name in DIGITS else value
         for name, value in line
     }
 
@@ -129,29 +179,35 @@ def check_leaderboard(
     The file is text that people and programs read, so it has no checksum. Only the name of the run
     in MLflow is nowhere else.
     """
-    of_run = {(run.record.task, run.record.seed): run for run in runs}
+    right_lines = {line.key: line for line in _lines(scenario, runs)}
     for line in lines:
-        run = of_run.get((line.task, line.seed))
-        if run is None or line.split not in SPLITS:
+        if line.key not in right_lines:
             continue
-        found, right = _cells(line), _cells(_line(scenario, run, line.split, line.run_id))
+        found, right = _cells(line), _cells(right_lines[line.key])
         # A file of an older version may have fewer columns.
-        if any(found[column] != right[column] for column in line.model_fields_set):
+        if any(found[column] != right[column] for column in line.model_fields_set - {"run_id"}):
+            fold = f", fold {line.fold}" if line.fold else ""
             raise UserError(
-                f"{path} and {run.folder} have different numbers for the {line.split} split; run "
-                "`calobatch collect` again"
+                f"{path} and the files of {line.task}, seed {line.seed}{fold} have different "
+                f"numbers for the {line.split} split; run `calobatch collect` again"
             )
 
 
 def format_leaderboard(path: Path) -> str:
     """Return the validation and test lines of the leaderboard as a table for a terminal.
 
-    Tasks with several seeds have a line with the means over them, and their standard deviation in
-    the AUC. The table has a column of marks only if a run has one. A note below it says if a
-    reference is that of other data.
+    Tasks with several seeds or folds have a line with the means over them, and their standard
+    deviation in the AUC. The table has columns of folds and of marks only if a run has one. A note
+    below it says if a reference is that of other data.
     """
-    lines = [line for line in read_leaderboard(path) if line.split != "train"]
-    shown = (*SHOWN, "mark") if any(line.mark for line in lines) else SHOWN
+    # The mean over the folds of one seed is left to the line with the means.
+    lines = [
+        line for line in read_leaderboard(path) if line.split != "train" and line.fold != "all"
+    ]
+    shown = [
+        *(column for column in SHOWN if column != "fold" or any(line.fold for line in lines)),
+        *(["mark"] if any(line.mark for line in lines) else []),
+    ]
     rows: list[Sequence[str]] = [shown]
     for _, same in groupby(lines, lambda line: line.task):
         of_task = list(same)
@@ -171,11 +227,12 @@ def format_leaderboard(path: Path) -> str:
 
 
 def _means(lines: Sequence[Line]) -> dict[str, str]:
-    """Return the cells of the means over the seeds of one task and split."""
+    """Return the cells of the means over the seeds and folds of one task and split."""
     first, aucs = lines[0], [line.auc for line in lines]
     return {
         "task": first.task,
         "seed": f"mean of {len(lines)}",
+        "fold": "",
         "split": first.split,
         "auc": f"{mean(aucs):.4f} ± {stdev(aucs):.4f}",
         "accuracy": _short(mean(line.accuracy for line in lines)),

@@ -72,6 +72,7 @@ class Metrics(Record):
 
     task: str
     seed: int
+    fold: int | None = Field(None, exclude_if=lambda fold: fold is None)
     confidence: float
     bootstrap_samples: int
     splits: dict[str, SplitMetrics]

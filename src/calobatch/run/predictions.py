@@ -12,6 +12,7 @@ score_<class>  float32  of more classes: the probability of each of them
 =============  =======  ====================================================
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,23 @@ def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> 
     table = pa.table(columns)
     with atomic_path(path) as partial:
         pq.write_table(table, partial)
+
+
+def write_out_of_fold(files: Sequence[Path], path: Path) -> None:
+    """Write the test predictions of all folds, given the ``files`` of fold 1, 2, ... in order.
+
+    The columns are those of predictions.parquet, with ``fold`` in the place of ``split``. Events
+    are in the order of the packed store. Raises UserError if a file is missing or damaged.
+    """
+    tested = []
+    for fold, file in enumerate(files, start=1):
+        with reading_arrow(file, "train again"):
+            table = pq.read_table(file, filters=[("split", "=", "test")])
+            numbers = pa.array(np.full(len(table), fold, np.uint8))
+            place = table.column_names.index("split")
+            tested.append(table.set_column(place, "fold", numbers))
+    with atomic_path(path) as partial:
+        pq.write_table(pa.concat_tables(tested).sort_by("event"), partial)
 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:

@@ -10,6 +10,7 @@ from calobatch.layouts import Layout
 from calobatch.provenance import Provenance
 from calobatch.record import Record
 from calobatch.run.mark import Mark
+from calobatch.run.name import RunName
 from calobatch.scalars import ScalarStatistics
 
 # The parts into which a rank divides its time in the training steps. Communication includes the
@@ -73,6 +74,8 @@ class RunRecord(Record):
     layout: Annotated[Layout, BeforeValidator(by_name)]
     simulated: bool
     seed: int
+    # Counted from 1; None if the dataset has no folds.
+    fold: int | None = Field(None, exclude_if=lambda fold: fold is None)
     training: Training
     identity: str
     dataset_sha256: str
@@ -99,3 +102,8 @@ class RunRecord(Record):
     preparation: Preparation | None = None
     # The SHA-256 of each other file of the training; empty if an older version wrote the record.
     files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def name(self) -> RunName:
+        """What tells the run from the others of its scenario."""
+        return RunName(self.task, self.seed, self.fold)

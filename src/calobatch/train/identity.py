@@ -34,6 +34,8 @@ def training_identity(
     ]
     if start_sha256:
         parts.append(start_sha256)
+    if store.fold is not None:
+        parts.append(f"fold {store.fold}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -8,14 +8,14 @@ from calobatch.errors import StoppedError, UserError
 from calobatch.models.build import parameter_count
 from calobatch.run.history import Epoch
 from calobatch.run.mark import MEANINGS, Mark
+from calobatch.run.name import RunName
 from calobatch.store import Store
 from calobatch.train.stop import StopRequest
 
 
 def opening(
-    task: str,
+    name: RunName,
     settings: Training,
-    seed: int,
     store: Store,
     model: torch.nn.Module,
     device: torch.device,
@@ -23,31 +23,31 @@ def opening(
     """Return the first line: the model, the events, the ranks and their device."""
     data = "simulated" if store.manifest.simulated else "public"
     return (
-        f"train {task} seed {seed}: {settings.model}, {parameter_count(model):,} parameters, "
+        f"train {name}: {settings.model}, {parameter_count(model):,} parameters, "
         f"{len(store.events_of('train')):,} {data} events, {settings.ranks} ranks "
         f"({settings.communicator}) on {device_name(device)}"
     )
 
 
-def epoch_line(task: str, seed: int, epoch: Epoch, epochs: int) -> str:
+def epoch_line(name: RunName, epoch: Epoch, epochs: int) -> str:
     """Return the line of a finished epoch."""
     return (
-        f"train {task} seed {seed}: epoch {epoch.epoch}/{epochs} "
+        f"train {name}: epoch {epoch.epoch}/{epochs} "
         f"loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
         f"AUC {epoch.validation_auc:.4f} rate {epoch.learning_rate:.2e} "
         f"{epoch.events_per_second:,.0f} events/s"
     )
 
 
-def mark_line(task: str, seed: int, mark: Mark) -> str:
+def mark_line(name: RunName, mark: Mark) -> str:
     """Return the line about an epoch after which the model has learned nothing."""
     return (
-        f"train {task} seed {seed}: {MEANINGS[mark]}; lower learning_rate, set warmup_epochs, or "
+        f"train {name}: {MEANINGS[mark]}; lower learning_rate, set warmup_epochs, or "
         "use a different seed"
     )
 
 
-def diverged(task: str, seed: int, epoch: int, overflowed: bool) -> UserError:
+def diverged(name: RunName, epoch: int, overflowed: bool) -> UserError:
     """Return the error of a training whose loss is not finite.
 
     ``overflowed`` says whether a gradient was too large for half precision.
@@ -55,19 +55,18 @@ def diverged(task: str, seed: int, epoch: int, overflowed: bool) -> UserError:
     # Not a JobError, because the same command with the same settings would end here again.
     if overflowed:
         return UserError(
-            f"{task} seed {seed}: gradients were too large for half precision (above 65504) in "
+            f"{name}: gradients were too large for half precision (above 65504) in "
             f"epoch {epoch}, which compress_gradients sends; set compress_gradients to false, or "
             "lower learning_rate"
         )
     return UserError(
-        f"{task} seed {seed}: the loss is not finite in epoch {epoch}; lower learning_rate or set "
-        "warmup_epochs"
+        f"{name}: the loss is not finite in epoch {epoch}; lower learning_rate or set warmup_epochs"
     )
 
 
-def stopped(task: str, seed: int, epoch: int, step: int, stop: StopRequest) -> StoppedError:
+def stopped(name: RunName, epoch: int, step: int, stop: StopRequest) -> StoppedError:
     """Return the end of a training that a signal stopped after ``step`` steps of ``epoch``."""
     return StoppedError(
-        f"{task} seed {seed}: stopped by {stop.received or 'another rank'}; left a checkpoint "
+        f"{name}: stopped by {stop.received or 'another rank'}; left a checkpoint "
         f"after step {step} of epoch {epoch}; run the same command again to continue"
     )

@@ -13,6 +13,8 @@ from calobatch.checksum import sha256_of
 from calobatch.config.models import Training
 from calobatch.errors import UserError
 from calobatch.run.checked import finished_run
+from calobatch.run.name import RunName
+from calobatch.store import Store
 
 # The most names of parameters in one message.
 MOST_NAMED = 6
@@ -39,16 +41,17 @@ class Start(NamedTuple):
             layer.eval()
 
 
-def begin(model: nn.Module, settings: Training) -> Start:
+def begin(model: nn.Module, settings: Training, store: Store) -> Start:
     """Give ``model`` the weights that ``settings`` start from, and freeze parameters.
 
     Parameters of another shape, and those that the other model does not have, keep the new weights
-    that they have. Raises UserError if no training has finished in the folder, if none of its
-    weights fits, or if nothing would be left to train.
+    that they have. Raises UserError if no training has finished in the folder, if it is a run of
+    another fold of this ``store``, if none of its weights fits, or if nothing would be left to
+    train.
     """
     start = Start()
     if settings.start_from:
-        weights = _weights_of(Path(settings.start_from))
+        weights = _weights_of(Path(settings.start_from), store)
         start = Start(sha256_of(weights), _take(model, weights))
     if settings.freeze:
         _freeze(model, settings.freeze)
@@ -56,9 +59,9 @@ def begin(model: nn.Module, settings: Training) -> Start:
     return start
 
 
-def start_line(task: str, seed: int, folder: str, start: Start) -> str:
+def start_line(name: RunName, folder: str, start: Start) -> str:
     """Return the line that says from where a training starts."""
-    line = f"train {task} seed {seed}: starts from the weights of {folder}"
+    line = f"train {name}: starts from the weights of {folder}"
     if start.anew:
         more = len(start.anew) - MOST_NAMED
         line += (
@@ -68,11 +71,16 @@ def start_line(task: str, seed: int, folder: str, start: Start) -> str:
     return line
 
 
-def _weights_of(folder: Path) -> Path:
+def _weights_of(folder: Path, store: Store) -> Path:
     try:
-        _, weights = finished_run(folder)
+        record, weights = finished_run(folder)
     except UserError as error:
         raise UserError(f"start_from: {error}") from None
+    if record.dataset_sha256 == store.manifest.events_sha256 and record.fold != store.fold:
+        raise UserError(
+            f"start_from: {folder} is a run of fold {record.fold}, which was trained on events "
+            f"that fold {store.fold} is tested on; name a run of another dataset"
+        )
     return weights
 
 

@@ -31,6 +31,7 @@ from calobatch.run.folder import write_run
 from calobatch.run.history import Epoch, best_epoch
 from calobatch.run.kept import forget_kept_run, kept_folder, kept_run, publish_kept_run
 from calobatch.run.mark import Mark, mark_of
+from calobatch.run.name import RunName
 from calobatch.run.training import Preparation, RunRecord
 from calobatch.store import open_store
 from calobatch.train.account import Account
@@ -61,14 +62,17 @@ def train(
     store_folder: Path,
     output: Path,
     heartbeat: Heartbeat | None = None,
+    *,
+    fold: int | None = None,
 ) -> None:
     """Train ``settings.model`` on a packed store and write the finished run to ``output``.
 
-    Every rank calls this. ``output`` gets the files of a run (:mod:`calobatch.run.folder`). Until
-    the training ends, it also has a folder ``checkpoint``, from which the same call continues.
-    ``heartbeat`` gets this rank's place in the training (:mod:`calobatch.train.watchdog` reads it).
-    Raises UserError if the user can fix the cause, for example of a training that diverges, and
-    StoppedError after a signal to stop (:mod:`calobatch.train.stop`).
+    Every rank calls this. ``fold`` is that of a store with folds, counted from 1. ``output`` gets
+    the files of a run (:mod:`calobatch.run.folder`). Until the training ends, it also has a folder
+    ``checkpoint``, from which the same call continues. ``heartbeat`` gets this rank's place in the
+    training (:mod:`calobatch.train.watchdog` reads it). Raises UserError if the user can fix the
+    cause, for example of a training that diverges, and StoppedError after a signal to stop
+    (:mod:`calobatch.train.stop`).
     """
     # ---- This rank: its place among the others, its device, its events ----
     started = time.time()
@@ -76,7 +80,8 @@ def train(
     check_ranks(task, settings.ranks, place.size)
     keep_freed_memory()
     device = choose_device(place, settings.device, settings.threads)
-    store = open_store(store_folder)
+    store = open_store(store_folder, fold)
+    name = RunName(task, seed, fold)
     classes = len(store.layout.classes)
     training_events = store.events_of("train")
     validation_events = store.events_of("validation")
@@ -89,7 +94,7 @@ def train(
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model = build_model(settings.model, store.layout, settings.model_options).to(device)
     try_model(model, settings.model, store.layout)
-    start = begin(model, settings)
+    start = begin(model, settings, store)
     # No learning rate is given here, because the schedule sets it before every step. fused=True
     # updates all parameters in one kernel.
     optimizer = OPTIMIZERS[settings.optimizer](
@@ -131,12 +136,12 @@ def train(
             schedule.epoch_ended(epoch.validation_auc)
     resumed_after, resumed_at = len(history), checkpoint.step if checkpoint else 0
     resumed = f", continued after epoch {resumed_after}, step {resumed_at}" if checkpoint else ""
-    _say(communicator, opening(task, settings, seed, store, model, device) + resumed)
+    _say(communicator, opening(name, settings, store, model, device) + resumed)
     if settings.start_from and not checkpoint:
-        _say(communicator, start_line(task, seed, settings.start_from, start))
+        _say(communicator, start_line(name, settings.start_from, start))
 
     progress = Progress(
-        f"train {task} seed {seed}",
+        f"train {name}",
         total=settings.epochs * len(training_events) if communicator.rank == 0 else None,
         unit="events",
         done=resumed_after * len(training_events) + resumed_at * batch_size,
@@ -212,7 +217,7 @@ def train(
                         ranks=communicator.allgather(rank_state(model, loss_sum, device)),
                     )
                     keeper.wait()
-                    raise stopped(task, seed, number, step + 1, stop)
+                    raise stopped(name, number, step + 1, stop)
             epoch_seconds = time.monotonic() - clock
             seconds = account.epoch_ended(sum(len(share.events) for share in shares[first_step:]))
 
@@ -227,7 +232,7 @@ def train(
             data, compute, communication = sums[1:] / communicator.size
             validation = validate(model, maker, validation_events, communicator, heartbeat)
             if not (np.isfinite(train_loss) and validation.finite):
-                raise diverged(task, seed, number, gradients.overflowed(communicator))
+                raise diverged(name, number, gradients.overflowed(communicator))
             epoch = Epoch(
                 epoch=number,
                 time=time.time(),
@@ -249,12 +254,12 @@ def train(
             if best_epoch(history).epoch == number:
                 best_model = _copy_of_weights(model)
             keeper.save(started=started, history=history, best_model=best_model)
-            _say(communicator, epoch_line(task, seed, history[-1], settings.epochs))
+            _say(communicator, epoch_line(name, history[-1], settings.epochs))
             if mark := _mark(epoch, classes, constant=validation.constant):
-                _say(communicator, mark_line(task, seed, mark))
+                _say(communicator, mark_line(name, mark))
             if stopping and number < settings.epochs:
                 keeper.wait()
-                raise stopped(task, seed, number, len(shares), stop)
+                raise stopped(name, number, len(shares), stop)
 
     # ---- The finished run ----
     heartbeat.at(Phase.FINISHING)
@@ -265,7 +270,7 @@ def train(
     if communicator.rank == 0:
         manifest = store.manifest
         record = RunRecord(
-            task=task, seed=seed, training=settings, identity=identity,
+            task=task, seed=seed, fold=fold, training=settings, identity=identity,
             dataset=manifest.dataset, layout=store.layout, simulated=manifest.simulated,
             dataset_sha256=manifest.events_sha256,
             source_sha256={source.file: source.sha256 for source in manifest.sources},
@@ -298,7 +303,7 @@ def _took_over(output: Path, identity: str) -> bool:
     publish_kept_run(output)
     finished = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.finished))
     print(
-        f"train {record.task} seed {record.seed}: an earlier attempt finished this training on "
+        f"train {record.name}: an earlier attempt finished this training on "
         f"{finished}; taking over its files",
         file=sys.stderr,
         flush=True,

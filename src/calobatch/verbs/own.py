@@ -3,13 +3,17 @@
 import argparse
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from calobatch import tracking_uri
 from calobatch.verbs.verb import Verb
 
 
 def _predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "run", type=Path, help="folder of a finished training, results/<scenario>/<task>/seed<k>"
+        "run",
+        help="folder of a finished training, results/<scenario>/<task>/seed<k>, or runs:/ and the "
+        "id of its run in MLflow",
     )
     parser.add_argument(
         "files", type=Path, nargs="+", help="raw files of the same layout, with labels or without"
@@ -26,7 +30,32 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from calobatch.predict.predict import predict
 
-    predict(options.run, options.files, options.output, threads=options.threads)
+    with TemporaryDirectory() as name:
+        run = Path(options.run)
+        if tracking_uri.is_run(options.run):
+            from calobatch.tracking.download import download
+
+            run = Path(name) / "run"
+            download(options.run, run, tracking_uri.from_environment())
+        predict(run, options.files, options.output, threads=options.threads)
+
+
+def _download_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="runs:/ and the id of a run in MLflow")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="new folder for the run"
+    )
+    parser.epilog = (
+        f"The environment variable {tracking_uri.VARIABLE} names the MLflow store (default: "
+        f"{tracking_uri.DEFAULT})."
+    )
+
+
+def _download(options: argparse.Namespace) -> None:
+    from calobatch.tracking.download import download
+
+    download(options.run, options.output, tracking_uri.from_environment())
+    print(f"download: wrote {options.output}; it can be given to `predict`, and as `start_from`")
 
 
 def _inspect_options(parser: argparse.ArgumentParser) -> None:
@@ -44,4 +73,6 @@ OWN = (
          _inspect_options, _inspect, for_users=True),
     Verb("predict", "score raw files with the model of a finished training",
          _predict_options, _predict, for_users=True),
+    Verb("download", "take a finished training from MLflow, to predict or to start from it",
+         _download_options, _download, for_users=True),
 )  # fmt: skip

@@ -122,6 +122,9 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, required=True, help="seed of the weights and of the order of events"
     )
     parser.add_argument(
+        "--fold", type=int, metavar="K", help="fold of a store with folds, counted from 1"
+    )
+    parser.add_argument(
         "--store", type=Path, required=True, metavar="FOLDER", help="packed store to train on"
     )
     parser.add_argument(
@@ -162,7 +165,10 @@ def _train(options: argparse.Namespace) -> None:
     alone = only_training(options.output) if rank == 0 else nullcontext()
     blaming = blaming_model(settings.model, "a batch", in_its_file=True)
     with alone, watching(options.hang_seconds, rank) as heartbeat, blaming:
-        train(options.task, settings, options.seed, options.store, options.output, heartbeat)
+        train(
+            options.task, settings, options.seed, options.store, options.output, heartbeat,
+            fold=options.fold,
+        )  # fmt: skip
     # The run is finished, and a signal in the seconds in which Python ends must not make it fail.
     for number in stop_signals():
         signal.signal(number, signal.SIG_IGN)

@@ -9,6 +9,7 @@ from calobatch.config.models import Fetched, Files, Scenario, Simulated
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.settings import own_files, packing
+from calobatch.run.name import runs_of
 from calobatch.simulate.planned_files import planned_files
 from calobatch.slurm.folder import mounted
 from calobatch.slurm.site import SITE_FILE
@@ -110,8 +111,7 @@ def origins(setup: Setup, store: str, run: str) -> tuple[dict[Path, list[Path]],
     stores = {name: Path(store.format(dataset=name)) for name in scenario.datasets}
     raw = {folder: [Path(f) for f in raw_files(setup, name)] for name, folder in stores.items()}
     runs = {
-        Path(run.format(task=name, seed=seed)): stores[task.dataset]
-        for name, task in scenario.tasks.items()
-        for seed in scenario.seeds
+        Path(run.format(task=name.task, run=name.member)): stores[scenario.tasks[name.task].dataset]
+        for name in runs_of(scenario)
     }
     return raw, runs

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from calobatch.config.models import Scenario
 from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
+from calobatch.run.name import runs_of
 from calobatch.store_files import MANIFEST_FILE
 from calobatch.workflow.results import LEADERBOARD, RESULTS
 
@@ -98,7 +99,7 @@ def _publish(
 ) -> None:
     """Collect and report the finished runs; ``reasons`` are those of the failed trainings."""
     results = RESULTS / scenario.name
-    runs = [results / task / f"seed{seed}" for task in scenario.tasks for seed in scenario.seeds]
+    runs = [results / name.folder for name in runs_of(scenario)]
     finished = [
         r for r in runs if r not in unfinished and (r / EXPORT_FOLDER / EXPORT_FILE).exists()
     ]

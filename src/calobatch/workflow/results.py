@@ -6,6 +6,7 @@ from calobatch.config.explain import closest_to
 from calobatch.config.load import CONFIG
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
+from calobatch.run.name import runs_of
 
 RESULTS = Path("results")
 LEADERBOARD = "leaderboard.csv"
@@ -32,7 +33,7 @@ def leaderboard_of(name: str, results: Path = RESULTS) -> Path:
 
 def end_of_success(scenario: Scenario) -> str:
     """Return the last line of a run in which everything finished."""
-    number = len(scenario.tasks) * len(scenario.seeds)
+    number = len(runs_of(scenario))
     trainings = "The training has" if number == 1 else f"All {number} trainings have"
     return (
         f"calobatch: {trainings} finished; `calobatch leaderboard {scenario.name}` prints the "

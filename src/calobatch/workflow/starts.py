@@ -6,6 +6,8 @@ from pathlib import Path
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.run.files import RECORD_FILE, WEIGHTS_FILE, missing_files
+from calobatch.run.name import runs_of
+from calobatch.tracking_uri import is_run, run_id_in
 
 
 def start_files(scenario: Scenario, task: str) -> list[str]:
@@ -20,6 +22,13 @@ def check_starts(scenario: Scenario) -> None:
         if not task.start_from:
             continue
         folder, place = Path(task.start_from), f"tasks.{name}.start_from"
+        if is_run(task.start_from):
+            target = f"data/starts/{run_id_in(task.start_from)}"
+            raise UserError(
+                f"{place}: a training starts from a folder, because compute nodes may have no "
+                f"network; run `calobatch download {task.start_from} --output {target}`, and set "
+                f"start_from to {target}"
+            )
         others = [other for other in scenario.tasks if other != name]
         if folder in _runs(scenario, others):
             continue
@@ -35,4 +44,4 @@ def check_starts(scenario: Scenario) -> None:
 def _runs(scenario: Scenario, tasks: Iterable[str]) -> set[Path]:
     """Return the folders of the runs of some tasks of the scenario."""
     results = Path("results") / scenario.name
-    return {results / task / f"seed{seed}" for task in tasks for seed in scenario.seeds}
+    return {results / name.folder for name in runs_of(scenario, tasks)}

@@ -2,18 +2,21 @@
 
 from calobatch.config.models import Fetched, Files, Scenario, Simulated, Task
 from calobatch.pack.settings import own_files
+from calobatch.run.name import runs_of
 from calobatch.workflow.datasets import layout_of, raw_files
 from calobatch.workflow.scenario import Setup
 
 
 def headline(scenario: Scenario) -> str:
     """Return the scenario's name and title, and its trainings with their number, in two lines."""
-    number = len(scenario.tasks) * len(scenario.seeds)
+    number = len(runs_of(scenario))
+    folds = {name: dataset.split.folds for name, dataset in scenario.datasets.items()}
+    of_datasets = "".join(f"; {n} folds of {name}" for name, n in folds.items() if n)
     seeds = ", ".join(map(str, scenario.seeds))
     return (
         f"scenario {scenario.name}: {scenario.title}\n"
         f"{_counted(number, 'training')}: {', '.join(scenario.tasks)}; "
-        f"{_counted(len(scenario.seeds), 'seed')}: {seeds}"
+        f"{_counted(len(scenario.seeds), 'seed')}: {seeds}{of_datasets}"
     )
 
 

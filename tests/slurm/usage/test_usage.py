@@ -28,14 +28,14 @@ LINE = (
     "sbatch --parsable --job-name 8d85b7dd --comment rule_train_wildcards_electron_photon_cnn_1 "
     "-p normal -t 10 -D /home/alice/calobatch --wrap=/home/alice/calobatch/.venv/bin/python -m "
     "snakemake --snakefile '/home/alice/calobatch/Snakefile' --target-jobs "
-    "'train:task=electron_photon_cnn,seed=1' --allowed-rules train --cores 'all' --attempt 2 "
+    "'train:task=electron_photon_cnn,run=seed1' --allowed-rules train --cores 'all' --attempt 2 "
     "--force-use-threads --config 'scenario=config/mine.yaml' 'set=seeds=[1] tasks.a.epochs=2' "
     "--latency-wait 5 --mode 'remote'"
 )
 
 
 def test_the_submit_line_says_which_job_of_the_workflow_it_is():
-    expected = {"task": "electron_photon_cnn", "seed": "1"}
+    expected = {"task": "electron_photon_cnn", "run": "seed1"}
     assert read_submit_line(LINE, "quickstart") == WorkflowJob("train", expected, "mine", 2)
 
 

@@ -66,8 +66,10 @@ def _record(workflow: WorkflowJob, job: Job, results: Path) -> RunRecord | None:
     """Return the record of the training that the job finished, if the folder still has it."""
     if workflow.rule != TRAINING:
         return None
-    task, seed = (workflow.wildcards.get(name, "") for name in ("task", "seed"))
-    path = results / workflow.scenario / task / f"seed{seed}" / RECORD_FILE
+    named = workflow.wildcards
+    # Jobs of version 0.2 and older have the seed alone.
+    run = named.get("run") or f"seed{named.get('seed', '')}"
+    path = results / workflow.scenario / named.get("task", "") / run / RECORD_FILE
     if not path.is_file():
         return None
     record = RunRecord.read(path)

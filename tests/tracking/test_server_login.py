@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from calobatch.collect.server_login import login_by_environment
 from calobatch.errors import UserError
+from calobatch.tracking.server_login import login_by_environment
 
 
 def test_user_name_and_password_move_from_the_address_to_the_environment():

@@ -1,0 +1,50 @@
+"""Take a finished run from MLflow, so that its model can be used where its folder is not."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow.artifacts import download_artifacts
+from mlflow.tracking import MlflowClient
+
+from calobatch.errors import UserError
+from calobatch.run.checked import finished_run
+from calobatch.run.files import RECORD_FILE, WEIGHTS_FILE
+from calobatch.tracking.server_login import login_by_environment
+from calobatch.tracking.store_errors import store_errors
+from calobatch.tracking_uri import run_id_in, shown
+
+
+def download(address: str, folder: Path, tracking_uri: str) -> None:
+    """Write the record and the weights of an MLflow run to ``folder``.
+
+    ``address`` is that of MLflow, runs:/ and the id of the run. Raises UserError if the store has
+    no such run, if it has no training with its weights, if a file is damaged, or if the folder has
+    a run already.
+    """
+    if (folder / RECORD_FILE).exists():
+        raise UserError(f"{folder} has a run already; name another folder, or use that one")
+    run_id = run_id_in(address)
+    tracking_uri = login_by_environment(tracking_uri)
+    with store_errors(tracking_uri), TemporaryDirectory() as name:
+        client = MlflowClient(tracking_uri)
+        found = {file.path for file in client.list_artifacts(run_id)}
+        if not {RECORD_FILE, WEIGHTS_FILE} <= found:
+            raise UserError(
+                f"the run {run_id} in {shown(tracking_uri)} is not a training with its weights; "
+                "name a training that this version of calobatch has collected, or use its folder"
+            )
+        for file in (RECORD_FILE, WEIGHTS_FILE):
+            download_artifacts(
+                run_id=run_id, artifact_path=file, dst_path=name, tracking_uri=tracking_uri
+            )
+        try:
+            finished_run(Path(name))
+        except UserError as error:
+            raise UserError(
+                f"the files of run {run_id} in {shown(tracking_uri)} are damaged ({error})"
+            ) from None
+        folder.mkdir(parents=True, exist_ok=True)
+        # The record last, because a folder with a record counts as a finished training.
+        for file in (WEIGHTS_FILE, RECORD_FILE):
+            shutil.move(Path(name) / file, folder / file)
