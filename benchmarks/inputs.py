@@ -5,7 +5,7 @@ these events mirrored, rotated and scaled. These images are as sparse as the sim
 hard to compress.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.comparison import say
+from benchmarks.layouts import ELECTRON_PHOTON
 from benchmarks.packing import pack_store
 from calobatch.atomic import atomic_path
 from calobatch.layouts import Layout, simulator_of
@@ -47,6 +48,11 @@ class Inputs:
             say(f"packing {folder.name}")
             pack_store(layout, files, folder, workers=1)
         return folder
+
+    def converted(self, events: int, kind: str) -> Path:
+        """Return one file with ``events`` crops: kind npz, images.root or hits.root."""
+        files = self.raw(ELECTRON_PHOTON, events)
+        return self._made(f"crops-{events}.{kind}", lambda path: _convert(files, path, kind))
 
     def _jets(self, events: int) -> Path:
         from calobatch.simulate.jets.file import write_jets
@@ -113,6 +119,40 @@ def varied(
     mirrored = np.flip(rotated, rows_columns[0]) if rng.integers(2) else rotated
     scale = rng.uniform(SMALLEST_SCALE, LARGEST_SCALE, (len(image_B), 1, 1, 1))
     return np.ascontiguousarray(mirrored) * scale.astype(np.float32)
+
+
+def _convert(files: Sequence[Path], path: Path, kind: str) -> None:
+    """Write the crops of HDF5 files as arrays of numpy, or as a ROOT tree of images or of hits."""
+    import awkward
+    import h5py
+    import uproot
+
+    arrays: Arrays = {"X": np.empty(0), "y": np.empty(0)}
+    read = []
+    for file in files:
+        with h5py.File(file) as opened:
+            read.append({key: opened[key][:] for key in arrays})
+    arrays = {key: np.concatenate([of_file[key] for of_file in read]) for key in arrays}
+    if kind == "npz":
+        with path.open("wb") as written:
+            np.savez(written, allow_pickle=False, **arrays)
+        return
+    with uproot.recreate(path) as root:
+        if kind == "images.root":
+            root.mktree("events", {"X": ("f4", arrays["X"].shape[1:]), "y": "f4"})
+            root["events"].extend(arrays)
+            return
+        image = arrays.pop("X")
+        event, row, column, channel = np.nonzero(image)
+        counts = np.bincount(event, minlength=len(image))
+        hits = {
+            "row": row.astype(np.int32),
+            "column": column.astype(np.int32),
+            "channel": channel.astype(np.int32),
+            "value": image[event, row, column, channel],
+        }
+        lists = {key: awkward.unflatten(values, counts) for key, values in hits.items()}
+        root.mkrntuple("events", lists | arrays)
 
 
 def _simulate_jets() -> Arrays:

@@ -50,7 +50,7 @@ def train(task: str, training: Training, store: Path, inputs: Inputs) -> list[Ep
     """Train a task; return its history without the first epoch, which is a warm-up."""
     output = inputs.folder / "run"
     shutil.rmtree(output, ignore_errors=True)
-    command = [CALOBATCH, "train", task, "--seed", "1", "--store", store, "--output", output]
+    command = [CALOBATCH, "train", task, "--run", "seed1", "--store", store, "--output", output]
     launched(training.ranks, [*command, "--settings", training.model_dump_json()])
     return read_history(output / HISTORY_FILE)[1:]
 

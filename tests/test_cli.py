@@ -154,7 +154,7 @@ def test_a_traceback_is_shown_if_the_user_wants_one(options, environment):
         ["pack", "d", "a.hdf5", "--output", "x"],
         ["pack", "d", "a.hdf5", "--output", "x", "--settings", "{"],
         ["pack", "d", "a.hdf5", "--output", "x", "--settings", "no_such_file.json"],
-        ["train", "t", "--seed", "one", "--store", "s", "--output", "o", "--settings", "{}"],
+        ["train", "t", "--run", "one", "--store", "s", "--output", "o", "--settings", "{}"],
     ],
 )
 def test_a_wrong_call_is_exit_code_2_and_the_usage(arguments):

@@ -35,7 +35,7 @@ VERBS_WITH_A_LIBRARY = {
     "fetch": ("requests", "quark_gluon", PUBLIC, "--output", "/no/" + PUBLIC),
     "simulate": ("h5py", "electron_photon", "--output", RAW, "--settings", CROPS),
     "pack": ("pyarrow", "d", "x.hdf5", "--output", "/nowhere", "--settings", PACKING),
-    "train": ("torch", "t", "--seed", "1", "--store", "/no", "--output", "/no",
+    "train": ("torch", "t", "--run", "seed1", "--store", "/no", "--output", "/no",
               "--settings", SETTINGS),
     "try": ("torch", "electron_photon_cnn", "--settings", "{}"),
     "evaluate": ("sklearn.metrics", "/nowhere"),

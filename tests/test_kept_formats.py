@@ -78,7 +78,7 @@ def test_a_checkpoint_in_mid_epoch_is_continued_to_the_history_of_0_1_0(tmp_path
     calobatch = [sys.executable, "-m", "calobatch.cli"]
     subprocess.run(
         [
-            *(*calobatch, "launch", "-n", "2", *calobatch, "train", TASK, "--seed", str(SEED)),
+            *(*calobatch, "launch", "-n", "2", *calobatch, "train", TASK, "--run", f"seed{SEED}"),
             *("--store", KEPT / "store", "--output", tmp_path),
             *("--settings", KEPT / "settings.json"),
         ],

@@ -44,7 +44,7 @@ def test_a_rank_that_fails_is_named_and_the_others_are_stopped(code):
 
 
 def test_a_mistake_of_the_user_is_reported_once_with_exit_code_2(tmp_path):
-    rank = [sys.executable, "-m", "calobatch.cli", "train", "task", "--seed", "1", "--store"]
+    rank = [sys.executable, "-m", "calobatch.cli", "train", "task", "--run", "seed1", "--store"]
     settings = '{"model": "cnn", "epochs": 1, "batch_size": 8, "learning_rate": 1, "ranks": 3}'
     command = [*rank, "/nowhere", "--output", str(tmp_path), "--settings", settings]
     launcher = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "3"]

@@ -140,7 +140,7 @@ def take_training(case: Case, scenario: Scenario, start: Start) -> TrainingSpeed
         case.ranks,
         case.nodes,
         [
-            *("calobatch.cli", "train", case.task, "--seed", str(SEED), "--store", str(store)),
+            *("calobatch.cli", "train", case.task, "--run", f"seed{SEED}", "--store", str(store)),
             *("--output", str(folder), "--settings", settings.model_dump_json()),
         ],
     )

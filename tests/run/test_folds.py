@@ -16,7 +16,7 @@ from calobatch.pack.pack import pack
 from calobatch.report.report import report
 from calobatch.run.leaderboard import format_leaderboard, read_leaderboard
 from calobatch.run.metrics import Metrics
-from calobatch.run.name import RunName, counted, runs_of
+from calobatch.run.name import RunName, counted, read_member, runs_of
 from calobatch.run.predictions import read_predictions
 from calobatch.run.training import RunRecord
 from calobatch.train.train import train
@@ -183,3 +183,9 @@ def test_what_a_mean_is_over_is_said_in_words():
     assert counted([RunName("t", 1, fold) for fold in (1, 2, 3)]) == "3 folds"
     assert counted([RunName("t", s, f) for s in (1, 2) for f in (1, 2, 3)]) == "3 folds and 2 seeds"
     assert str(RunName("t", 1, 2)) == "t fold 2 seed 1"
+
+
+def test_the_name_of_a_folder_is_read_as_it_was_written():
+    for name in (RunName("t", 1), RunName("t", 23, 4)):
+        assert read_member("t", name.member) == name
+    assert read_member("t", "seed1_fold2") is None

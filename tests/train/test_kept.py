@@ -114,7 +114,7 @@ def test_a_file_system_without_hard_links_gets_copies(run, monkeypatch):
 
 
 def start(settings, store, output):
-    command = [sys.executable, "-m", "calobatch.cli", "train", "t", "--seed", "1"]
+    command = [sys.executable, "-m", "calobatch.cli", "train", "t", "--run", "seed1"]
     options = ["--store", store, "--output", output, "--settings", settings.model_dump_json()]
     return subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
 

@@ -22,7 +22,7 @@ def command(settings, store, output):
         *CALOBATCH,
         *("launch", "-n", str(settings.ranks)),
         *CALOBATCH,
-        *("train", "task", "--seed", "1", "--store", str(store), "--output", str(output)),
+        *("train", "task", "--run", "seed1", "--store", str(store), "--output", str(output)),
         *("--settings", settings.model_dump_json()),
     ]
 

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.checkout import CHECKOUT
+
 PUBLIC_FILES = 2 + 6 + 1
 JOBS = {
     "quickstart": {"simulate": 6, "pack": 3, "train": 4, "evaluate": 4, "export": 4},
@@ -39,7 +41,7 @@ def test_each_fold_of_a_task_is_a_job(fresh):
     assert expected.items() <= found.items()
     assert f"{trainings} trainings" in answer.stderr
     assert "2 seeds: 1, 2; 3 folds of electron_photon" in answer.stderr
-    assert "--fold 3 --seed 2" in fresh.snakemake("-n", "-p", "--config", *config).stdout
+    assert "--run fold3_seed2" in fresh.snakemake("-n", "-p", "--config", *config).stdout
     for file in ("fold3_seed2/run.json", "out_of_fold_seed2.parquet"):
         assert f"results/test/electron_photon_cnn/{file}" in answer.stdout
 
@@ -63,3 +65,18 @@ def test_a_wrong_configuration_stops_before_the_dag_with_one_message(fresh, conf
     assert answer.returncode == 2
     assert message in answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("rule", "params"),
+    [
+        ("train", ["store", "folder", "settings", "model_sha256"]),
+        ("pack", ["folder", "settings", "pins"]),
+        ("evaluate", ["folder"]),
+    ],
+)
+def test_no_finished_job_is_repeated_after_an_update(rule, params):
+    """Snakemake repeats a job that has other params than it recorded, as those of version 0.2."""
+    text = (CHECKOUT / f"workflow/rules/{rule}.smk").read_text()
+    section = text.split("    params:\n")[1].split("    shell:\n")[0]
+    assert re.findall(r"^        (\w+)=", section, re.MULTILINE) == params

@@ -5,7 +5,7 @@ import sys
 from calobatch.checkout import hand_down_code
 from calobatch.errors import exiting
 from calobatch.run.files import TRAINING_FILES
-from calobatch.run.name import runs_of
+from calobatch.run.name import MEMBER, runs_of
 from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
 from calobatch.workflow import datasets, jobs, starts
 from calobatch.workflow.model_version import model_version
@@ -37,5 +37,5 @@ if workflow.is_main_process:
 wildcard_constraints:
     dataset="[a-z0-9_]+",
     task="[a-z0-9_]+",
-    run="(fold[0-9]+_)?seed[0-9]+",
+    run=MEMBER.pattern,
     file="[^/]+",

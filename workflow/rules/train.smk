@@ -18,12 +18,11 @@ rule train:
     params:
         store=subpath(input.events, parent=True),
         folder=subpath(output.model, parent=True),
-        run=lambda wildcards: jobs.run_options(wildcards.run),
         settings=lambda wildcards: SCENARIO.tasks[wildcards.task].training().model_dump_json(),
         # Not used by the command: because of this parameter, a changed model is trained again.
         model_sha256=lambda wildcards: model_version(SCENARIO.tasks[wildcards.task].model),
     shell:
         "{resources.start} calobatch train {wildcards.task}"
-        " {params.run} --store {params.store} --output {params.folder}"
+        " --run {wildcards.run} --store {params.store} --output {params.folder}"
         " --hang-seconds {resources.hang_seconds} --settings {params.settings:q} 2>&1"
         " | into_log {log}"

@@ -1,9 +1,13 @@
 """The names of the runs of a scenario: one run per task and seed, and per fold if there are any."""
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from calobatch.config.models import Scenario
+
+# Groups without names, which Snakemake would take for wildcards.
+MEMBER = re.compile(r"(?:fold([0-9]+)_)?seed([0-9]+)")
 
 
 class RunName(NamedTuple):
@@ -30,6 +34,15 @@ class RunName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.task} {self.number.replace(',', '')}"
+
+
+def read_member(task: str, member: str) -> RunName | None:
+    """Return the run of a task whose folder is called ``member``; None if no run is."""
+    found = MEMBER.fullmatch(member)
+    if found is None:
+        return None
+    fold, seed = found.groups()
+    return RunName(task, int(seed), int(fold) if fold else None)
 
 
 def counted(names: Iterable[RunName]) -> str:

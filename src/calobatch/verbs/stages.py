@@ -5,6 +5,7 @@ import signal
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from calobatch import tracking_uri
 from calobatch.errors import StoppedError, UserError
@@ -119,11 +120,10 @@ def _pack(options: argparse.Namespace) -> None:
 def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="name of the task, for messages and the record of the run")
     parser.add_argument(
-        "--seed", type=int, required=True, help="seed of the weights and of the order of events"
-    )
-    parser.add_argument(
-        "--fold", type=int, metavar="K", help="fold of a store with folds, counted from 1"
-    )
+        "--run", type=_run_of_a_task, required=True, metavar="NAME",
+        help="seed of the weights and of the order of events, as in seed1; of a store with folds "
+        "also the fold, as in fold2_seed1",
+    )  # fmt: skip
     parser.add_argument(
         "--store", type=Path, required=True, metavar="FOLDER", help="packed store to train on"
     )
@@ -136,6 +136,14 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
         "(default: never)",
     )  # fmt: skip
     add_settings(parser)
+
+
+def _run_of_a_task(text: str) -> Any:
+    from calobatch.run.name import read_member
+
+    if run := read_member("", text):
+        return run
+    raise argparse.ArgumentTypeError(f"expected a run such as seed1 or fold2_seed1, found {text}")
 
 
 def _seconds_or_never(text: str) -> float | None:
@@ -166,8 +174,8 @@ def _train(options: argparse.Namespace) -> None:
     blaming = blaming_model(settings.model, "a batch", in_its_file=True)
     with alone, watching(options.hang_seconds, rank) as heartbeat, blaming:
         train(
-            options.task, settings, options.seed, options.store, options.output, heartbeat,
-            fold=options.fold,
+            options.task, settings, options.run.seed, options.store, options.output, heartbeat,
+            fold=options.run.fold,
         )  # fmt: skip
     # The run is finished, and a signal in the seconds in which Python ends must not make it fail.
     for number in stop_signals():

@@ -5,7 +5,6 @@ process on this machine, and all resources but `start` and `hang_seconds` are No
 requested.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -129,11 +128,6 @@ class Jobs:
         """Return the option's value; as text, because the scheduler counts resources in numbers."""
         seconds = self.setup.scenario.tasks[task].hang_seconds
         return "never" if seconds is None else f"{seconds:g}"
-
-
-def run_options(run: str) -> str:
-    """Return the options that tell train its seed and fold, given the run, as in "fold2_seed1"."""
-    return " ".join(f"--{name} {number}" for name, number in re.findall(r"([a-z]+)(\d+)", run))
 
 
 def cores_of_training(scenario: Scenario, task: str) -> int:
