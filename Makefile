@@ -141,7 +141,7 @@ cluster-shell:
 	@cluster/testbed/shell
 
 cluster-test: setup
-	pytest -n 4 --dist loadfile --no-loadscope-reorder tests/cluster
+	pytest -n 3 --dist loadfile --no-loadscope-reorder tests/cluster
 
 run: setup
 	@snakemake --profile cluster/local --config scenario=$(SCENARIO) $(if $(SET),set="$(SET)")
