@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -41,8 +42,10 @@ def test_launchers_have_gpus_of_their_own(tmp_path):
         assert again == ["0"]
 
 
-def test_a_launcher_waits_until_enough_gpus_are_free_and_says_so(tmp_path, capsys):
-    got = []
+def test_a_launcher_waits_until_enough_gpus_are_free_and_says_so(tmp_path, monkeypatch):
+    # Not capsys, which can lose what a thread prints while it is read.
+    got, said = [], io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
 
     def wait():
         with own_gpus(2, ["0", "1"], tmp_path) as gpus:
@@ -52,15 +55,14 @@ def test_a_launcher_waits_until_enough_gpus_are_free_and_says_so(tmp_path, capsy
         busy.enter_context(own_gpus(1, ["0", "1"], tmp_path))
         waiting = threading.Thread(target=wait)
         waiting.start()
-        said, deadline = "", time.monotonic() + 180
-        while not said:
+        deadline = time.monotonic() + 180
+        while not said.getvalue():
             assert time.monotonic() < deadline
-            said = capsys.readouterr().err
+            time.sleep(0.05)
         assert not got
     waiting.join(timeout=180)
     assert sorted(got) == ["0", "1"]
-    said += capsys.readouterr().err
-    assert said.count("waiting for 2 of 2 GPUs") == 1
+    assert said.getvalue().count("waiting for 2 of 2 GPUs") == 1
 
 
 def test_with_fewer_gpus_than_ranks_none_is_chosen(tmp_path):

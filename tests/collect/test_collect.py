@@ -1,19 +1,23 @@
 """What MLflow and the leaderboard have after collect."""
 
 import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
-from calobatch.collect.mlflow_store import tag_of
+from calobatch.collect.description import of_scenario
+from calobatch.collect.tags import tag_of
 from calobatch.config.models import SPLITS
 from calobatch.errors import UserError
+from calobatch.run.folder import read_run
 from calobatch.run.history import read_history
 from calobatch.run.leaderboard import COLUMNS
 from calobatch.run.metrics import Metrics
@@ -32,6 +36,42 @@ def test_one_parent_and_a_child_for_each_training(collected):
     assert {run.info.status for run in found} == {"FINISHED"}
 
 
+def test_the_description_of_the_scenario_is_its_leaderboard(collected, runs):
+    (parent,) = (r for r in all_runs(MlflowClient(collected[0])) if r.info.run_name == "tests")
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith("For the tests\n\n| task | run | test AUC |")
+    aucs = [Metrics.read(run / "metrics.json").splits["test"].auc for run in runs]
+    for seed, auc in enumerate(aucs, start=1):
+        assert f"| crops | seed {seed} | {auc:.4f} (" in note
+    assert f"| crops | mean of 2 | **{sum(aucs) / 2:.4f} ± " in note
+    assert "| 0.7 (validation) |" in note
+
+
+def test_the_description_of_a_training_is_its_model_card(collected, runs):
+    note = children(collected[0])[0].data.tags["mlflow.note.content"]
+    assert note == (runs[0] / "export/card.md").read_text()
+
+
+def test_the_dataset_is_there_with_its_digest_and_events(collected, runs):
+    run = children(collected[0])[0]
+    (found,) = run.inputs.dataset_inputs
+    record = RunRecord.read(runs[0] / "run.json")
+    assert found.dataset.name == "electron_photon"
+    assert record.dataset_sha256.startswith(found.dataset.digest)
+    assert json.loads(found.dataset.profile)["num_rows"] == 200
+    assert [tag.key for tag in found.tags] == ["mlflow.data.context"]
+
+
+def test_a_description_that_is_too_long_for_mlflow_is_cut_after_a_line(scenario, runs):
+    many = [
+        replace(run, record=run.record.model_copy(update={"seed": seed}))
+        for seed, run in enumerate([read_run(runs[0])] * 200)
+    ]
+    note = of_scenario(scenario, many)
+    assert len(note) < 8_000
+    assert note.endswith(" |\n\nleaderboard.csv has all lines.\n")
+
+
 def test_every_hyperparameter_is_there(collected, runs):
     params = children(collected[0])[0].data.params
     training = RunRecord.read(runs[0] / "run.json").training.model_dump()
@@ -48,7 +88,7 @@ def test_every_epoch_is_there_at_the_time_it_ended(collected, runs):
     run_id = children(collected[0])[0].info.run_id
     history = read_history(runs[0] / "history.jsonl")
     for name in ("train_loss", "validation_auc", "learning_rate"):
-        logged = client.get_metric_history(run_id, f"epoch_{name}")
+        logged = client.get_metric_history(run_id, f"epoch/{name}")
         assert [(m.step, m.timestamp, m.value) for m in logged] == [
             (epoch.epoch, round(epoch.time * 1000), getattr(epoch, name)) for epoch in history
         ]
@@ -57,8 +97,8 @@ def test_every_epoch_is_there_at_the_time_it_ended(collected, runs):
 def test_final_metrics_are_those_of_evaluate(collected, runs):
     logged = children(collected[0])[0].data.metrics
     for split, measured in Metrics.read(runs[0] / "metrics.json").splits.items():
-        assert logged[f"{split}_auc"] == measured.auc
-        assert logged[f"{split}_accuracy"] == measured.accuracy
+        assert logged[f"{split}/auc"] == measured.auc
+        assert logged[f"{split}/accuracy"] == measured.accuracy
 
 
 def test_provenance_names_code_data_packages_and_machine(collected, runs):

@@ -74,7 +74,7 @@ def test_the_time_of_a_training_does_not_include_the_pause_before_it_was_resumed
     collect(scenario, copies, uri, tmp_path / "leaderboard.csv")
     run = children(uri)[0]
     spent = sum(epoch.seconds for epoch in read_history(copies[0] / "history.jsonl"))
-    assert run.data.metrics["training_seconds"] == pytest.approx(spent)
+    assert run.data.metrics["speed/training_seconds"] == pytest.approx(spent)
     assert run.info.end_time - run.info.start_time == pytest.approx(86_400_000, abs=2)
 
 
@@ -93,7 +93,7 @@ def test_a_run_that_a_kill_left_incomplete_is_written_again(scenario, runs, tmp_
     collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
     found = children(uri)
     assert [run.data.tags["calobatch.state"] for run in found] == ["current"]
-    assert len(MlflowClient(uri).get_metric_history(found[0].info.run_id, "epoch_seconds")) == 3
+    assert len(MlflowClient(uri).get_metric_history(found[0].info.run_id, "epoch/seconds")) == 3
 
 
 @pytest.mark.parametrize("state", ["incomplete", "current"])

@@ -118,8 +118,8 @@ def test_in_mlflow_the_folds_are_children_of_a_run_with_their_mean(folder, colle
     client = MlflowClient(collected)
     lines = {(line.fold, line.split): line for line in read_leaderboard(folder / "leaderboard.csv")}
     parent = client.get_run(lines["all", "test"].run_id)
-    assert parent.data.metrics["test_auc"] == pytest.approx(lines["all", "test"].auc, abs=1e-6)
-    assert parent.data.metrics["test_auc_std"] > 0
+    assert parent.data.metrics["test/auc"] == pytest.approx(lines["all", "test"].auc, abs=1e-6)
+    assert parent.data.metrics["test/auc_std"] > 0
     assert [a.path for a in client.list_artifacts(parent.info.run_id)] == [
         "out_of_fold_seed1.parquet"
     ]

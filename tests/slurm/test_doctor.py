@@ -352,6 +352,33 @@ def test_an_interrupt_leaves_no_job_and_no_file_behind(project, programs, number
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
 
 
+def test_a_signal_that_comes_while_srun_starts_is_acted_on_when_srun_can_be_ended():
+    """It came between the start of srun and the block that ends srun, and srun and job stayed."""
+
+    def act(number, frame):
+        raise KeyboardInterrupt
+
+    def run():
+        with trial.signals_held() as release:
+            signal.raise_signal(signal.SIGTERM)
+            seen.append("started")
+            try:
+                release()
+                seen.append("ran")
+            finally:
+                seen.append("ended")
+
+    seen = []
+    before = signal.signal(signal.SIGTERM, act)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert seen == ["started", "ended"]
+        assert signal.getsignal(signal.SIGTERM) is act
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_locks_that_a_node_does_not_see_give_a_warning():
     node = SimpleNamespace(host="c1", locks={"flock": "not seen", "lockf": "seen"})
     finding = compute_node.file_locks(SimpleNamespace(node=node))

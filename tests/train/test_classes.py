@@ -116,9 +116,9 @@ def test_mlflow_leaderboard_and_report_show_each_class(scenario, store, run, tmp
     line = next(line for line in read_leaderboard(leaderboard) if line.split == "test")
     assert line.auc == pytest.approx(test.auc, abs=1e-6)
     logged = MlflowClient(uri).get_run(line.run_id).data.metrics
-    assert logged["test_auc"] == test.auc
-    assert logged["test_auc_kaon"] == test.classes["kaon"].auc
-    assert logged["test_auc_muon_pion"] == test.pairs[0].auc
+    assert logged["test/auc"] == test.auc
+    assert logged["test/auc_kaon"] == test.classes["kaon"].auc
+    assert logged["test/auc_muon_pion"] == test.pairs[0].auc
 
     report(scenario, [run], [store], leaderboard, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

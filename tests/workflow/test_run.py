@@ -69,7 +69,7 @@ def test_mlflow_holds_the_run_of_every_line(finished, leaderboard):
     for line in leaderboard:
         run = client.get_run(line["run_id"])
         assert run.data.tags["calobatch.key"] == f"test/{line['task']}/seed{line['seed']}"
-        assert run.data.metrics[f"{line['split']}_auc"] == pytest.approx(
+        assert run.data.metrics[f"{line['split']}/auc"] == pytest.approx(
             float(line["auc"]), abs=1e-6
         )
         assert run.data.params["communicator"] == "horovod"

@@ -8,19 +8,21 @@ training was repeated with a different outcome, it gets a new run; the old run i
 as superseded.
 """
 
-import hashlib
 import logging
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
+from calobatch.collect.dataset import dataset_of
+from calobatch.collect.description import of_run, of_scenario
+from calobatch.collect.metrics import epoch_metrics, final_metrics, metrics_of_folds
 from calobatch.collect.model_artifact import log_model
 from calobatch.collect.owner import THIS_CHECKOUT, owner_in, refuse_copied_store, user
+from calobatch.collect.tags import parameters, provenance_of, tag_of
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.run.files import (
@@ -33,20 +35,18 @@ from calobatch.run.files import (
     plots_in,
 )
 from calobatch.run.folder import RunFolder
-from calobatch.run.folds import Folds, fold_metrics
-from calobatch.run.history import EPOCH_METRICS
+from calobatch.run.folds import Folds
 from calobatch.tracking.store_errors import whole_or_nothing
 from calobatch.tracking_uri import VARIABLE, shown
 
 EXPERIMENT = "calobatch"
-NOT_ONE_NUMBER = {"confusion", "classes", "pairs"}
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
-# Fields of Throughput that MLflow gets if they were measured.
-MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_joules"}
 # Names of tags. The key says which training a run belongs to, the fingerprint which outcome of it.
 # The owner says in whose checkout it was made: others may have scenarios of the same name.
 KEY, FINGERPRINT, STATE = "calobatch.key", "calobatch.fingerprint", "calobatch.state"
 OWNER, PARENT = "calobatch.owner", "mlflow.parentRunId"
+# The description that MLflow's page shows.
+NOTE = "mlflow.note.content"
 CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 
 
@@ -145,7 +145,7 @@ class MlflowStore:
         run_id = str(found[0].info.run_id)
         finished = round(max(run.record.finished for run in runs) * 1000)
         self.client.set_terminated(run_id, end_time=finished)
-        self.client.set_tag(run_id, "mlflow.note.content", self.scenario.title)
+        self.client.set_tag(run_id, NOTE, of_scenario(self.scenario, runs))
         text = self.scenario.model_dump_json(indent=2)
         self.client.log_text(run_id, text, "scenario.json")
         return run_id
@@ -189,10 +189,7 @@ class MlflowStore:
         finished = round(max(record.finished for record in records) * 1000)
         self.client.log_batch(
             run_id,
-            metrics=[
-                Metric(f"test_{name}", float(value), finished, 0)
-                for name, value in fold_metrics(folds)._asdict().items()
-            ],
+            metrics=metrics_of_folds(folds, finished),
             params=[Param("seed", str(folds.seed)), Param("folds", str(len(records)))],
         )
         self.client.log_artifact(run_id, str(out_of_fold))
@@ -208,6 +205,7 @@ class MlflowStore:
             run_name=str(record.name),
             tags={
                 PARENT: parent_id,
+                NOTE: of_run(run),
                 "mlflow.source.git.commit": record.provenance.git_commit,
                 "mlflow.user": user(),
                 KEY: key,
@@ -223,10 +221,11 @@ class MlflowStore:
         return run_id
 
     def _log_values(self, run_id: str, run: RunFolder) -> None:
-        tags = [RunTag(tag_of(name), value) for name, value in _provenance(run).items()]
-        params = [Param(name, value) for name, value in _parameters(run).items()]
+        tags = [RunTag(tag_of(name), value) for name, value in provenance_of(run).items()]
+        params = [Param(name, value) for name, value in parameters(run).items()]
         self.client.log_batch(run_id, params=params, tags=tags)
-        metrics = [*_epoch_metrics(run), *_final_metrics(run)]
+        self.client.log_inputs(run_id, [dataset_of(run)])
+        metrics = [*epoch_metrics(run), *final_metrics(run)]
         for start in range(0, len(metrics), METRICS_PER_CALL):
             batch = metrics[start : start + METRICS_PER_CALL]
             self.client.log_batch(run_id, metrics=batch)
@@ -245,87 +244,5 @@ def _quiet() -> None:
     """Keep the information messages of MLflow and of alembic (its database) out of the log."""
     for name in ("mlflow", "alembic", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def tag_of(name: str) -> str:
-    """Return the tag for a fact, with "_" for what MLflow allows in no name, such as a plus."""
-    return "calobatch." + _allowed(name)
-
-
-def _allowed(name: str) -> str:
-    return re.sub(r"[^/\w.\- :]", "_", name)
-
-
-def _parameters(run: RunFolder) -> dict[str, str]:
-    """Return every hyperparameter as text. A nested one has a name with a dot."""
-    flat: dict[str, str] = {"seed": str(run.record.seed)}
-    if run.record.fold is not None:
-        flat["fold"] = str(run.record.fold)
-    for name, value in run.record.training.model_dump().items():
-        if isinstance(value, dict):
-            flat |= {f"{name}.{key}": str(nested) for key, nested in value.items()}
-        else:
-            flat[name] = str(value)
-    return flat
-
-
-def _provenance(run: RunFolder) -> dict[str, str]:
-    """Return where the run comes from: data, code, packages and machines."""
-    record = run.record
-    facts = {
-        "task": record.task,
-        "dataset": record.dataset,
-        "simulated": str(record.simulated).lower(),
-        "weighted": str(run.metrics.splits["test"].effective_events is not None).lower(),
-        "dataset_sha256": record.dataset_sha256,
-        "config_sha256": hashlib.sha256(record.training.model_dump_json().encode()).hexdigest(),
-        "identity": record.identity,  # of settings, seed, data, model, device and versions
-        "git_commit": record.provenance.git_commit,
-        "git_dirty": {True: "true", False: "false", None: "unknown"}[record.provenance.git_dirty],
-        "python": record.provenance.python,
-        "device": record.device,
-        "hosts": ", ".join(record.hosts),
-        "ranks": str(record.ranks),
-        "mark": record.mark,
-        "resumed_after_epoch": str(record.resumed_after_epoch),
-        "resumed_at_step": str(record.resumed_at_step),
-    }
-    facts |= {f"source_sha256.{name}": value for name, value in record.source_sha256.items()}
-    facts |= {f"package.{name}": value for name, value in record.provenance.packages.items()}
-    return facts
-
-
-def _epoch_metrics(run: RunFolder) -> list[Metric]:
-    return [
-        Metric(f"epoch_{name}", float(getattr(epoch, name)), round(epoch.time * 1000), epoch.epoch)
-        for epoch in run.history
-        for name in EPOCH_METRICS
-    ]
-
-
-def _final_metrics(run: RunFolder) -> list[Metric]:
-    finished, step = round(run.record.finished * 1000), run.record.epochs_run
-    values = {
-        "best_epoch": float(run.record.best_epoch),
-        "parameters": float(run.record.parameters),
-        "events_per_second": run.record.events_per_second,
-        # Not finished - started, which also has the time in which a training that was stopped
-        # waited to be resumed.
-        "training_seconds": sum(epoch.seconds for epoch in run.history),
-    }
-    speed = run.record.throughput
-    values |= {f"{phase}_share": share for phase, share in speed.shares.items()}
-    values["slowest_rank_events_per_second"] = min(speed.rank_events_per_second)
-    for name, used in speed.model_dump(include=MEASURES_OF_USE).items():
-        if used is not None:
-            values[name] = used
-    for split, measured in run.metrics.splits.items():
-        for name, value in measured.model_dump(exclude=NOT_ONE_NUMBER).items():
-            if value is not None:
-                values[f"{split}_{name}"] = float(value)
-        for of_class, found in measured.classes.items():
-            values[f"{split}_auc_{_allowed(of_class)}"] = found.auc
-        for pair in measured.pairs:
-            names = f"{_allowed(pair.first)}_{_allowed(pair.second)}"
-            values[f"{split}_auc_{names}"] = pair.auc
-    return [Metric(name, value, finished, step) for name, value in values.items()]
+    # It warns for each model that this machine's onnxruntime has no GPU, which others may have.
+    logging.getLogger("mlflow.onnx").setLevel(logging.ERROR)

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,27 +61,59 @@ def run_trial(
     # The name must be unique: the job is looked up and cancelled by it, as srun reports no job id
     # before the job starts.
     name = f"calobatch-doctor-{os.uname().nodename}-{os.getpid()}-{time.monotonic_ns()}"
-    process = subprocess.Popen(
-        [
-            # --quiet keeps lines such as "job is queued" out of the errors of the trial. Without
-            # --kill-on-bad-exit, other tasks would wait for a failed one until the walltime.
-            *("srun", "--quiet", "--kill-on-bad-exit=1", f"--job-name={name}", *options),
-            *("bash", "-c", loading(site.modules) + START, "bash", str(Path.cwd())),
-            *(sys.executable, *python),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=environment_of_trial(os.environ),
-        # Ctrl-C then reaches only this process, which ends srun and its job in an orderly way.
-        start_new_session=True,
-    )
+    command = [
+        # --quiet keeps lines such as "job is queued" out of the errors of the trial. Without
+        # --kill-on-bad-exit, other tasks would wait for a failed one until the walltime.
+        *("srun", "--quiet", "--kill-on-bad-exit=1", f"--job-name={name}", *options),
+        *("bash", "-c", loading(site.modules) + START, "bash", str(Path.cwd())),
+        *(sys.executable, *python),
+    ]
+    with signals_held() as release:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environment_of_trial(os.environ),
+            # Ctrl-C then reaches only this process, which ends srun and its job in an orderly way.
+            start_new_session=True,
+        )
+        try:
+            release()
+            return _result(process, name, patience, limit)
+        finally:
+            _end(process, name)
+
+
+@contextmanager
+def signals_held() -> Iterator[Callable[[], None]]:
+    """Hold back signals that end this process until the function that is yielded is called.
+
+    Otherwise one could come when srun has started and this process does not yet know it.
+    """
+    held: list[int] = []
+    handlers = {}
+    # Only the main thread gets signals.
+    if threading.current_thread() is threading.main_thread():
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        found = {number: signal.getsignal(number) for number in numbers}
+        handlers = {n: handler for n, handler in found.items() if handler is not signal.SIG_IGN}
+    for number in handlers:
+        signal.signal(number, lambda received, frame: held.append(received))
+
+    def release() -> None:
+        while handlers:
+            number, handler = handlers.popitem()
+            signal.signal(number, handler)
+        while held:
+            signal.raise_signal(held.pop())
+
     try:
-        return _result(process, name, patience, limit)
+        yield release
     finally:
-        _end(process, name)
+        release()
 
 
 def environment_of_trial(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,61 @@
+"""The metrics of a training in MLflow.
+
+A name is a group and a quantity, such as test/auc, because MLflow's page shows the charts of a
+group together. The quantities of a split have the names that they have in metrics.json, and those
+of an epoch the names in history.jsonl.
+"""
+
+from mlflow.entities import Metric
+
+from calobatch.collect.tags import allowed
+from calobatch.run.folder import RunFolder
+from calobatch.run.folds import Folds, fold_metrics
+from calobatch.run.history import EPOCH_METRICS
+
+NOT_ONE_NUMBER = {"confusion", "classes", "pairs"}
+# Fields of Throughput that MLflow gets if they were measured.
+MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_joules"}
+
+
+def epoch_metrics(run: RunFolder) -> list[Metric]:
+    """Return what the history has about each epoch, at the time when the epoch ended."""
+    return [
+        Metric(f"epoch/{name}", float(getattr(epoch, name)), round(epoch.time * 1000), epoch.epoch)
+        for epoch in run.history
+        for name in EPOCH_METRICS
+    ]
+
+
+def final_metrics(run: RunFolder) -> list[Metric]:
+    """Return the metrics of all splits, and the speed and the resources of the training."""
+    finished, step = round(run.record.finished * 1000), run.record.epochs_run
+    speed = run.record.throughput
+    values = {
+        "model/best_epoch": float(run.record.best_epoch),
+        "model/parameters": float(run.record.parameters),
+        "speed/events_per_second": run.record.events_per_second,
+        "speed/slowest_rank_events_per_second": min(speed.rank_events_per_second),
+        # Not finished - started, which also has the time in which a training that was stopped
+        # waited to be resumed.
+        "speed/training_seconds": sum(epoch.seconds for epoch in run.history),
+    }
+    values |= {f"speed/{phase}_share": share for phase, share in speed.shares.items()}
+    for name, used in speed.model_dump(include=MEASURES_OF_USE).items():
+        if used is not None:
+            values[f"resources/{name}"] = used
+    for split, measured in run.metrics.splits.items():
+        for name, value in measured.model_dump(exclude=NOT_ONE_NUMBER).items():
+            if value is not None:
+                values[f"{split}/{name}"] = float(value)
+        for of_class, found in measured.classes.items():
+            values[f"{split}/auc_{allowed(of_class)}"] = found.auc
+        for pair in measured.pairs:
+            names = f"{allowed(pair.first)}_{allowed(pair.second)}"
+            values[f"{split}/auc_{names}"] = pair.auc
+    return [Metric(name, value, finished, step) for name, value in values.items()]
+
+
+def metrics_of_folds(folds: Folds, finished: int) -> list[Metric]:
+    """Return the test metrics of all folds together; ``finished`` is their time, in ms."""
+    values = fold_metrics(folds)._asdict()
+    return [Metric(f"test/{name}", float(value), finished, 0) for name, value in values.items()]
