@@ -104,7 +104,8 @@ def test_settings_may_be_in_a_file(crops, tmp_path):
         (["leaderboard", "no_such"], "calobatch leaderboard: results has no results of a"),
         (
             ["pack", "d", "no.hdf5", "--output", "/nowhere", "--settings", PACKING],
-            "calobatch pack: no.hdf5 does not exist; fetch or simulate it first",
+            "calobatch pack: no.hdf5 does not exist; correct the path, or fetch or simulate it "
+            "first",
         ),
         (
             ["pack", "d", "no.hdf5", "--output", "/nowhere", "--settings", '{"layuot": "x"}'],

@@ -38,9 +38,10 @@ def test_raw_files_are_scored_with_a_run_in_mlflow_as_with_its_folder(
     uri, address = stored
     raw = str(runs[0].parents[1] / "1.hdf5")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    for name, run in (("of_folder", str(runs[0])), ("of_address", address)):
+    for name, run in (("folder.parquet", str(runs[0])), ("address.parquet", address)):
         main(["predict", run, raw, "--output", str(tmp_path / name)])
-    assert pq.read_table(tmp_path / "of_address") == pq.read_table(tmp_path / "of_folder")
+    by_address, by_folder = (tmp_path / f"{name}.parquet" for name in ("address", "folder"))
+    assert pq.read_table(by_address) == pq.read_table(by_folder)
 
 
 def test_the_verb_names_what_can_be_done_with_the_folder(stored, tmp_path, monkeypatch, capsys):
@@ -64,6 +65,6 @@ def test_a_run_that_is_not_there_or_is_no_training_is_told(stored, tmp_path):
         download("runs:/" + 32 * "0", tmp_path / "a", uri)
     run = MlflowClient(uri).get_run(address.removeprefix("runs:/"))
     parent = run.data.tags["mlflow.parentRunId"]
-    with pytest.raises(UserError, match="is not a training with its weights"):
+    with pytest.raises(UserError, match="has no weights: it is that of a scenario"):
         download(f"runs:/{parent}", tmp_path / "b", uri)
     assert not list(tmp_path.iterdir())

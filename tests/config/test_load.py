@@ -205,7 +205,12 @@ DATASET = {"source": "simulate", "events": 100}
         ),
         (
             {"tasks": {"cnn": {"model": "cmn"}}},
-            "tasks.cnn.model: module calobatch.models.cmn does not exist; correct the name",
+            "tasks.cnn.model: module calobatch.models.cmn does not exist; correct the name, or add "
+            "the file; did you mean 'cnn'?",
+        ),
+        (
+            {"datasets": {"a": {"source": "files", "files": "a.npz", "split": {"folds": 2}}}},
+            "datasets.a.split.folds: 2 folds are too few; use at least 3",
         ),
         (
             {"tasks": {"cnn": {"model": "no_such_package.model"}}},

@@ -16,6 +16,11 @@ def test_a_label_other_than_0_and_1_is_reported_with_its_event(label):
         check_labels(np.array([0, 1, 0, label]), "a.hdf5", ELECTRON_PHOTON, None)
 
 
+def test_labels_that_count_from_1_are_recognised():
+    with pytest.raises(UserError, match=r"has label 2, .*these seem to count from 1"):
+        check_labels(np.array([1, 2, 1]), "a.npz", ELECTRON_PHOTON, None)
+
+
 def test_the_file_of_the_other_class_is_refused():
     with pytest.raises(
         UserError, match=r"event 1 has label 0, but .* declares label 1 .*other class"

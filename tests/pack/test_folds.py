@@ -118,7 +118,7 @@ def test_too_few_events_or_groups_are_told(tmp_path, split, message):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"folds": 2}, "greater than or equal to 3"),
+        ({"folds": 2}, "2 folds are too few; use at least 3, because one part is tested"),
         ({"folds": 5, "by": "file"}, "by: file keeps the official test files"),
         ({"folds": 5, "by": "column"}, "set both by: column and column"),
         ({"folds": 2.5}, "valid integer"),

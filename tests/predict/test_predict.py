@@ -63,6 +63,12 @@ def test_a_file_of_another_layout_is_refused_with_what_differs(of_two, tmp_path)
     assert not (tmp_path / "scores.parquet").exists()
 
 
+def test_scores_are_written_as_parquet_only(of_two, tmp_path):
+    run, files, _ = of_two
+    with pytest.raises(UserError, match=r"s\.csv: scores are written as parquet; give it a name"):
+        predict(run, files, tmp_path / "s.csv", threads=1)
+
+
 def test_a_folder_without_a_finished_training_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"has no run.json, .*, so it is not the folder of a fini"):
         predict(tmp_path, [tmp_path / "a.hdf5"], tmp_path / "scores.parquet", threads=1)

@@ -79,6 +79,7 @@ def test_the_description_says_what_a_person_wants_to_know(tmp_path):
     filled = np.count_nonzero(events.image_BCHW) / events.image_BCHW.size
     assert f"{filled:.2%} of the pixels are not zero" in text
     assert "config/layouts/NAME.yaml" in text
+    assert yaml.safe_load(text)["image"] == "X"
 
 
 def test_a_channel_per_key_and_a_file_without_labels(tmp_path):

@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from calobatch.workflow.failures import Failure, failures_in
+from calobatch.workflow.failures import Failure, end_of_run, failures_in
+from tests.run.examples import scenario
 
 SCENARIO = """title: One training fails
 datasets: {electron_photon: {source: simulate, events: 200}}
@@ -52,6 +53,18 @@ def test_the_reason_is_the_last_message_of_the_job_s_log(tmp_path, log, reason):
 
 def test_a_job_that_was_tried_several_times_is_named_once():
     assert len(failures_in(LOG + LOG)) == 2
+
+
+def test_jobs_that_were_ended_on_request_have_not_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "snakemake.log"
+    run = tmp_path / "results/x/one/seed1"
+    for ending, failed in (("", True), ("Terminating processes on user request", False)):
+        log.write_text(LOG + ending)
+        end_of_run([str(log)], scenario({}), [], [run], [])
+        said = capsys.readouterr().err
+        assert ("failed" in said) == failed
+        assert ("was ended on request" in said) != failed
 
 
 def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fresh):

@@ -36,7 +36,7 @@ def finished(tmp_path_factory):
         (workflow.folder / name).write_text(content)
     (workflow.folder / "my_files").mkdir()
     for part in (1, 2):
-        np.savez(workflow.folder / f"my_files/part{part}.npz", **events(300, part))
+        np.savez(workflow.folder / f"my_files/part {part} (of 2).npz", **events(300, part))
     assert MAKE == "make run SCENARIO=tracks"
     # What `make run` types, without the installation of an environment.
     workflow.snakemake("--profile", "cluster/local", "--config", "scenario=tracks")

@@ -16,5 +16,5 @@ rule pack:
         settings=lambda wildcards: datasets.pack_settings(SETUP, wildcards.dataset),
         pins=lambda wildcards: datasets.pins_option(SCENARIO, wildcards.dataset),
     shell:
-        "{resources.start} calobatch pack {wildcards.dataset} {input} --output {params.folder}"
+        "{resources.start} calobatch pack {wildcards.dataset} {input:q} --output {params.folder}"
         " --settings {params.settings:q} --workers {threads} {params.pins} 2>&1 | into_log {log}"

@@ -90,8 +90,14 @@ def _key(location: tuple[str | int, ...], content: Any) -> str:
     """
     written = []
     for depth, part in enumerate(location, start=1):
-        if isinstance(content, dict) and part not in content and depth < len(location):
-            continue
+        if isinstance(content, dict) and depth < len(location):
+            following, inside = location[depth], content.get(part)
+            # A kind can have the name of a key, as in {source: files, files: ..., split: ...}.
+            is_kind = following in content and not (
+                isinstance(inside, dict) and following in inside
+            )
+            if part not in content or is_kind:
+                continue
         written.append(str(part))
         content = content.get(part) if isinstance(content, dict) else None
     return ".".join(written)

@@ -112,7 +112,8 @@ def _keys_of(task: str, known: dict[str, Any], place: str) -> dict[str, Any]:
     if task not in known:
         raise UserError(
             f"{place} has no task {task!r}{closest_to(task, known)}; a scenario defines a task of "
-            f"its own with `{LIKE}` and the name of another task, or with all keys of a task"
+            f"its own with `{LIKE}` and the name of a task of config/tasks.yaml, or with all keys "
+            "of a task"
         )
     keys = known[task]
     if not isinstance(keys, dict):

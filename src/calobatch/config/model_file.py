@@ -7,6 +7,7 @@ import importlib.util
 import symtable
 from pathlib import Path
 
+from calobatch.config.explain import closest_to
 from calobatch.errors import UserError
 
 
@@ -32,9 +33,10 @@ def check_model(model: str, where: str) -> None:
     except (ImportError, ValueError):  # the package does not exist; the name cannot be a module
         found = None
     if found is None:
+        similar = "" if "." in model else closest_to(model, _known())
         raise UserError(
             f"{where}: module {model_module(model)} does not exist; correct the name, or add the "
-            "file"
+            f"file{similar}"
         )
     try:
         defined = _defines_model(Path(found.origin or ""))
@@ -42,6 +44,13 @@ def check_model(model: str, where: str) -> None:
         raise UserError(f"{where}: cannot read the model {model}: {error}; fix its file") from None
     if not defined:
         raise UserError(f"{where}: {found.origin} has no class Model; add it, or name another file")
+
+
+def _known() -> list[str]:
+    """Return the names of the models that come with calobatch, or were added beside them."""
+    package = importlib.util.find_spec(model_module("__init__"))
+    folder = Path(package.origin).parent if package and package.origin else Path()
+    return [path.stem for path in folder.glob("*.py") if _defines_model(path)]
 
 
 def _defines_model(source: Path) -> bool:

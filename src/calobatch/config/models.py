@@ -6,7 +6,7 @@ The messages of `calobatch check`, the JSON schema and config/README.md all come
 import itertools
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from calobatch.config.section import (
     Name,
@@ -21,9 +21,19 @@ from calobatch.config.section import (
 # Strict, because `seed: true` or `seed: 2.5` is a mistake.
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 SPLITS = ("train", "validation", "test")
-# At least three, because a fold needs events to train on, others to validate with, and others to
-# test. The numbers of the parts have 8 bits in a store.
-Folds = Annotated[int, Field(ge=3, le=255, strict=True)]
+
+
+def _at_least_three(folds: int) -> int:
+    if folds < 3:
+        raise ValueError(
+            f"{folds} folds are too few; use at least 3, because one part is tested, one validates "
+            "and the others train"
+        )
+    return folds
+
+
+# The numbers of the parts have 8 bits in a store.
+Folds = Annotated[int, Field(le=255, strict=True), AfterValidator(_at_least_three)]
 
 
 class Split(Section):
@@ -204,6 +214,19 @@ class Files(Dataset):
         description="paths, in which * stands for any characters; or, if each file has events of "
         "one class, the paths of each class under its name"
     )
+
+    @model_validator(mode="after")
+    def _each_path_has_one_class(self) -> "Files":
+        listed: dict[str, str] = {}
+        for name, paths in self.files.items() if isinstance(self.files, dict) else ():
+            for path in paths:
+                if path in listed:
+                    raise ValueError(
+                        f"files: {path} is listed under {listed[path]} and {name}; list it under "
+                        "one class, or without classes if it has labels"
+                    )
+                listed[path] = name
+        return self
 
     def paths(self) -> dict[str, str | None]:
         """Return all paths as they are written, each with its class, or with None."""

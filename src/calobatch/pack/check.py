@@ -29,11 +29,14 @@ def check_labels(
     wrong = ~np.isin(labels, np.arange(len(layout.classes)))
     if wrong.any():
         where = int(np.flatnonzero(wrong)[0])
+        count = len(layout.classes)
+        from_one = np.isin(labels, np.arange(1, count + 1)).all()
+        hint = " (labels count from 0, and these seem to count from 1)" if from_one else ""
         meanings = [f"{number} ({name})" for number, name in enumerate(layout.classes)]
         raise UserError(
             f"{file}: event {where} has label {labels[where]:g}, expected "
-            f"{', '.join(meanings[:-1])} or {meanings[-1]}; correct the label, fetch the file "
-            f"again, or correct the classes of layout {layout.name}"
+            f"{', '.join(meanings[:-1])} or {meanings[-1]}{hint}; correct the labels, or the "
+            f"classes of layout {layout.name}"
         )
     if declared is not None and np.any(labels != declared):
         where = int(np.flatnonzero(labels != declared)[0])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.config.models import Reweight, Split
+from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_labels, check_not_empty
 from calobatch.pack.check_files import check_contents_differ, check_names_differ
@@ -173,6 +174,8 @@ def _read_labels(
     labels, official = [], []
     for raw in raws:
         label = given.get(raw.path.name)
+        if label is not None:
+            _check_given(raw, layout, label)
         of_file = raw.labels() if label is None else np.full(raw.events, float(label))
         check_labels(of_file, str(raw.path), layout, declared.get(raw.path.name))
         labels.append(of_file)
@@ -184,6 +187,22 @@ def _read_labels(
     return Labels(
         label=np.concatenate(labels), official_test=np.concatenate(official), weight=weight
     )
+
+
+def _check_given(raw: RawFile, layout: Layout, label: int) -> None:
+    """Raise a UserError if a file that is listed under a class has events of another one."""
+    if layout.label is None:
+        return
+    try:
+        found = open_raw(raw.path, layout).labels()
+    except UserError:
+        return  # it has no labels, and needs none
+    if others := int(np.sum(found != label)):
+        raise UserError(
+            f"{raw.path} is listed under {layout.classes[label]}, but its {layout.label} says "
+            f"another class for {others:,} of its {raw.events:,} events; list it under its class, "
+            f"or remove `label` from layout {layout.name}"
+        )
 
 
 def _read_column(key: str, raws: Sequence[RawFile]) -> NDArray[np.floating]:

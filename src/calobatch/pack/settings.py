@@ -101,17 +101,19 @@ def own_files(name: str, dataset: Files) -> dict[Path, str | None]:
     """
     found: dict[Path, str | None] = {}
     for pattern, of_class in dataset.paths().items():
-        # Path.glob takes no pattern that begins with /.
-        matching = glob.glob(str(Path(pattern).expanduser()), recursive=True)  # noqa: PTH207
+        path = Path(pattern).expanduser()
+        # Brackets are a part of a pattern, but also of the names of files. Path.glob takes no
+        # pattern that begins with /.
+        matching = [str(path)] if path.exists() else glob.glob(str(path), recursive=True)  # noqa: PTH207
         if not matching:
             raise UserError(
                 f"datasets.{name}.files: there is no file {pattern}; correct the path, which is "
                 f"relative to {Path.cwd()} unless it begins with /"
             )
-        for path in map(Path, matching):
-            if found.setdefault(path, of_class) != of_class:
+        for file in map(Path, matching):
+            if found.setdefault(file, of_class) != of_class:
                 raise UserError(
-                    f"datasets.{name}.files: {path} is a file of {found[path]} and of {of_class}; "
+                    f"datasets.{name}.files: {file} is a file of {found[file]} and of {of_class}; "
                     "give it one class"
                 )
     return dict(sorted(found.items()))

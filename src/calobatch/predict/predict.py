@@ -40,6 +40,10 @@ def predict(run: Path, files: Sequence[Path], output: Path, *, threads: int) -> 
     the number of events. Raises UserError if no training has finished in the folder ``run``, or if
     a file does not have the layout of its events.
     """
+    if output.suffix != ".parquet":
+        raise UserError(
+            f"{output}: scores are written as parquet; give it a name that ends in .parquet"
+        )
     record, weights = finished_run(run)
     if record.preparation is None:
         raise UserError(

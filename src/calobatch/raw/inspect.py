@@ -32,7 +32,7 @@ def inspect(files: Sequence[Path]) -> str:
             f"guesses.\n{layout}"
         )
     else:
-        texts.append(f"{first} has no key with images (two or three axes), so no layout fits it.")
+        texts.append(f"# {first} has no key with images (two or three axes), so no layout fits it.")
     return "\n\n".join(texts)
 
 
@@ -47,7 +47,8 @@ def _described(path: Path, entries: Sequence[Entry]) -> str:
         )
         if facts := _facts(entry, is_image=entry in parts.images):
             lines.append(f"    {facts}")
-    return "\n".join(lines)
+    # As comments, so that all that is printed can be saved as a layout.
+    return "\n".join(f"# {line}" for line in lines)
 
 
 def _facts(entry: Entry, *, is_image: bool) -> str:

@@ -104,8 +104,8 @@ class NumpyFile:
             ) from None
         if missing := set(layout.keys) - set(self.arrays):
             raise UserError(
-                f"{path} has no array {', '.join(sorted(missing))}; {self._check_layout}, or write "
-                "all arrays of an event to one .npz file"
+                f"{path} has no array {', '.join(sorted(missing))}{_others(path)}; "
+                f"{self._check_layout}, or write all arrays of an event to one .npz file"
             )
         self._check_structure()
         self.events = self.arrays[layout.image_keys[0]].shape[0]
@@ -193,6 +193,15 @@ def only_array(path: Path) -> Array:
         array = Array(path, "", file.tell(), dtype, shape)
     _check_length(array)
     return array
+
+
+def _others(path: Path) -> str:
+    """Return a part of a message with the names of the arrays that an .npz file has."""
+    if kind_of(path.name) == ".npy":
+        return ""
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(name.removesuffix(".npy") for name in archive.namelist())
+    return f"; its arrays: {', '.join(names) or 'none'}"
 
 
 def arrays_of(path: Path, keys: Sequence[str] | None = None) -> dict[str, Array]:

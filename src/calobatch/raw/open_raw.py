@@ -17,7 +17,7 @@ def open_raw(path: Path, layout: Layout) -> RawFile:
     if path.is_dir():
         raise UserError(f"{path} is a folder; name the files in it")
     if not path.exists():
-        raise UserError(f"{path} does not exist; fetch or simulate it first")
+        raise UserError(f"{path} does not exist; correct the path, or fetch or simulate it first")
     if not path.is_file():
         raise UserError(f"{path} is not a regular file; copy its content to one")
     # The name is in the manifest of the store, which is text in one line.

@@ -31,8 +31,9 @@ def download(address: str, folder: Path, tracking_uri: str) -> None:
         found = {file.path for file in client.list_artifacts(run_id)}
         if not {RECORD_FILE, WEIGHTS_FILE} <= found:
             raise UserError(
-                f"the run {run_id} in {shown(tracking_uri)} is not a training with its weights; "
-                "name a training that this version of calobatch has collected, or use its folder"
+                f"the run {run_id} in {shown(tracking_uri)} has no weights: it is that of a "
+                "scenario or of all folds, or an older version wrote it; name a run_id of "
+                "leaderboard.csv with one seed and fold, or use the folder of a run"
             )
         for file in (RECORD_FILE, WEIGHTS_FILE):
             download_artifacts(

@@ -21,10 +21,10 @@ def opening(
     device: torch.device,
 ) -> str:
     """Return the first line: the model, the events, the ranks and their device."""
-    data = "simulated" if store.manifest.simulated else "public"
+    data = "simulated events" if store.manifest.simulated else "events"
     return (
         f"train {name}: {settings.model}, {parameter_count(model):,} parameters, "
-        f"{len(store.events_of('train')):,} {data} events, {settings.ranks} ranks "
+        f"{len(store.events_of('train')):,} {data}, {settings.ranks} ranks "
         f"({settings.communicator}) on {device_name(device)}"
     )
 
