@@ -209,7 +209,7 @@ BAD_HDF5 = {
         "missing.*check_balance: false",
     ),
     "no_events": (NO_EVENTS, "bad.hdf5 has no events; delete it"),
-    "missing": (Path.unlink, "bad.hdf5 does not exist; fetch or simulate it"),
+    "missing": (Path.unlink, "bad.hdf5 does not exist; correct the path"),
 }
 
 
