@@ -127,12 +127,12 @@ def _convert(files: Sequence[Path], path: Path, kind: str) -> None:
     import h5py
     import uproot
 
-    arrays: Arrays = {"X": np.empty(0), "y": np.empty(0)}
-    read = []
+    read: dict[str, list[NDArray[Any]]] = {"X": [], "y": []}
     for file in files:
         with h5py.File(file) as opened:
-            read.append({key: opened[key][:] for key in arrays})
-    arrays = {key: np.concatenate([of_file[key] for of_file in read]) for key in arrays}
+            for key, parts in read.items():
+                parts.append(opened[key][:])
+    arrays = {key: np.concatenate(parts) for key, parts in read.items()}
     if kind == "npz":
         with path.open("wb") as written:
             np.savez(written, allow_pickle=False, **arrays)

@@ -9,7 +9,7 @@ from calobatch.config.models import Scenario
 from calobatch.run.exported import exported_files
 from calobatch.run.folder import read_run
 from calobatch.run.folds import complete_folds, join_folds
-from calobatch.run.leaderboard import write_leaderboard
+from calobatch.run.leaderboard import RunKey, write_leaderboard
 from calobatch.tracking.server_login import login_by_environment
 from calobatch.tracking.store_errors import store_errors
 from calobatch.tracking_uri import shown
@@ -34,7 +34,7 @@ def collect(
     tracking_uri = login_by_environment(tracking_uri)
     with only_writer(tracking_uri), store_errors(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
-        run_ids: dict[tuple[str, int, int | str | None], str] = {}
+        run_ids: dict[RunKey, str] = {}
         for folds, joined in of_folds:
             run_ids[folds.task, folds.seed, "all"] = store.write_folds(folds, joined)
         for run in runs:

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from calobatch.config.models import Scenario
-from calobatch.run.exported import exported_files
 from calobatch.run.files import CARD_FILE, EXPORT_FOLDER
 from calobatch.run.folder import RunFolder
-from calobatch.run.leaderboard import Line, lines_of, mean_auc
+from calobatch.run.leaderboard import mean_auc
 
 HEAD = """| task | run | test AUC | validation AUC | reference | events/s |
 |---|---|---|---|---|---|
@@ -26,29 +25,28 @@ def of_scenario(scenario: Scenario, runs: Sequence[RunFolder]) -> str:
 
 def of_run(run: RunFolder) -> str:
     """Return the model card of a training."""
-    card = exported_files(run.folder)[CARD_FILE].read_text(encoding="utf-8")
+    # Its checksum was compared with all others before the first run was written.
+    card = (run.folder / EXPORT_FOLDER / CARD_FILE).read_text(encoding="utf-8")
     return _cut(card, f"The whole card is the artifact {EXPORT_FOLDER}/{CARD_FILE}.")
 
 
 def _rows(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[str]:
-    lines = [line for line in lines_of(scenario, runs) if line.fold != "all"]
     for task, settings in scenario.tasks.items():
-        tests, validations = (
-            [line for line in lines if (line.task, line.split) == (task, split)]
-            for split in ("test", "validation")
-        )
         reference = ", ".join(f"{auc:g} ({split})" for split, auc in settings.reference_auc.items())
-        for test, validation in zip(tests, validations, strict=True):
+        of_task = [run for run in runs if run.record.task == task]
+        for run in of_task:
+            test, validation = (run.metrics.splits[name] for name in ("test", "validation"))
             auc = f"{test.auc:.4f} ({test.auc_low:.4f} to {test.auc_high:.4f})"
-            speed = f"{test.events_per_second:,.0f}"
-            yield _row(task, _run(test), auc, f"{validation.auc:.4f}", reference, speed)
-        if len(tests) > 1:
-            means = f"**{mean_auc(tests)}**", mean_auc(validations)
-            yield _row(task, f"mean of {len(tests)}", *means, reference, "")
-
-
-def _run(line: Line) -> str:
-    return f"seed {line.seed}" if line.fold is None else f"fold {line.fold}, seed {line.seed}"
+            speed = f"{run.record.events_per_second:,.0f}"
+            number = run.record.name.number
+            yield _row(task, number, auc, f"{validation.auc:.4f}", reference, speed)
+        if len(of_task) > 1:
+            test_auc, validation_auc = (
+                mean_auc([run.metrics.splits[name].auc for run in of_task])
+                for name in ("test", "validation")
+            )
+            count = f"mean of {len(of_task)}"
+            yield _row(task, count, f"**{test_auc}**", validation_auc, reference, "")
 
 
 def _row(*cells: str) -> str:

@@ -11,6 +11,7 @@ as superseded.
 import logging
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -75,11 +76,9 @@ class MlflowStore:
 
         ``parent_id`` is the run that it belongs to; by default that of the scenario.
         """
-        parent_id = parent_id or self.parent_id
         key = f"{self.scenario.name}/{run.record.name.folder}"
-        return self._write(
-            key, run.fingerprint, parent_id, lambda: self._create(run, key, parent_id)
-        )
+        parent_id = parent_id or self.parent_id
+        return self._write(key, run.fingerprint, parent_id, partial(self._create, run))
 
     def write_folds(self, folds: Folds, out_of_fold: Path) -> str:
         """Write a run to which the trainings of all folds belong; return its id.
@@ -87,15 +86,16 @@ class MlflowStore:
         ``out_of_fold`` is the file with their predictions.
         """
         key = f"{self.scenario.name}/{folds.task}/{folds.name}"
-        return self._write(
-            key,
-            folds.fingerprint,
-            self.parent_id,
-            lambda: self._create_folds(folds, key, out_of_fold),
-        )
+        create = partial(self._create_folds, folds, out_of_fold)
+        return self._write(key, folds.fingerprint, self.parent_id, create)
 
-    def _write(self, key: str, fingerprint: str, parent_id: str, create: Callable[[], str]) -> str:
-        """Return the id of the run with this fingerprint; call ``create`` unless there is one."""
+    def _write(
+        self, key: str, fingerprint: str, parent_id: str, create: Callable[[dict[str, str]], str]
+    ) -> str:
+        """Return the id of the run with this fingerprint.
+
+        Unless there is one, ``create`` makes it, given the tags by which it is found.
+        """
         for found in self._find(key):
             tags = found.data.tags
             if tags.get(STATE) == INCOMPLETE:
@@ -106,7 +106,7 @@ class MlflowStore:
                     self.client.set_tag(found.info.run_id, PARENT, parent_id)
                 self._make_current(key, found.info.run_id)
                 return str(found.info.run_id)
-        run_id = create()
+        run_id = create({KEY: key, FINGERPRINT: fingerprint, PARENT: parent_id})
         # This replaces the tag INCOMPLETE, so it must come after everything else is written.
         self._make_current(key, run_id)
         return run_id
@@ -166,26 +166,29 @@ class MlflowStore:
             if found.data.tags.get(STATE) != state:
                 self.client.set_tag(found.info.run_id, STATE, state)
 
-    def _create_folds(self, folds: Folds, key: str, out_of_fold: Path) -> str:
-        """Create the run of all folds of a task, with its metrics; it stays incomplete."""
-        records = [run.record for run in folds.runs]
+    def _begin(self, name: str, started: float, tags: dict[str, str]) -> str:
+        """Create an incomplete run, ``started`` in seconds since 1970; return its id."""
         created = self.client.create_run(
             self.experiment_id,
-            start_time=round(min(record.started for record in records) * 1000),
-            run_name=f"{folds.task} seed {folds.seed}, {len(records)} folds",
-            tags={
-                PARENT: self.parent_id,
-                "mlflow.user": user(),
-                KEY: key,
-                OWNER: self.owner,
-                FINGERPRINT: folds.fingerprint,
-                STATE: INCOMPLETE,
+            start_time=round(started * 1000),  # milliseconds, like all times in MLflow
+            run_name=name,
+            tags={**tags, OWNER: self.owner, STATE: INCOMPLETE, "mlflow.user": user()},
+        )
+        return str(created.info.run_id)
+
+    def _create_folds(self, folds: Folds, out_of_fold: Path, tags: dict[str, str]) -> str:
+        """Create the run of all folds of a task, with its metrics; it stays incomplete."""
+        records = [run.record for run in folds.runs]
+        run_id = self._begin(
+            f"{folds.task} seed {folds.seed}, {len(records)} folds",
+            min(record.started for record in records),
+            {
+                **tags,
                 tag_of("task"): folds.task,
                 tag_of("dataset"): records[0].dataset,
                 tag_of("folds"): str(len(records)),
             },
         )
-        run_id = str(created.info.run_id)
         finished = round(max(record.finished for record in records) * 1000)
         self.client.log_batch(
             run_id,
@@ -196,25 +199,12 @@ class MlflowStore:
         self.client.set_terminated(run_id, end_time=finished)
         return run_id
 
-    def _create(self, run: RunFolder, key: str, parent_id: str) -> str:
+    def _create(self, run: RunFolder, tags: dict[str, str]) -> str:
         """Create the run of a training and write everything into it; it stays incomplete."""
         record = run.record
-        created = self.client.create_run(
-            self.experiment_id,
-            start_time=round(record.started * 1000),  # milliseconds, like all times in MLflow
-            run_name=str(record.name),
-            tags={
-                PARENT: parent_id,
-                NOTE: of_run(run),
-                "mlflow.source.git.commit": record.provenance.git_commit,
-                "mlflow.user": user(),
-                KEY: key,
-                OWNER: self.owner,
-                FINGERPRINT: run.fingerprint,
-                STATE: INCOMPLETE,
-            },
-        )
-        run_id = str(created.info.run_id)
+        commit = record.provenance.git_commit
+        tags = {**tags, NOTE: of_run(run), "mlflow.source.git.commit": commit}
+        run_id = self._begin(str(record.name), record.started, tags)
         self._log_values(run_id, run)
         self._log_files(run_id, run)
         self.client.set_terminated(run_id, end_time=round(record.finished * 1000))

@@ -48,8 +48,7 @@ def check_model(model: str, where: str) -> None:
 
 def _known() -> list[str]:
     """Return the names of the models that come with calobatch, or were added beside them."""
-    package = importlib.util.find_spec(model_module("__init__"))
-    folder = Path(package.origin).parent if package and package.origin else Path()
+    folder = Path(__file__).parents[1] / "models"
     return [path.stem for path in folder.glob("*.py") if _defines_model(path)]
 
 

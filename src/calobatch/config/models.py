@@ -84,6 +84,10 @@ class Split(Section):
         """The names of the parts into which the events are divided."""
         return tuple(f"part {k}" for k in self.fold_numbers) if self.folds else SPLITS
 
+    def part_in_words(self, name: str) -> str:
+        """Return what messages call the part ``name``."""
+        return name if self.folds else f"the {name} split"
+
     @property
     def fold_numbers(self) -> tuple[int, ...]:
         """The numbers of the folds, from 1; empty if there are none."""

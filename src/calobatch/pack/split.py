@@ -94,9 +94,8 @@ def check_splits(
     for index, name in enumerate(split.parts):
         for label, of_class in enumerate(classes):
             if not np.any((assigned == index) & (labels == label)):
-                where = name if split.folds else f"the {name} split"
                 raise UserError(
-                    f"{where} would have no event of class {label} "
+                    f"{split.part_in_words(name)} would have no event of class {label} "
                     f"({of_class}; {len(labels)} events in total); use more events, or change "
                     "split in the scenario"
                 )

@@ -84,12 +84,11 @@ def check_classes_count(
     if reweight is not None:
         check = "widen the edges or use fewer bins in `reweight`"
     for index, name in enumerate(split.parts):
-        where = name if split.folds else f"the {name} split"
         for number, of_class in enumerate(layout.classes):
             if not weight[(assigned == index) & (label == number)].any():
                 raise UserError(
-                    f"dataset {dataset}: all events of class {of_class} in {where} have weight 0; "
-                    f"{check}"
+                    f"dataset {dataset}: all events of class {of_class} in "
+                    f"{split.part_in_words(name)} have weight 0; {check}"
                 )
 
 

@@ -146,7 +146,7 @@ def _ordered(scenario: Scenario, runs: Sequence[RunFolder]) -> list[RunFolder]:
             )
     return sorted(
         runs,
-        key=lambda run: (order.index(run.record.task), run.record.seed, run.record.fold or 0),
+        key=lambda run: (order.index(run.record.task), run.record.name.order),
     )
 
 

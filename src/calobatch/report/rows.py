@@ -114,7 +114,7 @@ def _task_row(
     runs: Sequence[RunFolder],
     lines: Lines,
 ) -> TaskRow:
-    runs = sorted(runs, key=lambda run: (run.record.seed, run.record.fold or 0))
+    runs = sorted(runs, key=lambda run: run.record.name.order)
     rows = tuple(_run_row(run, lines) for run in runs)
     names = [row.name for row in rows]
     rejections = [row.rejection for row in rows if row.rejection is not None]

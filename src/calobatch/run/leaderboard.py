@@ -64,6 +64,8 @@ class Line(Record):
         return self.task, self.seed, self.fold, self.split
 
 
+# What tells a run from all others: its task, seed and fold, as in the lines.
+RunKey = tuple[str, int, int | str | None]
 COLUMNS = tuple(Line.model_fields)
 # The number of decimals of the columns that do not have all.
 DIGITS = dict.fromkeys(("auc", "auc_low", "auc_high", "auc_std", "accuracy"), 6) | dict.fromkeys(
@@ -74,22 +76,22 @@ DIGITS = dict.fromkeys(("auc", "auc_low", "auc_high", "auc_std", "accuracy"), 6)
 def write_leaderboard(
     scenario: Scenario,
     runs: Sequence[RunFolder],
-    run_ids: Mapping[tuple[str, int, int | str | None], str],
+    run_ids: Mapping[RunKey, str],
     path: Path,
 ) -> None:
     """Write the leaderboard, either the whole file or nothing.
 
-    ``run_ids`` has the id of the MLflow run by task, seed and fold, as in the lines. The runs of
+    ``run_ids`` has the id of the MLflow run of each run. The runs of
     all folds of a task, if there are some, are followed by a line with the mean over them.
     """
     with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for line in lines_of(scenario, runs):
+        for line in _lines(scenario, runs):
             writer.writerow(_cells(line.model_copy(update={"run_id": run_ids[line.key[:3]]})))
 
 
-def lines_of(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[Line]:
+def _lines(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[Line]:
     """Yield the lines of all runs, and of all folds of a task together, without their run_id."""
     last_of = {folds.runs[-1].folder: folds for folds in complete_folds(scenario, runs)}
     for run in runs:
@@ -179,7 +181,7 @@ def check_leaderboard(
     The file is text that people and programs read, so it has no checksum. Only the name of the run
     in MLflow is nowhere else.
     """
-    right_lines = {line.key: line for line in lines_of(scenario, runs)}
+    right_lines = {line.key: line for line in _lines(scenario, runs)}
     for line in lines:
         if line.key not in right_lines:
             continue
@@ -234,15 +236,14 @@ def _means(lines: Sequence[Line]) -> dict[str, str]:
         "seed": f"mean of {len(lines)}",
         "fold": "",
         "split": first.split,
-        "auc": mean_auc(lines),
+        "auc": mean_auc([line.auc for line in lines]),
         "accuracy": _short(mean(line.accuracy for line in lines)),
         "reference_auc": _short(first.reference_auc),
     }
 
 
-def mean_auc(lines: Sequence[Line]) -> str:
-    """Return the mean AUC of several lines with its standard deviation, as in 0.7541 ± 0.0012."""
-    aucs = [line.auc for line in lines]
+def mean_auc(aucs: Sequence[float]) -> str:
+    """Return the mean of several AUCs with their standard deviation, as in 0.7541 ± 0.0012."""
     return f"{mean(aucs):.4f} ± {stdev(aucs):.4f}"
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from calobatch.config.models import Scenario
 
-# Groups without names, which Snakemake would take for wildcards.
+# The groups have no names, because Snakemake would take named ones for wildcards.
 MEMBER = re.compile(r"(?:fold([0-9]+)_)?seed([0-9]+)")
 
 
@@ -31,6 +31,11 @@ class RunName(NamedTuple):
     def number(self) -> str:
         """The seed, and the fold if there is one, in words."""
         return f"seed {self.seed}" if self.fold is None else f"fold {self.fold}, seed {self.seed}"
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """The place of the run among those of its task."""
+        return self.seed, self.fold or 0
 
     def __str__(self) -> str:
         return f"{self.task} {self.number.replace(',', '')}"
