@@ -33,7 +33,7 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     axes.set_ylim(-0.6, len(with_goal) - 0.4)
     axes.set_xscale("log")
     axes.set_xlim(
-        min(0.5, *(low for low, _ in ends)) / 1.2, max(2, *(high for _, high in ends)) * 5
+        min([0.5, *(low for low, _ in ends)]) / 1.2, max([2, *(high for _, high in ends)]) * 5
     )
     axes.axvline(1, color=SPREAD, linewidth=1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
