@@ -17,7 +17,7 @@ from calobatch.models.build import build_model, input_names
 from calobatch.store import open_store
 from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.batches import BatchMaker
-from calobatch.train.train import OPTIMIZERS
+from calobatch.train.optimizer import OPTIMIZERS
 
 SECONDS_PER_WINDOW = 1.5
 

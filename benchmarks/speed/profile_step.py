@@ -24,7 +24,7 @@ from calobatch.config.load import load_scenario
 from calobatch.models.build import build_model, input_names
 from calobatch.store import open_store
 from calobatch.train.batches import BatchMaker
-from calobatch.train.train import OPTIMIZERS
+from calobatch.train.optimizer import OPTIMIZERS
 
 STEPS, WARM_UP = 20, 5
 SHOWN = 10

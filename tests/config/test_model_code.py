@@ -1,7 +1,5 @@
 """What counts as the code of a model: its file and its helpers, without comments."""
 
-import sys
-
 import pytest
 
 from calobatch.config.model_code import bytes_sha256, code_of, code_sha256, model_files
@@ -25,11 +23,14 @@ BLOCKS = "from . import deep\nimport math, os.path\nclass Block: pass\n"
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package with a model, its two helpers, and a module that none of them imports."""
+    """A package with a model, its two helpers, and a module that none of them imports.
+
+    As where torch is not installed, nothing of it can be imported.
+    """
     folder = tmp_path / "my_models"
     folder.mkdir()
     for name, text in {
-        "__init__": "",
+        "__init__": "import a_package_that_is_not_installed",
         "net": MODEL,
         "blocks": BLOCKS,
         "deep": "",
@@ -37,9 +38,7 @@ def package(tmp_path, monkeypatch):
     }.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    yield folder
-    for name in [name for name in sys.modules if name.partition(".")[0] == "my_models"]:
-        del sys.modules[name]
+    return folder
 
 
 @pytest.mark.parametrize("model", SHIPPED)

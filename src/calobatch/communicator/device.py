@@ -18,7 +18,9 @@ def choose_device(place: Placement, wanted: str, threads: int = 1) -> torch.devi
     """
     # cuBLAS is deterministic only with a workspace of fixed size. It reads this when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # The same as torch.use_deterministic_algorithms(True), but that also imports torch's compiler,
+    # which takes 2 s.
+    torch.set_deterministic_debug_mode("error")
     # In deterministic mode torch would also fill every new tensor, to expose code that reads it
     # before writing to it. That takes 6 % of the time on a CPU.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

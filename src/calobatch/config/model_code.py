@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from calobatch.checksum import sha256_of
-from calobatch.config.model_file import model_module, model_source
+from calobatch.config.model_file import model_module, model_source, module_file
 
 # Where a piece of text starts and ends, each as line (from 1) and character (from 0).
 Span = tuple[tuple[int, int], tuple[int, int]]
@@ -132,11 +132,5 @@ def _file_beside(helper: str, model: str, model_file: Path) -> Path | None:
     package = "calobatch.models" if top == "calobatch" else top if "." in model else ""
     if (package and not helper.startswith(f"{package}.")) or helper in OWN_HELPERS:
         return None
-    try:
-        found = importlib.util.find_spec(helper)
-    except (ImportError, ValueError):  # not a module, but a name in one
-        return None
-    if found is None or not found.has_location or found.origin is None:
-        return None
-    file = Path(found.origin)
-    return file if package or file.parent == model_file.parent else None
+    file = module_file(helper)
+    return file if file and (package or file.parent == model_file.parent) else None

@@ -5,6 +5,7 @@ Importing a model imports torch, which takes seconds and is not installed on a l
 
 import importlib.util
 import symtable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from calobatch.config.explain import closest_to
@@ -16,34 +17,52 @@ def model_module(model: str) -> str:
     return model if "." in model else f"calobatch.models.{model}"
 
 
+def module_file(name: str) -> Path | None:
+    """Return the file of a module, or None if it has none. Nothing is imported.
+
+    importlib.util.find_spec would import the packages around the module.
+    """
+    parts = name.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    try:
+        found = importlib.util.find_spec(parts[0])
+    except ValueError:  # a module that was started as a program, such as __main__
+        return None
+    for last in range(2, len(parts) + 1):
+        if found is None or found.submodule_search_locations is None:
+            return None
+        found = PathFinder.find_spec(".".join(parts[:last]), found.submodule_search_locations)
+    if found is None or not found.has_location or found.origin is None:
+        return None
+    return Path(found.origin)
+
+
 def model_source(model: str) -> Path:
     """Return the file of a model. Raises UserError if it has none."""
-    found = importlib.util.find_spec(model_module(model))
-    if found is None or found.origin is None:
+    file = module_file(model_module(model))
+    if file is None:
         raise UserError(
             f"model {model!r}: module {model_module(model)} has no file; correct the name"
         )
-    return Path(found.origin)
+    return file
 
 
 def check_model(model: str, where: str) -> None:
     """Raise UserError, beginning with ``where``, unless the model's file has a class Model."""
-    try:
-        found = importlib.util.find_spec(model_module(model))
-    except (ImportError, ValueError):  # the package does not exist; the name cannot be a module
-        found = None
-    if found is None:
+    file = module_file(model_module(model))
+    if file is None:
         similar = "" if "." in model else closest_to(model, _known())
         raise UserError(
             f"{where}: module {model_module(model)} does not exist; correct the name, or add the "
             f"file{similar}"
         )
     try:
-        defined = _defines_model(Path(found.origin or ""))
+        defined = _defines_model(file)
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{where}: cannot read the model {model}: {error}; fix its file") from None
     if not defined:
-        raise UserError(f"{where}: {found.origin} has no class Model; add it, or name another file")
+        raise UserError(f"{where}: {file} has no class Model; add it, or name another file")
 
 
 def _known() -> list[str]:

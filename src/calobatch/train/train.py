@@ -45,14 +45,13 @@ from calobatch.train.heartbeat import Heartbeat, Phase
 from calobatch.train.identity import course_identity, training_identity
 from calobatch.train.learning_rate import LearningRate
 from calobatch.train.messages import diverged, epoch_line, mark_line, opening, stopped
+from calobatch.train.optimizer import make_optimizer
 from calobatch.train.order import epoch_batches
 from calobatch.train.score import score_events, validate
 from calobatch.train.start import begin, start_line
 from calobatch.train.stop import StopRequest
 from calobatch.train.watched_communicator import WatchedCommunicator
 from calobatch.training_code import training_code_sha256
-
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 def train(
@@ -95,11 +94,7 @@ def train(
     model = build_model(settings.model, store.layout, settings.model_options).to(device)
     try_model(model, settings.model, store.layout)
     start = begin(model, settings, store)
-    # No learning rate is given here, because the schedule sets it before every step. fused=True
-    # updates all parameters in one kernel.
-    optimizer = OPTIMIZERS[settings.optimizer](
-        model.parameters(), weight_decay=settings.weight_decay, fused=True
-    )
+    optimizer = make_optimizer(settings, model.parameters())
     maker = BatchMaker(store, input_names(model), device, settings.augmentation, memory_format)
     schedule = LearningRate(settings, place.size)
     batch_size = settings.global_batch(place.size)
