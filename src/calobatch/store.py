@@ -77,7 +77,8 @@ class Manifest(Record):
     ``counts`` has the number of events per split and class. ``channels`` and ``scalars`` are
     statistics in which all events count the same, whatever their weights. With folds, ``counts``
     has the parts, ``channels`` and ``scalars`` cover all events, and ``scalars_of_folds`` has the
-    statistics of the training split of each fold.
+    statistics of the training split of each fold. ``repeats`` is the number of events that have the
+    same image as an event of another part.
     """
 
     fix: ClassVar[str] = FIX
@@ -97,6 +98,7 @@ class Manifest(Record):
         (), exclude_if=lambda scalars: not scalars
     )
     sources: tuple[Source, ...]
+    repeats: int = Field(0, exclude_if=lambda number: not number)
     events_sha256: str
 
     @model_validator(mode="before")

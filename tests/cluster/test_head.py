@@ -108,7 +108,7 @@ def test_slurm_is_away_while_a_training_ends_and_while_a_job_is_to_be_submitted(
     for daemon in ("slurmdbd", "slurmctld"):
         heads.start_daemon(daemon)
 
-    wait_until(lambda: "localrule collect" in printed(heads, "cancelled"), "collect")
+    wait_until(lambda: "start   collect" in printed(heads, "cancelled"), "collect")
     heads.stop_daemon("slurmctld")
     wait_until((results / "leaderboard.csv").exists, "the leaderboard")
     wait_until(

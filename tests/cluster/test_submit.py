@@ -42,7 +42,7 @@ def submitted(ready):
 
 def test_a_head_process_whose_user_logged_out_and_whose_job_is_requeued_finishes_the_run(submitted):
     testbed, job, log = submitted
-    wait_until(lambda: log.exists() and "rule pack" in log.read_text(), "the rule pack")
+    wait_until(lambda: log.exists() and "start   pack" in log.read_text(), "the start of pack")
     again = testbed.shell("make submit SCENARIO=submitted", check=False)
     assert f"submitted already has a head process in this folder, job {job}" in again.stderr
     testbed.shell(f"scontrol requeue {job}")

@@ -110,6 +110,28 @@ def test_a_task_of_a_scenario_may_be_like_another(folder):
     assert (cnn.batch_size, wide.epochs) == (32, 5)
 
 
+def test_a_task_may_be_like_one_of_the_same_scenario(folder):
+    tasks = {
+        "wider": {"like": "wide", "learning_rate": 0.5},
+        "wide": {"like": "cnn", "batch_size": 7},
+    }
+    scenario = load(folder, tasks=tasks, all_tasks={"batch_size": 32, "epochs": 5})
+    wide, wider = scenario.tasks["wide"], scenario.tasks["wider"]
+    assert wider == wide.model_copy(update={"learning_rate": 0.5})
+    assert (wider.batch_size, wider.epochs) == (7, 5)
+
+
+def test_tasks_that_are_like_each_other_are_refused(folder):
+    tasks = {"a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "b"}}
+    with pytest.raises(UserError, match=r"tasks.c.like: b is based on c in turn; name another"):
+        load(folder, tasks=tasks)
+
+
+def test_a_key_of_tasks_in_another_place_is_refused_with_the_right_one(folder):
+    with pytest.raises(UserError, match=r"override 'epochs=2': epochs is a key of tasks; set it"):
+        load(folder, "epochs=2")
+
+
 def test_a_scenario_may_define_a_task_with_all_its_keys(folder):
     task = load(folder).tasks["cnn"].model_dump()
     scenario = load(folder, tasks={"mine": task | {"epochs": 9}})
@@ -119,7 +141,7 @@ def test_a_scenario_may_define_a_task_with_all_its_keys(folder):
 def test_a_task_that_is_like_none_is_refused_with_what_works(folder):
     with pytest.raises(UserError, match=r"tasks.mine.like: tasks.yaml has no task 'cmn'; did you"):
         load(folder, tasks={"mine": {"like": "cmn"}})
-    with pytest.raises(UserError, match=r"like: expected the name of a task .*, found \['cnn'\]"):
+    with pytest.raises(UserError, match=r"like: expected the name of a task, found \['cnn'\]"):
         load(folder, tasks={"mine": {"like": ["cnn"]}})
     with pytest.raises(UserError, match=r"no task 'mine'.*defines a task of its own with `like`"):
         load(folder, tasks={"mine": {"epochs": 3}})

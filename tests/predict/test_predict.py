@@ -1,5 +1,7 @@
 """Scores of raw files agree with those that the training gave to the same events."""
 
+import shutil
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -38,6 +40,7 @@ def test_events_that_were_packed_have_the_scores_of_the_training(kind, request, 
         np.testing.assert_allclose(found[name], expected[name], atol=1e-6, rtol=0)
         assert np.ptp(found[name]) > 0.01
     np.testing.assert_array_equal(found["label"], events.label)
+    assert found["label"].dtype == expected["label"].dtype == np.uint8
     half = len(events.label) // 2
     assert found["file"].tolist() == ["first.parquet"] * half + ["second.hdf5"] * half
     assert found["event"].tolist() == [*range(half), *range(half)]
@@ -53,6 +56,29 @@ def test_a_file_without_labels_is_scored_with_missing_labels(of_two, tmp_path):
     assert table["label"].null_count == len(events.label)
     expected = columns(run / "predictions.parquet")["score"]
     np.testing.assert_allclose(table["score"].to_numpy(), expected, atol=1e-6, rtol=0)
+
+
+def test_weights_are_kept_and_labels_of_no_class_are_missing(of_two, tmp_path, capsys):
+    run, _, events = of_two
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    record = RunRecord.read(folder / "run.json")
+    weighted = record.layout.model_copy(update={"weight": "xsec"})
+    record.model_copy(update={"layout": weighted}).write(folder / "run.json")
+    image = np.moveaxis(events.image_BCHW, 1, -1)
+    scalars = {"pt": events.scalars_BS[:, 0], "m0": events.scalars_BS[:, 1]}
+    label, weight = events.label.astype(float), np.linspace(-1, 2, len(image))
+    label[3] = -1
+    np.savez(tmp_path / "with.npz", X_jets=image, y=label, xsec=weight, **scalars)
+    np.savez(tmp_path / "without.npz", X_jets=image, y=label, **scalars)
+    files = [tmp_path / "with.npz", tmp_path / "without.npz"]
+    predict(folder, files, tmp_path / "scores.parquet", threads=1)
+    table = pq.read_table(tmp_path / "scores.parquet").to_pylist()
+    with_weights, without = table[: len(image)], table[len(image) :]
+    assert [row["weight"] for row in with_weights] == weight.tolist()
+    assert {row["weight"] for row in without} == {None}
+    assert [k for k, row in enumerate(with_weights) if row["label"] is None] == [3]
+    assert "1 of 80 events of" in capsys.readouterr().err
 
 
 def test_a_file_of_another_layout_is_refused_with_what_differs(of_two, tmp_path):

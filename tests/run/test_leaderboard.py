@@ -8,6 +8,7 @@ from calobatch.config.models import SPLITS
 from calobatch.errors import UserError
 from calobatch.run.leaderboard import (
     COLUMNS,
+    SPREAD,
     Line,
     check_leaderboard,
     format_leaderboard,
@@ -115,7 +116,9 @@ def test_seeds_of_one_task_have_their_means_below_them(runs, tmp_path):
     path = tmp_path / "leaderboard.csv"
     write_leaderboard(scenario({}), pair, {run.record.name: "id" for run in pair}, path)
     first = runs[0].metrics.splits["test"]
-    means = format_leaderboard(path).splitlines()[-1].split()
+    *_, last, empty, note = format_leaderboard(path).splitlines()
+    assert (empty, note) == ("", SPREAD)
+    means = last.split()
     assert means[1:5] == ["mean", "of", "2", "test"]
     assert means[5:8] == [
         f"{mean([first.auc, 0.5]):.4f}", "±", f"{stdev([first.auc, 0.5]):.4f}",
@@ -135,7 +138,8 @@ def test_a_mark_is_in_the_file_and_gets_a_column_in_the_terminal(runs, tmp_path)
     path = tmp_path / "leaderboard.csv"
     write_leaderboard(scenario({}), runs, {run.record.name: "id" for run in runs}, path)
     assert [line.mark for line in read_leaderboard(path)] == ["exploded loss"] * 3 + [""] * 3
-    head, *lines = format_leaderboard(path).splitlines()
+    table = format_leaderboard(path).partition("\n\n")[0]
+    head, *lines = table.splitlines()
     assert head.endswith("  mark")
     marked_lines = [line.endswith("  exploded loss") for line in lines]
     assert marked_lines == [True, True, False, False, False, False]

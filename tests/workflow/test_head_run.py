@@ -26,7 +26,7 @@ def running(fresh):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert any("rule simulate" in line for line in process.stderr)
+    assert any("start   simulate" in line for line in process.stderr)
     yield fresh, process
     process.kill()
     process.wait()
@@ -86,7 +86,7 @@ def test_a_closed_terminal_ends_the_run_with_its_jobs_and_the_same_command_goes_
     )
     os.close(theirs)
     printed = b""
-    while b"rule simulate" not in printed:
+    while b"start   simulate" not in printed:
         printed += os.read(ours, 1000)
     jobs = jobs_of(head)
     os.close(ours)

@@ -1,7 +1,8 @@
 """Read a scenario file and config/tasks.yaml, and return one checked Scenario.
 
 The value of a task's key is the first that is found in: the changes on the command line, the
-scenario's task, the scenario's all_tasks, the task that `like` names, config/tasks.yaml.
+scenario's task, the scenario's all_tasks, the task of config/tasks.yaml that `like` names, or that
+has the same name. If `like` names a task of the scenario itself, all keys of that task come next.
 """
 
 import copy
@@ -23,7 +24,7 @@ CONFIG = Path("config")
 # The keys that give the kind of a section, such as a schedule or a dataset. Each kind has its own
 # keys.
 KINDS = ("kind", "source")
-# The key that bases a task of a scenario on one of tasks.yaml.
+# The key that bases a task of a scenario on one of tasks.yaml, or on another one of the scenario.
 LIKE = "like"
 TASK_KEY = re.compile(r"tasks\.[^.=]+\.")
 
@@ -47,6 +48,7 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
     for override in overrides.split():
         if override not in of_tasks:
             _apply(override, content)
+    _refuse_keys_of_tasks(content, path, changes)
     written = validated(ScenarioFile, content, str(path), overrides=changes)
     sections = {task: _task_section(task, written, known, path) for task in written.tasks}
     for override in of_tasks:
@@ -89,19 +91,39 @@ def _in_task(key: str, prefix: str) -> str:
     return prefix + rest if section == "all_tasks" and dot else key
 
 
+def _refuse_keys_of_tasks(content: dict[str, Any], path: Path, changes: dict[str, str]) -> None:
+    """Raise UserError if a key of tasks is beside the sections of a scenario."""
+    for key in content:
+        if key in Task.model_fields and key not in ScenarioFile.model_fields:
+            raise UserError(
+                f"{blamed(key, str(path), changes)}: {key} is a key of tasks; set it for all of "
+                f"them as all_tasks.{key}, or for one as tasks.<name>.{key}"
+            )
+
+
 def _task_section(
-    task: str, written: ScenarioFile, known: dict[str, Any], path: Path
+    task: str,
+    written: ScenarioFile,
+    known: dict[str, Any],
+    path: Path,
+    likes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Return the keys of a task: those that it is based on, then all_tasks, then its own."""
+    """Return the keys of a task: those that it is based on, then all_tasks, then its own.
+
+    ``likes`` are the tasks that led to this one by `like`.
+    """
     own = dict(written.tasks[task] or {})
+    base: dict[str, Any] = {}
     if LIKE in own:
-        model, place = own.pop(LIKE), f"{path}: tasks.{task}.{LIKE}"
-        if not isinstance(model, str):
-            raise UserError(f"{place}: expected the name of a task in tasks.yaml, found {model!r}")
-        base = _keys_of(model, known, f"{place}: tasks.yaml")
-    elif task not in known and {"model", "dataset"} <= set(own):
-        base = {}
-    else:
+        other, place = own.pop(LIKE), f"{path}: tasks.{task}.{LIKE}"
+        if not isinstance(other, str):
+            raise UserError(f"{place}: expected the name of a task, found {other!r}")
+        if other in written.tasks and other not in known:
+            if other in (*likes, task):
+                raise UserError(f"{place}: {other} is based on {task} in turn; name another task")
+            return _task_section(other, written, known, path, (*likes, task)) | copy.deepcopy(own)
+        base = _keys_of(other, known, f"{place}: tasks.yaml")
+    elif task in known or not {"model", "dataset"} <= set(own):
         base = _keys_of(task, known, f"{path}: tasks.yaml")
     # A copy, because tasks share the sections of `all_tasks`, and a change is for one task only.
     return copy.deepcopy(base | written.all_tasks | own)
@@ -112,8 +134,8 @@ def _keys_of(task: str, known: dict[str, Any], place: str) -> dict[str, Any]:
     if task not in known:
         raise UserError(
             f"{place} has no task {task!r}{closest_to(task, known)}; a scenario defines a task of "
-            f"its own with `{LIKE}` and the name of a task of config/tasks.yaml, or with all keys "
-            "of a task"
+            f"its own with `{LIKE}` and the name of a task of config/tasks.yaml or of the "
+            "scenario, or with all keys of a task"
         )
     keys = known[task]
     if not isinstance(keys, dict):
@@ -141,9 +163,8 @@ def _scenario_path(name: str, folder: Path) -> Path:
         )
     if not path.is_file() or path.name == "tasks.yaml":
         names = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "tasks")
-        raise UserError(
-            f"unknown scenario {name!r} ({path} is not a scenario file){closest_to(name, names)}"
-        )
+        why = f"{path} has the keys of tasks" if path.exists() else f"there is no {path}"
+        raise UserError(f"unknown scenario {name!r}: {why}{closest_to(name, names)}")
     if not re.match(NAME, path.stem):
         raise UserError(
             f"{path}: rename the file to lower-case letters, digits and _, because the folders of "

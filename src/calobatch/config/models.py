@@ -483,7 +483,7 @@ class ScenarioFile(Section):
     datasets: dict[str, AnyDataset] = Field(description="the datasets, each under its name")
     tasks: dict[str, dict[str, Any] | None] = Field(
         description="names of tasks in config/tasks.yaml, each with the keys to change here; a "
-        "task of your own needs all keys of a task, or `like` with the name of a task in tasks.yaml"
+        "task of your own needs all keys of a task, or `like` with the name of another task"
     )
     all_tasks: dict[str, Any] = Field(
         {}, description="keys for all tasks; a task's own keys in this file go before them"

@@ -43,7 +43,8 @@ the top of your own files.
 
 The value of a task's key is the first that is found in: the changes on the command line, the task
 in the scenario, the scenario's `all_tasks`, the task that `like` names, `tasks.yaml`. A scenario
-can define a task of its own, as in `wide: {like: electron_photon_cnn, batch_size: 64}`.
+can define a task of its own, as in `wide: {like: electron_photon_cnn, batch_size: 64}`, and another
+one that is like that: `wider: {like: wide, batch_size: 128}` has all other keys of `wide`.
 
 A value that YAML reads as a date must be in quotes, and a key that appears twice is an error.
 """

@@ -17,6 +17,7 @@ from calobatch.pack.check import check_balance, check_labels, check_not_empty
 from calobatch.pack.check_files import check_contents_differ, check_names_differ
 from calobatch.pack.identify import identify
 from calobatch.pack.pack_piece import Packed, PieceToPack, listed, pack_piece
+from calobatch.pack.repeats import tell_repeats
 from calobatch.pack.split import TRAIN, assign_groups, assign_splits, check_groups
 from calobatch.pack.statistics import channel_statistics, scalar_statistics
 from calobatch.pack.sums import Sums
@@ -25,7 +26,7 @@ from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
 from calobatch.public.pins import Expected
 from calobatch.raw.interface import RawFile
-from calobatch.raw.open_raw import open_raw
+from calobatch.raw.open_raw import open_raw, read_column
 from calobatch.store import FORMATS, Manifest, Source, split_of_fold
 from calobatch.store_structure import count_events
 from calobatch.workers import Workers
@@ -99,12 +100,13 @@ def pack(
         with StoreWriter(folder) as writer:
             blocks = _packed(raws, training, layout, zero_below, pool)
             progress = Progress(f"pack {dataset}", len(assigned), "events")
-            sums = _write_blocks(blocks, writer, progress, Sums.of_none(len(layout.channels)))
+            sums, keys = _write_blocks(blocks, writer, progress, len(layout.channels))
             # The next step maps all hits, which counts as memory. The workers end first, so that
             # their memory is free by then.
             pool.close()
             check_not_empty(writer.hits_per_event(), known.label, raws, layout, zero_below)
             _tell_empty_channels(dataset, layout, sums)
+            repeats = tell_repeats(dataset, keys, assigned, raws, split)
             label = known.label.astype(np.uint8)
             scalars_BS = writer.scalars()
             weight = event_weights(
@@ -135,6 +137,7 @@ def pack(
                     Source(file=raw.path.name, bytes=of.bytes, sha256=of.sha256, events=raw.events)
                     for raw, of in zip(raws, identities, strict=True)
                 ),
+                repeats=repeats,
                 events_sha256=events_sha256,
             )
             writer.publish(manifest)
@@ -147,7 +150,7 @@ def _assign(
     """Return the part of each event, shape (events): an index into ``split.parts``."""
     groups = None
     if split.by == "column":
-        groups = _read_column(split.column, raws)
+        groups = np.concatenate([read_column(raw, split.column) for raw in raws])
         check_groups(groups, split)
     if split.folds:
         # scikit-learn takes a second to import, and memory that other datasets do not need.
@@ -182,7 +185,8 @@ def _read_labels(
         official.append(np.full(len(of_file), by_file and _is_official_test(raw.path, layout)))
     weight = None
     if layout.weight is not None:
-        weight = _read_column(layout.weight, raws).astype(np.float64)
+        of_files = [read_column(raw, layout.weight) for raw in raws]
+        weight = np.concatenate(of_files).astype(np.float64)
         check_weights(weight, raws)
     return Labels(
         label=np.concatenate(labels), official_test=np.concatenate(official), weight=weight
@@ -203,14 +207,6 @@ def _check_given(raw: RawFile, layout: Layout, label: int) -> None:
             f"another class for {others:,} of its {raw.events:,} events; list it under its class, "
             f"or remove `label` from layout {layout.name}"
         )
-
-
-def _read_column(key: str, raws: Sequence[RawFile]) -> NDArray[np.floating]:
-    """Return the numbers that all files have under a key, shape (events)."""
-    # Each file is opened once more with these numbers in the place of its labels, so that they are
-    # checked as labels are.
-    opened = (open_raw(raw.path, raw.layout.model_copy(update={"label": key})) for raw in raws)
-    return np.concatenate([raw.labels() for raw in opened])
 
 
 def _tell_empty_channels(dataset: str, layout: Layout, sums: Sums) -> None:
@@ -267,12 +263,14 @@ def _pieces(
 
 
 def _write_blocks(
-    blocks: Iterable[Packed], writer: StoreWriter, progress: Progress, sums: Sums
-) -> Sums:
-    """Write all blocks; return ``sums`` plus the sums over their training events."""
+    blocks: Iterable[Packed], writer: StoreWriter, progress: Progress, channels: int
+) -> tuple[Sums, NDArray[np.uint64]]:
+    """Write all blocks; return the sums over their training events, and a hash of each image."""
+    sums, keys = Sums.of_none(channels), []
     with progress:
         for packed in blocks:
             writer.add(packed.hits, packed.scalars_BS)
             sums = sums.plus(packed.sums)
+            keys.append(packed.keys)
             progress.advance(len(packed.scalars_BS))
-    return sums
+    return sums, np.concatenate(keys)

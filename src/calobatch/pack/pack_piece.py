@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_values
+from calobatch.pack.repeats import image_keys
 from calobatch.pack.sparsify import Hits, sparsify
 from calobatch.pack.sums import Sums
 from calobatch.raw.interface import Piece
@@ -25,6 +26,7 @@ class Packed(NamedTuple):
 
     hits: Hits
     scalars_BS: NDArray[np.float64]
+    keys: NDArray[np.uint64]  # (B), a hash of each image
     sums: Sums
 
 
@@ -38,7 +40,8 @@ def pack_piece(
         check_values(hits, block.scalars_BS, to_pack.piece.start + done, str(to_pack.piece.path))
         training = to_pack.training[done : done + len(hits.per_event)]
         done += len(training)
-        yield Packed(hits, block.scalars_BS, Sums.of(hits, training, layout))
+        sums = Sums.of(hits, training, layout)
+        yield Packed(hits, block.scalars_BS, image_keys(hits), sums)
 
 
 def listed(

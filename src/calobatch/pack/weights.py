@@ -26,10 +26,17 @@ def check_weights(weight: NDArray[np.float64], raws: Sequence[RawFile]) -> None:
         wrong = np.flatnonzero(~(np.isfinite(of_file) & (of_file >= 0)))
         if len(wrong):
             event = int(wrong[0])
+            # Generators of next-to-leading order give some events a negative weight.
+            negative = np.isfinite(of_file).all()
+            fix = (
+                "write a column with their absolute values, and name it"
+                if negative
+                else ("correct the file")
+            )
             raise UserError(
                 f"{raw.path}: event {event} has weight {of_file[event]:g} (key "
-                f"{raw.layout.weight}), but weights must be finite and not negative; correct the "
-                f"file, or remove `weight` from layout {raw.layout.name}"
+                f"{raw.layout.weight}), but weights must be finite and not negative; {fix}, or "
+                f"remove `weight` from layout {raw.layout.name}"
             )
         first += raw.events
 

@@ -4,6 +4,7 @@ The events get the scores that the training gave to the same events in its store
 same threshold are zero, and scalars are scaled with the mean and spread of the training split.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from calobatch.layouts import Layout
 from calobatch.models.build import build_model, input_names, load_weights
 from calobatch.progress import Progress
 from calobatch.raw.interface import Block, RawFile
-from calobatch.raw.open_raw import open_raw
+from calobatch.raw.open_raw import open_raw, read_column
 from calobatch.run.checked import finished_run
 from calobatch.run.files import RECORD_FILE
 from calobatch.run.predictions import score_columns
@@ -35,8 +36,10 @@ BLOCKS_PER_PIECE = 8
 def predict(run: Path, files: Sequence[Path], output: Path, *, threads: int) -> None:
     """Write the scores of all events of raw ``files`` to ``output``, a parquet file.
 
-    Its columns are file, event (the index in the file), label (if the file has labels) and the
-    scores as in predictions.parquet (:mod:`calobatch.run.predictions`). Memory does not grow with
+    Its columns are file, event (the index in the file), label (the number of the class), weight (if
+    the layout has one), and the scores as in predictions.parquet
+    (:mod:`calobatch.run.predictions`). Labels and weights are missing where a file has none, and a
+    label is missing if it is that of no class. Memory does not grow with
     the number of events. Raises UserError if no training has finished in the folder ``run``, or if
     a file does not have the layout of its events.
     """
@@ -67,19 +70,20 @@ def predict(run: Path, files: Sequence[Path], output: Path, *, threads: int) -> 
 
 
 def _opened(file: Path, layout: Layout) -> RawFile:
-    """Open a file that may have labels or not. Its weights are not needed."""
-    unweighted = layout.model_copy(update={"weight": None})
+    """Open a file that may have labels and weights or not."""
+    unlabelled = layout.model_copy(update={"label": None, "weight": None})
     try:
-        return open_raw(file, unweighted)
+        return open_raw(file, unlabelled.model_copy(update={"label": layout.label}))
     except UserError:
         # If labels are all that it lacks, this succeeds; otherwise it says what else is wrong.
-        return open_raw(file, unweighted.model_copy(update={"label": None}))
+        return open_raw(file, unlabelled)
 
 
 def _schema(layout: Layout) -> pa.Schema:
     scores = [(name, pa.float32()) for name in score_columns(layout)]
+    weights = [("weight", pa.float64())] if layout.weight else []
     return pa.schema(
-        [("file", pa.string()), ("event", pa.int64()), ("label", pa.float64()), *scores]
+        [("file", pa.string()), ("event", pa.int64()), ("label", pa.uint8()), *weights, *scores]
     )
 
 
@@ -87,7 +91,7 @@ def _scored(
     raw: RawFile, model: nn.Module, layout: Layout, preparation: Preparation
 ) -> Iterator[pa.Table]:
     events = max(PIXELS_PER_BATCH // layout.pixels, 1)
-    labels = raw.labels() if raw.layout.label is not None else np.full(raw.events, np.nan)
+    labels, weights = _labels(raw), _weights(raw, layout)
     for piece in raw.pieces(events * BLOCKS_PER_PIECE):
         first = piece.start
         for block in piece.blocks(events):
@@ -100,12 +104,38 @@ def _scored(
                 [
                     pa.array([raw.path.name] * len(score_BK)),
                     np.arange(first, last),
-                    pa.array(labels[first:last], from_pandas=True),
+                    labels[first:last],
+                    *(column[first:last] for column in weights),
                     *scores,
                 ],
                 schema=_schema(layout),
             )
             first = last
+
+
+def _labels(raw: RawFile) -> pa.Array:
+    """Return the class of each event, missing where the file does not say one."""
+    if raw.layout.label is None:
+        return pa.nulls(raw.events, pa.uint8())
+    found = raw.labels()
+    known = np.isin(found, np.arange(len(raw.layout.classes)))
+    if others := int(np.sum(~known)):
+        print(
+            f"predict: {others:,} of {raw.events:,} events of {raw.path} have a {raw.layout.label} "
+            f"that is no class; their label is missing in the output",
+            file=sys.stderr,
+        )
+    return pa.array(np.where(known, found, 0).astype(np.uint8), mask=~known)
+
+
+def _weights(raw: RawFile, layout: Layout) -> list[pa.Array]:
+    """Return the column of weights, if the layout has one; all are missing if the file has none."""
+    if layout.weight is None:
+        return []
+    try:
+        return [pa.array(read_column(raw, layout.weight).astype(np.float64))]
+    except UserError:
+        return [pa.nulls(raw.events, pa.float64())]
 
 
 def _inputs(block: Block, names: Sequence[str], preparation: Preparation) -> tuple[Tensor, ...]:

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.public.content import MAGIC, kind_of
@@ -46,3 +49,13 @@ def open_raw(path: Path, layout: Layout) -> RawFile:
 
         return RootFile(path, layout)
     raise UserError(f"{path}: unknown file type {path.suffix!r}; use {', '.join(MAGIC)}")
+
+
+def read_column(raw: RawFile, key: str) -> NDArray[np.floating]:
+    """Return the number that each event of a raw file has under ``key``, shape (events).
+
+    Raises a UserError if the file has no such numbers.
+    """
+    # The file is opened once more with these numbers in the place of its labels, so that they are
+    # checked as labels are.
+    return open_raw(raw.path, raw.layout.model_copy(update={"label": key})).labels()

@@ -21,6 +21,7 @@ OTHER_DATA = (
     "The reference AUCs were measured on the public CMS data. These runs used simulated "
     "stand-ins, so their AUCs are not comparable with the references."
 )
+SPREAD = "After ± is the standard deviation of the AUCs of single trainings."
 # The columns that are printed in a terminal: as many as fit into a line.
 SHOWN = ("task", "seed", "fold", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
 
@@ -199,8 +200,8 @@ def format_leaderboard(path: Path) -> str:
     """Return the validation and test lines of the leaderboard as a table for a terminal.
 
     Tasks with several seeds or folds have a line with the means over them, and their standard
-    deviation in the AUC. The table has columns of folds and of marks only if a run has one. A note
-    below it says if a reference is that of other data.
+    deviation in the AUC. The table has columns of folds and of marks only if a run has one. Notes
+    below it explain the deviation, and say if a reference is that of other data.
     """
     # The mean over the folds of one seed is left to the line with the means.
     lines = [
@@ -224,8 +225,12 @@ def format_leaderboard(path: Path) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    other_data = any(line.simulated and line.reference_auc is not None for line in lines)
-    return "\n".join([*table, *(["", OTHER_DATA] if other_data else [])])
+    notes = []
+    if any(" ± " in row for row in table):
+        notes.append(SPREAD)
+    if any(line.simulated and line.reference_auc is not None for line in lines):
+        notes.append(OTHER_DATA)
+    return "\n".join([*table, *([""] if notes else []), *notes])
 
 
 def _means(lines: Sequence[Line]) -> dict[str, str]:

@@ -1,6 +1,10 @@
 """Say in a few lines what a scenario is: what will run, on which data, and where results go."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from calobatch.config.models import Fetched, Files, Scenario, Simulated, Task
+from calobatch.layouts import Layout
 from calobatch.pack.settings import own_files
 from calobatch.run.name import runs_of
 from calobatch.workflow.datasets import layout_of, raw_files
@@ -54,7 +58,23 @@ def _described(setup: Setup, name: str) -> str:
             size = f", {known / 1e9:.1f} GB" if known and all(sizes) else ""
             return f"{_counted(len(files), 'file')} to be fetched{size}; {images}"
         case Files():
-            return f"{_counted(len(own_files(name, dataset)), 'file')} of your own; {images}"
+            own = own_files(name, dataset)
+            return f"{_counted(len(own), 'file')} of your own{_events_in(own, layout)}; {images}"
+
+
+def _events_in(files: Mapping[Path, str | None], layout: Layout) -> str:
+    """Return how many events the files have, in words; empty where they cannot be read.
+
+    Raises UserError if the structure of a file is not that of the layout.
+    """
+    unlabelled = layout.model_copy(update={"label": None})
+    try:
+        from calobatch.raw.open_raw import open_raw
+
+        opened = [open_raw(path, unlabelled if label else layout) for path, label in files.items()]
+    except ImportError:  # a login node has no library for the format
+        return ""
+    return f" with {sum(raw.events for raw in opened):,} events"
 
 
 def _settings(task: Task) -> str:
