@@ -59,7 +59,8 @@ BOXES = {
     "slurm": Box(4.05, 5.15, 4.9, 5.6, "jobs, doctor", OTHER),
     "plan": Box(5.45, 6.45, 4.9, 5.6, "cost of GPUs", OTHER),
     "communicator": Box(6.7, 8.4, 4.9, 5.6, "sums over ranks", SERVICE),
-    "models": Box(8.6, 12.9, 4.9, 5.6, "one file per network", SERVICE),
+    "models": Box(8.6, 11.9, 4.9, 5.6, "one file per network", SERVICE),
+    "watch": Box(12.05, 13.5, 4.9, 5.6, "live progress", OTHER),
     "simulate": Box(0.2, 1.45, 3.2, 3.9, "makes raw files", STAGE),
     "fetch": Box(1.75, 3.0, 3.2, 3.9, "gets raw files", STAGE),
     "pack": Box(3.3, 4.85, 3.2, 3.9, "raw files to store", STAGE),
@@ -93,6 +94,7 @@ ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
     ),
     ("plan", "train"): ((6.2, 4.9), (6.2, 3.55), (7.0, 3.55)),
     ("plan", "run"): ((5.7, 4.9), (5.7, 2.84), (8.2, 2.84), (8.2, 2.4)),
+    ("watch", "run"): ((12.21, 4.9), (12.21, 2.4)),
     ("report", "store"): ((11.62, 3.2), (11.62, 3.02), (6.9, 3.02), (6.9, 2.4)),
 }
 

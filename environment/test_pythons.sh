@@ -5,11 +5,15 @@
 #
 # Each version has an environment in .cache/pythons, made once from the pinned packages and without
 # torch, which is the same for all versions and takes gigabytes. All versions are tested at the same
-# time. A version that is not on this machine is named and left out, but is an error if
-# CALOBATCH_REQUIRE_PYTHONS is set.
+# time: the newest with all these tests, and those between it and the version of `make test` with the
+# tests that take little time and import most of the code. A version that is not on this machine is
+# named and left out, but is an error if CALOBATCH_REQUIRE_PYTHONS is set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [[ $# -gt 0 ]] || set -- 3.12 3.13
+newest=$(printf '%s\n' "$@" | sort --version-sort | tail -n 1)
+tests_of_others=(tests/collect tests/config tests/evaluate tests/models tests/public tests/raw tests/run
+    tests/test_rooms.py tests/test_errors.py)
 log=$(mktemp -d)
 # The tests are started in the background, so an interrupt of this script does not end them by itself.
 # Without jobs kill fails, and under set -e the trap's status would then be that of the script.
@@ -67,8 +71,10 @@ run_tests() {
     local version=$1 python=$2 venv
     make_environment "$version" "$python"
     venv=$(environment_of "$version")
+    local tests=()
+    [[ $version = "$newest" ]] || tests=("${tests_of_others[@]}")
     PATH=$PWD/$venv/bin:$PATH PYTHONPATH=$PWD/src python -m pytest -q -p no:cacheprovider -p tests.without_torch \
-        -n 2 --dist loadfile
+        -n 2 --dist loadfile "${tests[@]}"
 }
 
 declare -A jobs

@@ -46,6 +46,7 @@ VERBS_WITH_A_LIBRARY = {
     "check": ("yaml",),
     "schema": ("pydantic",),
     "leaderboard": ("pydantic", "quickstart"),
+    "watch": ("rich.live",),
     "plan": ("pydantic", "electron_photon_cnn"),
     "inspect": ("numpy", "x.hdf5"),
     "predict": ("torch", "/nowhere", "x.hdf5", "--output", "/nowhere/y"),

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from calobatch.duration import in_words
+
 # What Snakemake says in every run. Everything else is shown, whatever it is.
 IN_EVERY_RUN = re.compile(
     r"Using .*profile|Building DAG of jobs|Assuming unrestricted shared filesystem|Using shell: "
@@ -73,7 +75,7 @@ class JobLines(logging.Formatter):
 
     def _job_finished(self, record: logging.LogRecord) -> str:
         job = vars(record)["job_id"]
-        took = duration(self.now() - self.started.get(job, self.start))
+        took = in_words(self.now() - self.started.get(job, self.start))
         if self.names.get(job) != HIDDEN_RULE:
             self.ended.append((self.names.get(job, f"job {job}"), took))
         return ""
@@ -81,7 +83,7 @@ class JobLines(logging.Formatter):
     def _progress(self, record: logging.LogRecord) -> str:
         """Name the jobs that have ended, and count them. Each record before told of one of them."""
         done, total = vars(record)["done"], vars(record)["total"] - self.hidden
-        so_far = f"{done} of {total} jobs in {duration(self.now() - self.start)}"
+        so_far = f"{done} of {total} jobs in {in_words(self.now() - self.start)}"
         ended, self.ended = self.ended, []
         return "\n".join(self._line("done", f"{name}, {took} ({so_far})") for name, took in ended)
 
@@ -94,12 +96,3 @@ class JobLines(logging.Formatter):
         self.failed.add(job)
         name = self.names.get(job, told["rule_name"])
         return self._line("FAILED", f"{name}; its log is {', '.join(told['log'] or ['missing'])}")
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, such as "8 s", "12 min 5 s" or "3 h 20 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -5,7 +5,7 @@ import logging
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_calobatch.job_lines import JobLines, duration
+from snakemake_logger_plugin_calobatch.job_lines import JobLines
 
 
 class Clock:
@@ -98,10 +98,3 @@ def test_everything_else_is_shown_as_it_is(told, text):
 
 def test_what_snakemake_says_in_every_run_is_not_shown(told):
     assert told(text="Building DAG of jobs...") == told(text="Select jobs to execute...") == ""
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (12345, "3 h 25 min")]
-)
-def test_times_are_in_words(seconds, words):
-    assert duration(seconds) == words

@@ -15,6 +15,8 @@ RECORD_FILE = "run.json"
 TRAINING_FILES = (WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE, RECORD_FILE)
 # What an interrupted training, or one with more epochs, continues from.
 CHECKPOINT_FOLDER = "checkpoint"
+# Names the process that trains, or that trained last.
+LOCK_FILE = ".lock"
 # The last checkpoint of a training that has finished.
 FINISHED_CHECKPOINT = f"{CHECKPOINT_FOLDER}/finished.pt"
 # Written by evaluate. The metrics are written last, so a folder with metrics has all plots.

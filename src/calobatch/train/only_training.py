@@ -21,8 +21,8 @@ from typing import IO
 
 from calobatch.communicator.meeting import limit_seconds
 from calobatch.errors import JobError
+from calobatch.run.files import LOCK_FILE
 
-LOCK_FILE = ".lock"
 SECONDS_BETWEEN_TRIES = 1.0
 # The other ranks give up a rank 0 that has not come after the limit of their meeting.
 SHARE_OF_THE_LIMIT = 0.8

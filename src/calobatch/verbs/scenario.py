@@ -41,6 +41,39 @@ def _leaderboard(options: argparse.Namespace) -> None:
     print(format_leaderboard(path if path.suffix == ".csv" else leaderboard_of(path.stem)))
 
 
+def _watch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "scenario", nargs="?", default="quickstart",
+        help="scenario in config/, or path to a YAML file (default: quickstart)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--every", type=float, default=2.0, metavar="SECONDS",
+        help="time between two looks at the files (default: 2)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--silent", type=float, default=120.0, metavar="SECONDS",
+        help="a training without a sign of life for so long is called silent (default: 120)",
+    )  # fmt: skip
+    parser.add_argument("--once", action="store_true", help="print the table once, and end")
+    add_overrides(parser)
+
+
+def _watch(options: argparse.Namespace) -> None:
+    from calobatch.watch.screen import watch
+    from calobatch.workflow.results import LOGS, RESULTS
+    from calobatch.workflow.scenario import read_setup
+
+    scenario = read_setup(options.scenario, options.overrides).scenario
+    watch(
+        scenario,
+        RESULTS / scenario.name,
+        LOGS / scenario.name,
+        every=options.every,
+        silent_after=options.silent,
+        once=options.once,
+    )
+
+
 def _plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="name of a task of the scenario")
     parser.add_argument(
@@ -155,6 +188,8 @@ SCENARIO = (
          _check_options, _check, for_users=True),
     Verb("leaderboard", "print the leaderboard of a scenario",
          _leaderboard_options, _leaderboard, for_users=True),
+    Verb("watch", "show what each training is doing, while the scenario runs",
+         _watch_options, _watch, for_users=True),
     Verb("plan", "predict speed, node hours and efficiency of a task on more GPUs",
          _plan_options, _plan, for_users=True),
     Verb("try", "give the models of tasks a batch of zeros, to find mistakes before a training",

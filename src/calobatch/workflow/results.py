@@ -9,6 +9,7 @@ from calobatch.errors import UserError
 from calobatch.run.name import runs_of
 
 RESULTS = Path("results")
+LOGS = Path("logs")
 LEADERBOARD = "leaderboard.csv"
 
 

@@ -1,0 +1,10 @@
+"""Times in words."""
+
+
+def in_words(seconds: float) -> str:
+    """Return a time as "8 s", "12 min 5 s" or "3 h 20 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

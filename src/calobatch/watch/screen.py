@@ -1,0 +1,117 @@
+"""A table of all trainings of a scenario, which a terminal shows until they have finished."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from calobatch.config.models import Scenario
+from calobatch.duration import in_words
+from calobatch.run.name import runs_of
+from calobatch.watch.training import State, Training, look
+
+STYLES = {
+    State.WAITING: "dim",
+    State.TRAINING: "cyan",
+    State.SILENT: "bold red",
+    State.TRAINED: "green",
+    State.FINISHED: "green",
+}
+BAR_WIDTH = 16
+
+
+def watch(
+    scenario: Scenario,
+    results: Path,
+    logs: Path,
+    *,
+    every: float,
+    silent_after: float,
+    once: bool = False,
+    console: Console | None = None,
+) -> None:
+    """Show the trainings of a scenario, whose files are in ``results`` and ``logs``.
+
+    In a terminal the table is redrawn ``every`` seconds until all trainings have finished. With
+    ``once``, or where there is no terminal, it is printed once. See :func:`.training.look` for
+    ``silent_after``, in seconds.
+    """
+    console = console or Console()
+
+    def now() -> list[Training]:
+        return [
+            look(
+                name,
+                results / name.folder,
+                logs / "train" / f"{name.folder}.log",
+                scenario.tasks[name.task].epochs,
+                silent_after,
+            )
+            for name in runs_of(scenario)
+        ]
+
+    if once or not console.is_terminal:
+        console.print(screen(scenario.name, now()))
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            trainings = now()
+            live.update(screen(scenario.name, trainings), refresh=True)
+            if all(training.state is State.FINISHED for training in trainings):
+                return
+            time.sleep(every)
+
+
+def screen(scenario: str, trainings: Sequence[Training]) -> Group:
+    """Return the table, and below it a line for each training that is silent."""
+    table = Table(title=f"{scenario}: {_summary(trainings)}", title_justify="left")
+    for column in ("task", "run", "state"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("epochs", no_wrap=True, min_width=BAR_WIDTH)
+    for column in ("loss", "best AUC", "test AUC", "events/s", "time left"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for training in trainings:
+        table.add_row(*_row(training))
+    return Group(table, *map(_silence, _in(State.SILENT, trainings)))
+
+
+def _summary(trainings: Sequence[Training]) -> str:
+    counts = [(len(_in(state, trainings)), state) for state in State]
+    return ", ".join(f"{number} {state}" for number, state in counts if number)
+
+
+def _in(state: State, trainings: Sequence[Training]) -> list[Training]:
+    return [training for training in trainings if training.state is state]
+
+
+def _row(training: Training) -> list[Text | ProgressBar | str]:
+    last = training.history[-1] if training.history else None
+    done = len(training.history)
+    style = STYLES[training.state]
+    at_work = training.state in (State.TRAINING, State.SILENT)
+    bar = ProgressBar(training.epochs, done, BAR_WIDTH, complete_style=style)
+    left = training.seconds_left
+    return [
+        training.name.task,
+        training.name.number,
+        Text(training.state, style),
+        bar if at_work else f"{done} of {training.epochs}" if done else "",
+        f"{last.train_loss:.4f}" if last else "",
+        f"{max(epoch.validation_auc for epoch in training.history):.4f}" if last else "",
+        "" if training.test_auc is None else f"{training.test_auc:.4f}",
+        f"{last.events_per_second:,.0f}" if last else "",
+        "" if left is None else in_words(left),
+    ]
+
+
+def _silence(training: Training) -> Text:
+    by = f"; at work there: {training.holder}" if training.holder else ""
+    return Text(
+        f"{training.name} has been silent for {in_words(training.silence)}{by}",
+        STYLES[State.SILENT],
+    )
