@@ -3,6 +3,7 @@
 #   make run                                the quickstart: set up, simulate, train, report
 #   make run SCENARIO=cms                   another scenario of config/
 #   make run SET=tasks.electron_photon_cnn.epochs=5
+#   make ui                                 show all runs in the browser, with MLflow's pages
 #   make test                               linters, types, unit tests, the whole DAG on tiny data
 #   make bench                              compare the speed with other programs and physical limits; 20 minutes
 #   make bench ONLY="pack batches"          only these subjects
@@ -63,7 +64,7 @@ WHEELHOUSE := .cache/wheelhouse/$(VARIANT)
 # Installs from the wheelhouse alone, without a network, if it has wheels for this Python.
 OFFLINE := $(if $(wildcard $(WHEELHOUSE)/python-$(PYTHON_VERSION)),--no-index --find-links $(WHEELHOUSE))
 
-.PHONY: help setup run test faults test-pythons bench sbom audit lint format schema constraints clean \
+.PHONY: help setup run ui test faults test-pythons bench sbom audit lint format schema constraints clean \
     head check-variant wheelhouse images doctor submit bundle cluster-up cluster-down cluster-shell cluster-test
 
 help:
@@ -149,7 +150,10 @@ run: setup
 	@calobatch leaderboard $(SCENARIO)
 	@echo
 	@echo "Report   results/$(SCENARIO)/report.html"
-	@echo "MLflow   $(VENV)/bin/mlflow ui     then open http://127.0.0.1:5000"
+	@echo "MLflow   make ui"
+
+ui:
+	@calobatch ui
 
 lint: setup
 	ruff check

@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from calobatch.workflow.at_end import VARIABLE, Outcome
 from calobatch.workflow.failures import Failure, end_of_run, failures_in
 from tests.run.examples import scenario
 
@@ -55,19 +56,21 @@ def test_a_job_that_was_tried_several_times_is_named_once():
     assert len(failures_in(LOG + LOG)) == 2
 
 
-def test_jobs_that_were_ended_on_request_have_not_failed(tmp_path, monkeypatch, capsys):
+def test_jobs_that_were_ended_on_request_have_not_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     log = tmp_path / "snakemake.log"
     run = tmp_path / "results/x/one/seed1"
-    for ending, failed in (("", True), ("Terminating processes on user request", False)):
+    request = "Terminating processes on user request"
+    for ending, expected in (("", Outcome.FAILED), (request, Outcome.STOPPED)):
         log.write_text(LOG + ending)
-        end_of_run([str(log)], scenario({}), [], [run], [])
-        said = capsys.readouterr().err
-        assert ("failed" in said) == failed
-        assert ("was ended on request" in said) != failed
+        outcome, told = end_of_run([str(log)], scenario({}), [], [run], [])
+        assert outcome is expected
+        assert any(" failed: " in line for line in told) == (expected is Outcome.FAILED)
 
 
-def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fresh):
+def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fresh, monkeypatch):
+    message = fresh.folder / "message"
+    monkeypatch.setenv(VARIABLE, f'(echo "$CALOBATCH_SCENARIO $CALOBATCH_OUTCOME"; cat) >{message}')
     (fresh.folder / "config/one_fails.yaml").write_text(SCENARIO)
     answer = fresh.snakemake(
         "--profile", "cluster/local", "--config", "scenario=one_fails", check=False
@@ -77,6 +80,9 @@ def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fr
     reason = "electron_photon_two_branch seed 1: the loss is not finite in epoch 1"
     assert f"calobatch: train of electron_photon_two_branch/seed1 failed: {reason}" in said
     assert "calobatch: 1 of 2 trainings have finished" in said
+    first, *lines = message.read_text().splitlines()
+    assert first == "one_fails failed"
+    assert [f"calobatch: {line}" in said for line in lines] == [True, True]
     results = fresh.folder / "results/one_fails"
     with (results / "leaderboard.csv").open() as file:
         assert {line["task"] for line in csv.DictReader(file)} == {"electron_photon_cnn"}
@@ -87,6 +93,7 @@ def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fr
     # Nothing of this counts as done: once the training works, all results are written again.
     correct = ("set=tasks.electron_photon_two_branch.learning_rate=0.001",)
     fresh.snakemake("--profile", "cluster/local", "--config", "scenario=one_fails", *correct)
+    assert message.read_text().startswith("one_fails finished\nAll 2 trainings have finished")
     with (results / "leaderboard.csv").open() as file:
         assert len({line["task"] for line in csv.DictReader(file)}) == 2
     assert "training failed" not in (results / "report.html").read_text()

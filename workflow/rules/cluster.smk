@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from calobatch.workflow import failures, head
+from calobatch.workflow.at_end import Outcome, tell_command
 from calobatch.workflow.earlier_runs import keep_earlier_runs
 from calobatch.workflow.results import end_of_success
 from calobatch.workflow.tracking_server import require_tracking_server
@@ -37,6 +38,12 @@ def unfinished_runs(*rules):
     return {Path(RUN.format(task=job.wildcards.task, run=job.wildcards.run)) for job in jobs_left}
 
 
+def end(outcome, told):
+    """Say in a few lines how the run has ended, also to the user's own command."""
+    print(*(f"calobatch: {line}" for line in told), sep="\n", file=sys.stderr)
+    tell_command(outcome, SCENARIO.name, "\n".join(told))
+
+
 onstart:
     with exiting():
         if on_cluster():
@@ -60,17 +67,19 @@ onstart:
 onsuccess:
     # Not inside a job, and not if the user asked for a part of the workflow.
     if workflow.is_main_process and any(job.rule.name == "all" for job in workflow.dag.jobs):
-        print(end_of_success(SCENARIO), file=sys.stderr)
+        end(Outcome.FINISHED, [end_of_success(SCENARIO)])
 
 
 onerror:
     # Not inside a job. `log` has the logs of Snakemake itself.
     if workflow.is_main_process:
         with exiting():
-            failures.end_of_run(
-                log,
-                SCENARIO,
-                STORES,
-                unfinished_runs("train", "evaluate", "export"),
-                JOBS.start_here("train").split(),
+            end(
+                *failures.end_of_run(
+                    log,
+                    SCENARIO,
+                    STORES,
+                    unfinished_runs("train", "evaluate", "export"),
+                    JOBS.start_here("train").split(),
+                )
             )

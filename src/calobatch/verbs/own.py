@@ -58,6 +58,19 @@ def _download(options: argparse.Namespace) -> None:
     print(f"download: wrote {options.output}; it can be given to `predict`, and as `start_from`")
 
 
+def _ui_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        f"The environment variable {tracking_uri.VARIABLE} names the MLflow store (default: "
+        f"{tracking_uri.DEFAULT})."
+    )
+
+
+def _ui(options: argparse.Namespace) -> None:
+    from calobatch.tracking.ui import ui
+
+    ui(tracking_uri.from_environment())
+
+
 def _inspect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="+", help="raw files")
 
@@ -75,4 +88,6 @@ OWN = (
          _predict_options, _predict, for_users=True),
     Verb("download", "take a finished training from MLflow, to predict or to start from it",
          _download_options, _download, for_users=True),
+    Verb("ui", "show all runs in the browser, with MLflow's pages",
+         _ui_options, _ui, for_users=True),
 )  # fmt: skip

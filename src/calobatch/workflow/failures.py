@@ -1,9 +1,8 @@
-"""Say at the end of a run what failed and why, and publish what has finished."""
+"""Find at the end of a run what failed and why, and publish what has finished."""
 
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from calobatch.config.models import Scenario
 from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
 from calobatch.run.name import runs_of
 from calobatch.store_files import MANIFEST_FILE
+from calobatch.workflow.at_end import Outcome
 from calobatch.workflow.results import LEADERBOARD, RESULTS
 
 # What Snakemake's own log has about a failed job, and about a run that the user ended. On a
@@ -58,14 +58,20 @@ def end_of_run(
     stores: Sequence[str],
     unfinished: Iterable[Path],
     start: Sequence[str],
-) -> None:
-    """Print what failed, and write leaderboard, MLflow and report for the runs that have finished.
+) -> tuple[Outcome, list[str]]:
+    """Write leaderboard, MLflow and report for the runs that have finished; return what failed.
 
     ``unfinished`` are the folders of the runs that still have to be trained, evaluated or exported.
     Nothing is written if the user ended the run. ``start`` are the words that start a command where
     torch is installed. The exit code of the run stays that of a failure.
     """
     text = "\n".join(_content(Path(log)) for log in snakemake_logs)
+    # A job that was ended on request has not failed, but Snakemake does not tell them apart.
+    if ENDED_BY_USER in text:
+        return Outcome.STOPPED, [
+            "the run was ended on request; finished jobs and checkpoints are kept, and the same "
+            "command continues"
+        ]
     left = {f"{run.parent.name}/{run.name}": run for run in unfinished}
     # A job that failed at first and was then tried again with success is no failure.
     failures = [
@@ -73,22 +79,15 @@ def end_of_run(
         for failure in failures_in(text)
         if failure.rule not in ("train", "evaluate", "export") or failure.training in left
     ]
-    # A job that was ended on request has not failed, but Snakemake does not tell them apart.
-    for failure in failures if ENDED_BY_USER not in text else ():
-        print(
-            f"calobatch: {failure.rule} of {failure.training} failed: "
-            f"{failure.reason or 'its log says nothing'} (see {failure.log})",
-            file=sys.stderr,
-        )
-    if ENDED_BY_USER in text:
-        print(
-            "calobatch: the run was ended on request; finished jobs and checkpoints are kept, and "
-            "the same command continues",
-            file=sys.stderr,
-        )
-    elif not any(failure.rule in ("collect", "report") for failure in failures):
+    told = [
+        f"{failure.rule} of {failure.training} failed: {failure.reason or 'its log says nothing'} "
+        f"(see {failure.log})"
+        for failure in failures
+    ]
+    if not any(failure.rule in ("collect", "report") for failure in failures):
         reasons = {f.training: f.reason for f in failures if f.training in left}
-        _publish(scenario, stores, left.values(), reasons, start)
+        told += _publish(scenario, stores, left.values(), reasons, start)
+    return Outcome.FAILED, told
 
 
 def _publish(
@@ -97,15 +96,18 @@ def _publish(
     unfinished: Collection[Path],
     reasons: dict[str, str],
     start: Sequence[str],
-) -> None:
-    """Collect and report the finished runs; ``reasons`` are those of the failed trainings."""
+) -> list[str]:
+    """Collect and report the finished runs; return where they are, in words.
+
+    ``reasons`` are those of the failed trainings.
+    """
     results = RESULTS / scenario.name
     runs = [results / name.folder for name in runs_of(scenario)]
     finished = [
         r for r in runs if r not in unfinished and (r / EXPORT_FOLDER / EXPORT_FILE).exists()
     ]
     if not finished:
-        return
+        return []
     settings, leaderboard = scenario.model_dump_json(), str(results / LEADERBOARD)
     packed = [store for store in stores if (Path(store) / MANIFEST_FILE).exists()]
     words = [str(run) for run in finished]
@@ -117,12 +119,11 @@ def _publish(
     )  # fmt: skip
     for command in commands:
         if subprocess.run([*start, "calobatch", *command]).returncode:
-            return
-    print(
-        f"calobatch: {len(finished)} of {len(runs)} trainings have finished; they are in "
-        f"{leaderboard}, MLflow and {results / 'report.html'}, which names the failed ones",
-        file=sys.stderr,
-    )
+            return []
+    return [
+        f"{len(finished)} of {len(runs)} trainings have finished; they are in {leaderboard}, "
+        f"MLflow and {results / 'report.html'}, which names the failed ones"
+    ]
 
 
 def _content(log: Path) -> str:

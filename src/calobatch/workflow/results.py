@@ -37,6 +37,6 @@ def end_of_success(scenario: Scenario) -> str:
     number = len(runs_of(scenario))
     trainings = "The training has" if number == 1 else f"All {number} trainings have"
     return (
-        f"calobatch: {trainings} finished; `calobatch leaderboard {scenario.name}` prints the "
+        f"{trainings} finished; `calobatch leaderboard {scenario.name}` prints the "
         f"results, and {RESULTS / scenario.name / 'report.html'} shows them"
     )
