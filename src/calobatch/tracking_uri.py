@@ -5,6 +5,8 @@ import os
 # A file in the checkout, unless the user names a different store.
 DEFAULT = "sqlite:///mlflow.db"
 VARIABLE = "MLFLOW_TRACKING_URI"
+# The experiment that runs are collected in, unless the user names a different one.
+EXPERIMENT, EXPERIMENT_VARIABLE = "calobatch", "MLFLOW_EXPERIMENT_NAME"
 RUN = "runs:/"
 
 
@@ -15,6 +17,11 @@ def from_environment() -> str:
     of a machine can read the command lines of all processes.
     """
     return os.environ.get(VARIABLE) or DEFAULT
+
+
+def experiment_from_environment() -> str:
+    """Return the name of the experiment that the environment names, or else the default."""
+    return os.environ.get(EXPERIMENT_VARIABLE) or EXPERIMENT
 
 
 def sqlite_file(uri: str) -> str:

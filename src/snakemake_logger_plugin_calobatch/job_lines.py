@@ -95,4 +95,7 @@ class JobLines(logging.Formatter):
             return ""
         self.failed.add(job)
         name = self.names.get(job, told["rule_name"])
-        return self._line("FAILED", f"{name}; its log is {', '.join(told['log'] or ['missing'])}")
+        # What the executor says, for example that the user has cancelled the SLURM job.
+        why = f": {told['rule_msg']}" if told.get("rule_msg") else ""
+        logs = f"; its log is {', '.join(told['log'])}" if told["log"] else ""
+        return self._line("FAILED", f"{name}{why}{logs}")

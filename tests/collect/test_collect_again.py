@@ -161,3 +161,12 @@ def test_a_model_file_that_was_cut_short_is_named_with_what_to_do(
         match=r"model\.onnx was changed after .*; delete it and run `calobatch export` again$",
     ):
         collect(scenario, copies, f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "leaderboard.csv")
+
+
+def test_the_environment_can_name_the_experiment(scenario, runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of my group")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    collect(scenario, runs, uri, tmp_path / "leaderboard.csv")
+    experiment = MlflowClient(uri).get_experiment_by_name("of my group")
+    assert MlflowClient(uri).search_runs([experiment.experiment_id])
+    assert MlflowClient(uri).get_experiment_by_name("calobatch") is None

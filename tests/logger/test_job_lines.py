@@ -84,6 +84,13 @@ def test_a_failure_is_told_once_for_each_try(told):
     assert told(LogEvent.JOB_ERROR, **error) == failed
 
 
+def test_what_the_executor_says_of_a_failure_is_shown(told):
+    start(told, 5, "train", task="cnn")
+    said = "job 7 was cancelled by anna"
+    error = {"jobid": 5, "rule_name": "train", "log": [], "rule_msg": said}
+    assert told(LogEvent.JOB_ERROR, **error) == f"FAILED  train cnn: {said}"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -38,9 +38,8 @@ from calobatch.run.files import (
 from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds
 from calobatch.tracking.store_errors import whole_or_nothing
-from calobatch.tracking_uri import VARIABLE, shown
+from calobatch.tracking_uri import VARIABLE, experiment_from_environment, shown
 
-EXPERIMENT = "calobatch"
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
 # Names of tags. The key says which training a run belongs to, the fingerprint which outcome of it.
 # The owner says in whose checkout it was made: others may have scenarios of the same name.
@@ -113,15 +112,16 @@ class MlflowStore:
 
     def _experiment(self, tracking_uri: str) -> str:
         """Return the id of the experiment, and create the experiment if it does not exist."""
-        experiment = self.client.get_experiment_by_name(EXPERIMENT)
+        name = experiment_from_environment()
+        experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
-            return str(self.client.create_experiment(EXPERIMENT))
+            return str(self.client.create_experiment(name))
         if experiment.lifecycle_stage != "active":
             # An address with a password is left out of the command: it is in the environment.
             hidden = shown(tracking_uri) != tracking_uri
             store = "" if hidden else f"{VARIABLE}={shlex.quote(tracking_uri)} "
             raise UserError(
-                f"the experiment {EXPERIMENT} in {shown(tracking_uri)} was deleted; restore it "
+                f"the experiment {name} in {shown(tracking_uri)} was deleted; restore it "
                 f"with `{store}mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}`"
             )
