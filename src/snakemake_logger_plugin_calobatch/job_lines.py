@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from calobatch.duration import in_words
-
 # What Snakemake says in every run. Everything else is shown, whatever it is.
 IN_EVERY_RUN = re.compile(
     r"Using .*profile|Building DAG of jobs|Assuming unrestricted shared filesystem|Using shell: "
@@ -75,7 +73,7 @@ class JobLines(logging.Formatter):
 
     def _job_finished(self, record: logging.LogRecord) -> str:
         job = vars(record)["job_id"]
-        took = in_words(self.now() - self.started.get(job, self.start))
+        took = _in_words(self.now() - self.started.get(job, self.start))
         if self.names.get(job) != HIDDEN_RULE:
             self.ended.append((self.names.get(job, f"job {job}"), took))
         return ""
@@ -83,7 +81,7 @@ class JobLines(logging.Formatter):
     def _progress(self, record: logging.LogRecord) -> str:
         """Name the jobs that have ended, and count them. Each record before told of one of them."""
         done, total = vars(record)["done"], vars(record)["total"] - self.hidden
-        so_far = f"{done} of {total} jobs in {in_words(self.now() - self.start)}"
+        so_far = f"{done} of {total} jobs in {_in_words(self.now() - self.start)}"
         ended, self.ended = self.ended, []
         return "\n".join(self._line("done", f"{name}, {took} ({so_far})") for name, took in ended)
 
@@ -99,3 +97,10 @@ class JobLines(logging.Formatter):
         why = f": {told['rule_msg']}" if told.get("rule_msg") else ""
         logs = f"; its log is {', '.join(told['log'])}" if told["log"] else ""
         return self._line("FAILED", f"{name}{why}{logs}")
+
+
+def _in_words(seconds: float) -> str:
+    # Not imported before the Snakefile is read: that decides from which folder calobatch comes.
+    from calobatch.duration import in_words
+
+    return in_words(seconds)

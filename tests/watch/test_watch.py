@@ -85,9 +85,9 @@ def test_a_finished_training_has_its_test_auc_once_it_was_evaluated(place):
     assert len(found.history) == 2
 
 
-def shown(place, *, terminal=False, **options):
+def shown(place, *, terminal=False, width=160, **options):
     root = place[0].parents[2]
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=160)
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=width)
     watch(
         SCENARIO, root / "results", root / "logs",
         **{"every": 0.01, "silent_after": 60.0} | options, console=console,
@@ -100,7 +100,14 @@ def test_without_a_terminal_the_table_is_printed_once(place):
     printed = shown(place)
     assert printed.count(NAME.task) == 1
     assert "1 training" in printed
-    assert "0.7000" in printed  # the loss
+    assert "0.6000" in printed  # the AUC
+
+
+def test_a_terminal_of_80_columns_shows_everything(place):
+    at_work(place, epochs=2)
+    printed = shown(place, width=80)
+    for part in (NAME.task, "seed 1", "training", "0.6000", "100"):
+        assert part in printed
 
 
 def test_in_a_terminal_the_table_stays_until_all_have_finished(place, monkeypatch):

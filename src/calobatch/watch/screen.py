@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -22,7 +23,7 @@ STYLES = {
     State.TRAINED: "green",
     State.FINISHED: "green",
 }
-BAR_WIDTH = 16
+BAR_WIDTH = 10
 
 
 def watch(
@@ -69,11 +70,19 @@ def watch(
 
 def screen(scenario: str, trainings: Sequence[Training]) -> Group:
     """Return the table, and below it a line for each training that is silent."""
-    table = Table(title=f"{scenario}: {_summary(trainings)}", title_justify="left")
-    for column in ("task", "run", "state"):
+    table = Table(
+        title=f"{scenario}: {_summary(trainings)}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    # In a narrow terminal, the names of tasks are folded first.
+    table.add_column("task", overflow="fold", min_width=12)
+    for column in ("run", "state"):
         table.add_column(column, no_wrap=True)
-    table.add_column("epochs", no_wrap=True, min_width=BAR_WIDTH)
-    for column in ("loss", "best AUC", "test AUC", "events/s", "time left"):
+    table.add_column("epochs", no_wrap=True)
+    for column in ("best AUC", "test AUC", "events/s", "left"):
         table.add_column(column, justify="right", no_wrap=True)
     for training in trainings:
         table.add_row(*_row(training))
@@ -101,7 +110,6 @@ def _row(training: Training) -> list[Text | ProgressBar | str]:
         training.name.number,
         Text(training.state, style),
         bar if at_work else f"{done} of {training.epochs}" if done else "",
-        f"{last.train_loss:.4f}" if last else "",
         f"{max(epoch.validation_auc for epoch in training.history):.4f}" if last else "",
         "" if training.test_auc is None else f"{training.test_auc:.4f}",
         f"{last.events_per_second:,.0f}" if last else "",
