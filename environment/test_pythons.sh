@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [[ $# -gt 0 ]] || set -- 3.12 3.13
 newest=$(printf '%s\n' "$@" | sort --version-sort | tail -n 1)
-tests_of_others=(tests/collect tests/config tests/evaluate tests/models tests/public tests/raw tests/run
+tests_of_others=(tests/config tests/evaluate tests/models tests/public tests/raw tests/run
     tests/test_rooms.py tests/test_errors.py)
 log=$(mktemp -d)
 # The tests are started in the background, so an interrupt of this script does not end them by itself.

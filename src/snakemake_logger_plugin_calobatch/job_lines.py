@@ -101,6 +101,6 @@ class JobLines(logging.Formatter):
 
 def _in_words(seconds: float) -> str:
     # Not imported before the Snakefile is read: that decides from which folder calobatch comes.
-    from calobatch.duration import in_words
+    from calobatch.words import in_words
 
     return in_words(seconds)

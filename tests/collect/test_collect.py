@@ -45,6 +45,7 @@ def test_the_description_of_the_scenario_is_its_leaderboard(collected, runs):
         assert f"| crops | seed {seed} | {auc:.4f} (" in note
     assert f"| crops | mean of 2 | **{sum(aucs) / 2:.4f} ± " in note
     assert "| 0.7 (validation) |" in note
+    assert parent.data.metrics == {"test_auc/crops": pytest.approx(sum(aucs) / 2)}
 
 
 def test_the_description_of_a_training_is_its_model_card(collected, runs):

@@ -5,6 +5,9 @@ group together. The quantities of a split have the names that they have in metri
 of an epoch the names in history.jsonl.
 """
 
+from collections.abc import Sequence
+from statistics import mean
+
 from mlflow.entities import Metric
 
 from calobatch.collect.tags import allowed
@@ -59,3 +62,11 @@ def metrics_of_folds(folds: Folds, finished: int) -> list[Metric]:
     """Return the test metrics of all folds together; ``finished`` is their time, in ms."""
     values = fold_metrics(folds)._asdict()
     return [Metric(f"test/{name}", float(value), finished, 0) for name, value in values.items()]
+
+
+def metrics_of_scenario(runs: Sequence[RunFolder], finished: int) -> list[Metric]:
+    """Return the test AUC of each task, the mean over its runs; ``finished`` is a time, in ms."""
+    aucs: dict[str, list[float]] = {}
+    for run in runs:
+        aucs.setdefault(run.record.task, []).append(run.metrics.splits["test"].auc)
+    return [Metric(f"test_auc/{task}", mean(values), finished, 0) for task, values in aucs.items()]

@@ -20,7 +20,12 @@ from mlflow.tracking import MlflowClient
 
 from calobatch.collect.dataset import dataset_of
 from calobatch.collect.description import of_run, of_scenario
-from calobatch.collect.metrics import epoch_metrics, final_metrics, metrics_of_folds
+from calobatch.collect.metrics import (
+    epoch_metrics,
+    final_metrics,
+    metrics_of_folds,
+    metrics_of_scenario,
+)
 from calobatch.collect.model_artifact import log_model
 from calobatch.collect.owner import THIS_CHECKOUT, owner_in, refuse_copied_store, user
 from calobatch.collect.tags import parameters, provenance_of, tag_of
@@ -146,6 +151,11 @@ class MlflowStore:
         finished = round(max(run.record.finished for run in runs) * 1000)
         self.client.set_terminated(run_id, end_time=finished)
         self.client.set_tag(run_id, NOTE, of_scenario(self.scenario, runs))
+        metrics = metrics_of_scenario(runs, finished)
+        known = found[0].data.metrics
+        # MLflow keeps all values that a metric had, so only what differs is written.
+        changed = [metric for metric in metrics if known.get(metric.key) != metric.value]
+        self.client.log_batch(run_id, metrics=changed)
         text = self.scenario.model_dump_json(indent=2)
         self.client.log_text(run_id, text, "scenario.json")
         return run_id

@@ -10,6 +10,7 @@ from calobatch.run.folder import RunFolder
 from calobatch.run.mark import MEANINGS
 from calobatch.run.metrics import SplitMetrics
 from calobatch.store import Manifest
+from calobatch.words import counted
 
 CALL = """\
 import numpy as np
@@ -37,8 +38,8 @@ def card(run: RunFolder, manifest: Manifest, names: Sequence[str], fault: str) -
     parts = [
         f"# {record.task}, {record.name.number}",
         f"A classifier of {', '.join(first)} and {last}{kind}. Model {record.training.model}, "
-        f"{record.parameters:,} parameters, {record.epochs_run} epochs; the weights are those of "
-        f"epoch {record.best_epoch}.",
+        f"{record.parameters:,} parameters, {counted(record.epochs_run, 'epoch')}; the weights are "
+        f"those of epoch {record.best_epoch}.",
         "## Data",
         _data(run, manifest),
         "## How good it is",
@@ -169,6 +170,6 @@ def _origin(run: RunFolder) -> str:
         "training": f"`{record.identity}` (a hash of settings, seed, data, code and versions)",
         "packed data": f"`{record.dataset_sha256}`",
         "packages": packages,
-        "device": f"{record.device}, {record.ranks} ranks",
+        "device": f"{record.device}, {counted(record.ranks, 'rank')}",
     }
     return "\n".join(f"* {name}: {text}" for name, text in lines.items())

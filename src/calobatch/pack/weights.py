@@ -28,11 +28,8 @@ def check_weights(weight: NDArray[np.float64], raws: Sequence[RawFile]) -> None:
             event = int(wrong[0])
             # Generators of next-to-leading order give some events a negative weight.
             negative = np.isfinite(of_file).all()
-            fix = (
-                "write a column with their absolute values, and name it"
-                if negative
-                else ("correct the file")
-            )
+            use = "write a column with their absolute values, and name it"
+            fix = use if negative else "correct the file"
             raise UserError(
                 f"{raw.path}: event {event} has weight {of_file[event]:g} (key "
                 f"{raw.layout.weight}), but weights must be finite and not negative; {fix}, or "

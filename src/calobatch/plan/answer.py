@@ -22,7 +22,7 @@ from calobatch.plan.plan import (
 from calobatch.plan.sources import measured_compute, measured_network, stated_network
 from calobatch.plan.step import Step, gradient_bytes
 from calobatch.plan.table import as_table
-from calobatch.plan.words import counted
+from calobatch.words import counted
 
 USUAL_GPUS = (1, 2, 4, 8, 16, 32, 64)
 

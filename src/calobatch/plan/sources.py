@@ -12,7 +12,7 @@ from calobatch.plan.allreduce import (
 )
 from calobatch.plan.measurements import Sweep, TrainingSpeed
 from calobatch.plan.step import Compute, fewest_ranks, fit_compute, tells_steps_from_events
-from calobatch.plan.words import counted
+from calobatch.words import counted
 
 # Microseconds per call, and per message in which the ranks agree on what is ready. Horovod looks
 # for work once per cycle, which is a millisecond by default, and its ranks agree over TCP, where a

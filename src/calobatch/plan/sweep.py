@@ -21,7 +21,7 @@ from calobatch.communicator.placement import Placement, placement
 from calobatch.communicator.probe import link_mbit, median_seconds, message
 from calobatch.errors import UserError, exiting
 from calobatch.plan.measurements import Measurements, Message, Sweep
-from calobatch.plan.words import counted
+from calobatch.words import counted
 
 # 8 B to 64 MiB. Large messages have fewer rounds, since they vary less and take longer.
 SIZES = tuple(2**power for power in (3, 6, 9, 12, 14, 16, 18, 20, 22, 24, 26))

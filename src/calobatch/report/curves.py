@@ -26,6 +26,7 @@ from calobatch.run.files import PREDICTIONS_FILE
 from calobatch.run.folder import RunFolder
 from calobatch.run.history import best_epoch
 from calobatch.run.predictions import Predictions, read_predictions
+from calobatch.words import counted
 
 TASK_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 POINTS = 400  # points per curve: more than a screen can show, and few enough for a small page
@@ -70,7 +71,7 @@ def draw_roc(
         axes.plot(efficiency, 1 - left, color=colour, label=label)
     axes.plot([0, 1], [1, 0], color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
-    axes.set(xlabel=f"{name} efficiency", ylabel=f"1 \N{MINUS SIGN} {background} efficiency")
+    axes.set(xlabel=f"{name} efficiency", ylabel=f"1 \N{MINUS SIGN} {_efficiency(classes)}")
     axes.legend(loc="lower left")
     words = f"ROC curves of {name} against {background} on the test split: {_tasks(runs)}"
     return svg(figure, f"roc-{runs[0].record.dataset}-{signal}", words)
@@ -89,14 +90,19 @@ def draw_rejection(
     chance = np.linspace(LOWEST_EFFICIENCY, 1)
     axes.plot(chance, 1 / chance, color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(LOWEST_EFFICIENCY, 1), yscale="log")
-    axes.set(xlabel=f"{name} efficiency", ylabel=f"1 / {background} efficiency")
+    axes.set(xlabel=f"{name} efficiency", ylabel=f"1 / {_efficiency(classes)}")
     axes.legend(loc="best")
-    words = f"{background} rejection against {name} efficiency on the test split: {_tasks(runs)}"
+    words = f"rejection of {background} against {name} efficiency on the test split: {_tasks(runs)}"
     return svg(figure, f"rejection-{runs[0].record.dataset}-{signal}", words)
 
 
 def _background(classes: Sequence[str]) -> str:
-    return classes[0] if len(classes) == 2 else "all others'"
+    return classes[0] if len(classes) == 2 else "all others"
+
+
+def _efficiency(classes: Sequence[str]) -> str:
+    background = _background(classes)
+    return f"{background} efficiency" if len(classes) == 2 else f"efficiency of {background}"
 
 
 def _roc_figure(runs: Sequence[RunFolder]) -> Figure:
@@ -149,6 +155,6 @@ def _history_in_words(run: RunFolder) -> str:
     best = best_epoch(run.history)
     return (
         f"Validation AUC and losses of {run.record.task}, {run.record.name.number}, over "
-        f"{len(run.history)} epochs; the highest AUC is {best.validation_auc:.4f} in epoch "
-        f"{best.epoch}"
+        f"{counted(len(run.history), 'epoch')}; the highest AUC is {best.validation_auc:.4f} in "
+        f"epoch {best.epoch}"
     )

@@ -11,6 +11,7 @@ from calobatch.run.mark import MEANINGS, Mark
 from calobatch.run.name import RunName
 from calobatch.store import Store
 from calobatch.train.stop import StopRequest
+from calobatch.words import counted
 
 
 def opening(
@@ -24,7 +25,7 @@ def opening(
     data = "simulated events" if store.manifest.simulated else "events"
     return (
         f"train {name}: {settings.model}, {parameter_count(model):,} parameters, "
-        f"{len(store.events_of('train')):,} {data}, {settings.ranks} ranks "
+        f"{len(store.events_of('train')):,} {data}, {counted(settings.ranks, 'rank')} "
         f"({settings.communicator}) on {device_name(device)}"
     )
 

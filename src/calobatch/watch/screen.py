@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from calobatch.config.models import Scenario
-from calobatch.duration import in_words
 from calobatch.run.name import runs_of
 from calobatch.watch.training import State, Training, look
+from calobatch.words import in_words
 
 STYLES = {
     State.WAITING: "dim",

@@ -7,6 +7,7 @@ from calobatch.config.models import Fetched, Files, Scenario, Simulated, Task
 from calobatch.layouts import Layout
 from calobatch.pack.settings import own_files
 from calobatch.run.name import runs_of
+from calobatch.words import counted
 from calobatch.workflow.datasets import layout_of, raw_files
 from calobatch.workflow.scenario import Setup
 
@@ -19,8 +20,8 @@ def headline(scenario: Scenario) -> str:
     seeds = ", ".join(map(str, scenario.seeds))
     return (
         f"scenario {scenario.name}: {scenario.title}\n"
-        f"{_counted(number, 'training')}: {', '.join(scenario.tasks)}; "
-        f"{_counted(len(scenario.seeds), 'seed')}: {seeds}{of_datasets}"
+        f"{counted(number, 'training')}: {', '.join(scenario.tasks)}; "
+        f"{counted(len(scenario.seeds), 'seed')}: {seeds}{of_datasets}"
     )
 
 
@@ -56,10 +57,10 @@ def _described(setup: Setup, name: str) -> str:
             ]
             known = sum(size for size in sizes if size)
             size = f", {known / 1e9:.1f} GB" if known and all(sizes) else ""
-            return f"{_counted(len(files), 'file')} to be fetched{size}; {images}"
+            return f"{counted(len(files), 'file')} to be fetched{size}; {images}"
         case Files():
             own = own_files(name, dataset)
-            return f"{_counted(len(own), 'file')} of your own{_events_in(own, layout)}; {images}"
+            return f"{counted(len(own), 'file')} of your own{_events_in(own, layout)}; {images}"
 
 
 def _events_in(files: Mapping[Path, str | None], layout: Layout) -> str:
@@ -78,12 +79,8 @@ def _events_in(files: Mapping[Path, str | None], layout: Layout) -> str:
 
 
 def _settings(task: Task) -> str:
-    ranks = f"{_counted(task.ranks, 'rank')} ({task.communicator}, device {task.device})"
+    ranks = f"{counted(task.ranks, 'rank')} ({task.communicator}, device {task.device})"
     return (
-        f"model {task.model}, {_counted(task.epochs, 'epoch')}, batches of {task.batch_size}, "
+        f"model {task.model}, {counted(task.epochs, 'epoch')}, batches of {task.batch_size}, "
         f"learning rate {task.learning_rate:g}, {ranks}"
     )
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

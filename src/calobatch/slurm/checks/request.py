@@ -7,6 +7,7 @@ from calobatch.config.models import Scenario
 from calobatch.slurm.geometry import TRAINING_MB, Geometry, memory, shapes_of
 from calobatch.slurm.profile import PROFILE, minutes_of
 from calobatch.slurm.site import Site
+from calobatch.words import counted
 
 
 class Attempt(NamedTuple):
@@ -31,11 +32,11 @@ class Request(NamedTuple):
 
     def __str__(self) -> str:
         """Return the request in words."""
-        gpus = _counted(self.shape.gpus_per_node, "GPU") if self.shape.gpus_per_node else "no GPU"
+        gpus = counted(self.shape.gpus_per_node, "GPU") if self.shape.gpus_per_node else "no GPU"
         return (
-            f"{self.task}: {_counted(self.shape.ranks, 'rank')} on "
-            f"{_counted(self.shape.nodes, 'node')}, "
-            f"{_counted(self.shape.cpus_per_node, 'core')} and {gpus} per node"
+            f"{self.task}: {counted(self.shape.ranks, 'rank')} on "
+            f"{counted(self.shape.nodes, 'node')}, "
+            f"{counted(self.shape.cpus_per_node, 'core')} and {gpus} per node"
         )
 
 
@@ -52,7 +53,3 @@ def largest_request(scenario: Scenario, site: Site, profile: Path = PROFILE) -> 
         for attempt, minutes in enumerate(minutes_of("train", profile), start=1)
     )
     return Request(name, task.device, task.communicator, shape, attempts)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calobatch.duration import in_words
+from calobatch.words import in_words
 
 
 @pytest.mark.parametrize(

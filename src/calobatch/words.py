@@ -1,4 +1,4 @@
-"""Times in words."""
+"""Times and numbers in words."""
 
 
 def in_words(seconds: float) -> str:
@@ -8,3 +8,8 @@ def in_words(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 rank", "2 ranks" and so on."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
