@@ -7,11 +7,15 @@ from pathlib import Path
 from calobatch.verbs.verb import Verb, add_overrides, add_scenario, add_settings
 
 
-def _check_options(parser: argparse.ArgumentParser) -> None:
+def _add_scenario_first(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "scenario", nargs="?", default="quickstart",
         help="scenario in config/, or path to a YAML file (default: quickstart)",
     )  # fmt: skip
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    _add_scenario_first(parser)
     parser.add_argument(
         "--full", action="store_true", help="print every key with its value, as JSON"
     )
@@ -42,10 +46,7 @@ def _leaderboard(options: argparse.Namespace) -> None:
 
 
 def _watch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "scenario", nargs="?", default="quickstart",
-        help="scenario in config/, or path to a YAML file (default: quickstart)",
-    )  # fmt: skip
+    _add_scenario_first(parser)
     parser.add_argument(
         "--every", type=float, default=2.0, metavar="SECONDS",
         help="time between two looks at the files (default: 2)",
