@@ -40,7 +40,8 @@ def unfinished_runs(*rules):
 
 def end(outcome, told):
     """Say in a few lines how the run has ended, also to the user's own command."""
-    print(*(f"calobatch: {line}" for line in told), sep="\n", file=sys.stderr)
+    for line in told:
+        print(f"calobatch: {line}", file=sys.stderr)
     tell_command(outcome, SCENARIO.name, "\n".join(told))
 
 

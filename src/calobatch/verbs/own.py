@@ -40,15 +40,19 @@ def _predict(options: argparse.Namespace) -> None:
         predict(run, options.files, options.output, threads=options.threads)
 
 
+def _say_which_store(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        f"The environment variable {tracking_uri.VARIABLE} names the MLflow store (default: "
+        f"{tracking_uri.DEFAULT})."
+    )
+
+
 def _download_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="runs:/ and the id of a run in MLflow")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="new folder for the run"
     )
-    parser.epilog = (
-        f"The environment variable {tracking_uri.VARIABLE} names the MLflow store (default: "
-        f"{tracking_uri.DEFAULT})."
-    )
+    _say_which_store(parser)
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -56,13 +60,6 @@ def _download(options: argparse.Namespace) -> None:
 
     download(options.run, options.output, tracking_uri.from_environment())
     print(f"download: wrote {options.output}; it can be given to `predict`, and as `start_from`")
-
-
-def _ui_options(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        f"The environment variable {tracking_uri.VARIABLE} names the MLflow store (default: "
-        f"{tracking_uri.DEFAULT})."
-    )
 
 
 def _ui(options: argparse.Namespace) -> None:
@@ -89,5 +86,5 @@ OWN = (
     Verb("download", "take a finished training from MLflow, to predict or to start from it",
          _download_options, _download, for_users=True),
     Verb("ui", "show all runs in the browser, with MLflow's pages",
-         _ui_options, _ui, for_users=True),
+         _say_which_store, _ui, for_users=True),
 )  # fmt: skip

@@ -53,7 +53,7 @@ def _watch_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--silent", type=float, default=120.0, metavar="SECONDS",
-        help="a training without a sign of life for so long is called silent (default: 120)",
+        help="time after which a training without a sign of life is called silent (default: 120)",
     )  # fmt: skip
     parser.add_argument("--once", action="store_true", help="print the table once, and end")
     add_overrides(parser)
