@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -19,13 +20,7 @@ RUN = (TARGET, "--profile", "cluster/local", "--config", "scenario=test")
 @pytest.fixture
 def running(fresh):
     """The workflow, and a run of it that has started its first jobs."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *RUN],
-        cwd=fresh.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(fresh.folder)
     assert any("start   simulate" in line for line in process.stderr)
     yield fresh, process
     process.kill()
@@ -33,13 +28,31 @@ def running(fresh):
     process.stderr.close()
 
 
+def started(folder):
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *RUN],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def jobs_of(head):
     """Wait until a head process has jobs that simulate, and return their processes."""
-    while True:
+    while head.poll() is None:
         children = psutil.Process(head.pid).children(recursive=True)
         if found := [child for child in children if is_simulation(child)]:
             return found
         time.sleep(0.1)
+    raise AssertionError("the head process ended, and no job of it was seen")
+
+
+def suspended(jobs):
+    """Return the jobs, stopped: on a busy machine they could end before the next step."""
+    for job in jobs:
+        job.suspend()
+    return jobs
 
 
 def is_simulation(process):
@@ -51,23 +64,32 @@ def is_simulation(process):
 
 def test_a_second_run_of_a_scenario_is_refused_and_the_first_goes_on(running):
     workflow, first = running
+    jobs = suspended(jobs_of(first))
     second = workflow.snakemake(*RUN, check=False)
     assert second.returncode == 2
     assert f"already has a head process in this folder, process {first.pid} on" in second.stderr
+    for job in jobs:
+        job.resume()
     first.communicate(timeout=300)
     assert first.returncode == 0
 
 
 def test_after_a_kill_the_same_command_ends_the_orphans_and_goes_on(running):
     workflow, first = running
-    jobs = jobs_of(first)
+    jobs = suspended(jobs_of(first))
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert all(job.is_running() for job in jobs)
-    said = workflow.snakemake(*RUN).stderr
-    assert re.search(
-        rf"ending processes that an earlier head process left behind: .*{jobs[0].pid} \(", said
+    second = started(workflow.folder)
+    named = re.compile(
+        rf"ending processes that an earlier head process left behind: .*{jobs[0].pid} \("
     )
+    assert any(named.search(line) for line in second.stderr)
+    # They get the signal to end when they go on.
+    for job in jobs:
+        with suppress(psutil.NoSuchProcess):
+            job.resume()
+    second.communicate(timeout=300)
+    assert second.returncode == 0
     assert not any(job.is_running() for job in jobs)
     assert (workflow.folder / TARGET).exists()
 
