@@ -67,7 +67,10 @@ PICKLED = np.array([{}, {}, {}], dtype=object)
     ("arrays", "message"),
     [
         ({"X": IMAGE}, "has no array y"),
-        ({"X": IMAGE[:, :31], "y": LABEL}, r"X has shape \(3, 31, 32, 2\), expected \(3, 32, 32"),
+        (
+            {"X": IMAGE[:, :31], "y": LABEL},
+            "X has shape .*layout electron_photon, which has 2 channels, 32 rows and 32 columns",
+        ),
         ({"X": IMAGE, "y": LABEL[:2]}, "y has 2 events, but X has 3"),
         ({"X": np.array(["a", "b", "c"]), "y": LABEL}, "X has type <U1, expected numbers"),
         ({"X": IMAGE, "y": PICKLED}, "pickled Python objects, which are never read"),

@@ -2,7 +2,10 @@ import pytest
 
 from calobatch.config.load import load_scenario
 from calobatch.errors import UserError
-from calobatch.workflow.results import end_of_success, leaderboard_of
+from calobatch.run.files import RECORD_FILE
+from calobatch.run.name import runs_of
+from calobatch.workflow.results import end_of_success, leaderboard_of, what_differs
+from tests.run.examples import record
 
 
 @pytest.fixture
@@ -32,6 +35,27 @@ def test_a_scenario_without_results_comes_with_what_to_do(results, name, message
 def test_before_the_first_run_there_is_only_one_thing_to_do(tmp_path):
     with pytest.raises(UserError, match="no results of any scenario; start with `make run`"):
         leaderboard_of("mine", tmp_path)
+
+
+def test_results_of_other_settings_and_missing_ones_are_named(tmp_path):
+    scenario = load_scenario("test", "seeds=[1,2]")
+    for run in runs_of(scenario):
+        folder = tmp_path / "test" / run.folder
+        folder.mkdir(parents=True)
+        training = scenario.tasks[run.task].training()
+        record().model_copy(update={"training": training}).write(folder / RECORD_FILE)
+    assert what_differs(scenario, tmp_path) == []
+    task, *_ = scenario.tasks
+    epochs = scenario.tasks[task].epochs
+    changed = load_scenario(
+        "test", f"seeds=[1,3] tasks.{task}.epochs={epochs + 1} tasks.{task}.schedule.kind=cosine"
+    )
+    settings, missing = what_differs(changed, tmp_path)
+    assert settings == (
+        f"{task} was trained with epochs {epochs} (now {epochs + 1}), "
+        'schedule {"kind": "constant"} (now {"kind": "cosine"})'
+    )
+    assert missing.startswith(f"no results of {task} seed 3, ")
 
 
 def test_the_end_of_a_run_says_where_the_results_are():

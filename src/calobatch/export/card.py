@@ -18,7 +18,8 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("{file}")
 example = np.load("{example}")
-# Put your own events here, in the units above.
+# For your own events, put arrays of the types and shapes above in place of the example's, for
+# instance np.load("mine.npy").astype("float32").
 events = {{name: example[name] for name in {names}}}
 (probabilities,) = session.run(["{output}"], events)
 for event in probabilities:

@@ -19,6 +19,7 @@ from calobatch.atomic import atomic_path
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.models.build import build_model, input_names, load_weights
+from calobatch.models.scoring import events_per_batch
 from calobatch.progress import Progress
 from calobatch.raw.interface import Block, RawFile
 from calobatch.raw.open_raw import open_raw, read_column
@@ -28,8 +29,6 @@ from calobatch.run.predictions import score_columns
 from calobatch.run.training import Preparation
 from calobatch.scalars import standardised
 
-# A batch has 244 crops or 10 jets, as in training.
-PIXELS_PER_BATCH = 500_000
 BLOCKS_PER_PIECE = 8
 
 
@@ -90,7 +89,7 @@ def _schema(layout: Layout) -> pa.Schema:
 def _scored(
     raw: RawFile, model: nn.Module, layout: Layout, preparation: Preparation
 ) -> Iterator[pa.Table]:
-    events = max(PIXELS_PER_BATCH // layout.pixels, 1)
+    events = events_per_batch(layout)
     labels, weights = _labels(raw), _weights(raw, layout)
     for piece in raw.pieces(events * BLOCKS_PER_PIECE):
         first = piece.start

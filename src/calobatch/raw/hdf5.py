@@ -24,6 +24,7 @@ from calobatch.raw.interface import (
     planes,
     refuse_more_events_than_bytes,
     refuse_other_kinds,
+    refuse_other_shape,
     side_by_side,
 )
 
@@ -106,21 +107,13 @@ class Hdf5File:
         return f"check that the file has the layout {self.layout.name}"
 
     def _check_array(self, file: h5py.File, key: str, *shapes: tuple[int, ...]) -> None:
-        """Check that ``key`` is an array of numbers with one of the ``shapes`` per event.
-
-        A last axis of length 1 is accepted: some writers store numbers as a column.
-        """
+        """Check that ``key`` is an array of numbers with one of the ``shapes`` per event."""
         array = file[key]
         if not isinstance(array, h5py.Dataset) or not array.shape:
             raise UserError(
                 f"{self.path}: {key} is not an array with one entry per event; {self._check_layout}"
             )
-        expected = [(len(array), *shape) for shape in shapes]
-        if array.shape not in [*expected, *((*shape, 1) for shape in expected)]:
-            raise UserError(
-                f"{self.path}: {key} has shape {array.shape}, expected "
-                f"{' or '.join(map(str, expected))}; {self._check_layout}"
-            )
+        refuse_other_shape(self.path, key, array.shape, shapes, self.layout)
         names_classes = key == self.layout.label and h5py.check_string_dtype(array.dtype)
         if array.dtype.kind not in NUMBERS and not names_classes:
             raise UserError(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.public.content import MAGIC, PAGE_BYTES, kind_of, other_kind
+from calobatch.words import counted
 
 
 class Block(NamedTuple):
@@ -126,6 +127,28 @@ def image_shapes(layout: Layout) -> list[tuple[int, ...]]:
     channels, height, width = layout.shape
     shapes: list[tuple[int, ...]] = [(height, width, channels), (channels, height, width)]
     return [*shapes, (height, width)] if channels == 1 else shapes
+
+
+def refuse_other_shape(
+    path: Path, key: str, shape: Sequence[int], shapes: Sequence[tuple[int, ...]], layout: Layout
+) -> None:
+    """Raise a UserError unless the array ``key`` of all events has one of the ``shapes`` per event.
+
+    A last axis of length 1 is accepted: some writers store numbers as a column.
+    """
+    expected = [(shape[0], *per_event) for per_event in shapes]
+    if tuple(shape) in [*expected, *((*allowed, 1) for allowed in expected)]:
+        return
+    channels, rows, columns = layout.shape
+    of_layout = (
+        f", which has {counted(channels, 'channel')}, {rows} rows and {columns} columns"
+        if key in layout.image_keys
+        else ""
+    )
+    raise UserError(
+        f"{path}: {key} has shape {tuple(shape)}, expected {' or '.join(map(str, expected))}; "
+        f"check that the file has the layout {layout.name}{of_layout}"
+    )
 
 
 def has_channels_last(shape: Sequence[int], layout: Layout) -> bool:

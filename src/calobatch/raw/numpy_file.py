@@ -30,6 +30,7 @@ from calobatch.raw.interface import (
     planes,
     refuse_more_events_than_bytes,
     refuse_other_kinds,
+    refuse_other_shape,
     side_by_side,
 )
 
@@ -127,13 +128,7 @@ class NumpyFile:
                     f"{self.path}: {key} has type {array.dtype}, expected numbers; "
                     f"{self._check_layout}"
                 )
-            # A last axis of length 1 is accepted: some writers store numbers as a column.
-            if array.shape[1:] not in [*shapes, *((*shape, 1) for shape in shapes)]:
-                expected = " or ".join(str((events, *shape)) for shape in shapes)
-                raise UserError(
-                    f"{self.path}: {key} has shape {array.shape}, expected {expected}; "
-                    f"{self._check_layout}"
-                )
+            refuse_other_shape(self.path, key, array.shape, shapes, self.layout)
             if array.shape[0] != events:
                 raise UserError(
                     f"{self.path}: {key} has {array.shape[0]} events, but {first} has "

@@ -8,15 +8,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from calobatch.communicator.interface import Communicator
+from calobatch.models.scoring import events_per_batch
 from calobatch.run.auc import mean_auc
 from calobatch.run.decision import called_class, is_constant, log_loss
 from calobatch.train.batches import BatchMaker
 from calobatch.train.heartbeat import Heartbeat
 from calobatch.train.order import rank_share
-
-# A batch has 244 crops or 10 jets, about as many as in training. Larger batches are not faster, and
-# the intermediate results of a Vision Transformer take a hundred times the memory of its input.
-PIXELS_PER_BATCH = 500_000
 
 
 class Validation(NamedTuple):
@@ -77,7 +74,7 @@ def score_events(
     every batch. The scores are computed in float32, even if the training uses bfloat16.
     """
     share = rank_share(events, communicator.rank, communicator.size)
-    step = max(PIXELS_PER_BATCH // maker.store.layout.pixels, 1)
+    step = events_per_batch(maker.store.layout)
     model.eval()
     classes = len(maker.store.layout.classes)
     # A rank may have no events.

@@ -38,11 +38,19 @@ def _leaderboard_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _leaderboard(options: argparse.Namespace) -> None:
+    from calobatch.config.load import CONFIG
     from calobatch.run.leaderboard import format_leaderboard
-    from calobatch.workflow.results import leaderboard_of
+    from calobatch.workflow.results import leaderboard_of, what_differs
+    from calobatch.workflow.scenario import read_scenario
 
     path = Path(options.scenario)
-    print(format_leaderboard(path if path.suffix == ".csv" else leaderboard_of(path.stem)))
+    if path.suffix == ".csv":
+        print(format_leaderboard(path))
+        return
+    print(format_leaderboard(leaderboard_of(path.stem)))
+    file = path if path.suffix else CONFIG / f"{path.stem}.yaml"
+    if file.exists() and (lines := what_differs(read_scenario(options.scenario))):
+        print(f"\nCompared with {file}: {'; '.join(lines)}.")
 
 
 def _watch_options(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,17 @@
 """Where the results of a scenario are, and what the user is told when all of them are there."""
 
+import json
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from calobatch.config.explain import closest_to
 from calobatch.config.load import CONFIG
-from calobatch.config.models import Scenario
+from calobatch.config.models import Scenario, Task, Training
 from calobatch.errors import UserError
+from calobatch.run.files import RECORD_FILE
 from calobatch.run.name import runs_of
+from calobatch.run.training import RunRecord
 
 RESULTS = Path("results")
 LOGS = Path("logs")
@@ -30,6 +35,38 @@ def leaderboard_of(name: str, results: Path = RESULTS) -> Path:
     if not known:
         raise UserError(f"{results} has no results of any scenario; start with `make run`")
     raise UserError(f"{results} has no results of a scenario {name!r}{closest_to(name, known)}")
+
+
+def what_differs(scenario: Scenario, results: Path = RESULTS) -> list[str]:
+    """Say which trainings of ``scenario`` have no results, or results of other settings.
+
+    Those are the settings of an earlier state of its file, or of changes on the command line.
+    """
+    missing, changed = [], {}
+    for run in runs_of(scenario):
+        record = results / scenario.name / run.folder / RECORD_FILE
+        if not record.exists():
+            missing.append(str(run))
+        elif changes := _changes(RunRecord.read(record).training, scenario.tasks[run.task]):
+            changed[run.task] = f"{run.task} was trained with {changes}"
+    return [*changed.values(), *([f"no results of {', '.join(missing)}"] if missing else [])]
+
+
+def _changes(made_with: Training, task: Task) -> str:
+    """Return the keys that differ, with both their values; an empty text if none does."""
+    now = task.training()
+    pairs = {key: (getattr(made_with, key), getattr(now, key)) for key in Training.model_fields}
+    return ", ".join(
+        f"{key} {_shown(before)} (now {_shown(after)})"
+        for key, (before, after) in pairs.items()
+        if before != after
+    )
+
+
+def _shown(value: object) -> str:
+    """Return a value of a key as a scenario has it."""
+    plain = value.model_dump() if isinstance(value, BaseModel) else value
+    return json.dumps(plain, default=list)
 
 
 def end_of_success(scenario: Scenario) -> str:
