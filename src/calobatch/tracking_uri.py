@@ -2,12 +2,14 @@
 
 import os
 
+from calobatch.errors import UserError
+
 # A file in the checkout, unless the user names a different store.
 DEFAULT = "sqlite:///mlflow.db"
 VARIABLE = "MLFLOW_TRACKING_URI"
 # The experiment that runs are collected in, unless the user names a different one.
 EXPERIMENT, EXPERIMENT_VARIABLE = "calobatch", "MLFLOW_EXPERIMENT_NAME"
-RUN = "runs:/"
+RUN, MODEL = "runs:/", "models:/"
 
 
 def from_environment() -> str:
@@ -48,11 +50,29 @@ def hidden_in(text: str, uri: str) -> str:
     return text.replace(uri, shown(uri))
 
 
-def is_run(address: str) -> bool:
-    """Return whether ``address`` is MLflow's address of a run, such as runs:/0123456789abcdef."""
-    return address.startswith(RUN)
+def is_address(text: str) -> bool:
+    """Return whether ``text`` is MLflow's address of a run or of a registered model.
+
+    Examples are runs:/0123456789abcdef, models:/name@alias and models:/name/version.
+    """
+    return text.startswith((RUN, MODEL))
 
 
 def run_id_in(address: str) -> str:
-    """Return the id of the run at MLflow's ``address``."""
-    return address.removeprefix(RUN).strip("/").partition("/")[0]
+    """Return the id of the run at MLflow's ``address``; empty if it is that of a model."""
+    return address.removeprefix(RUN).strip("/").partition("/")[0] if address.startswith(RUN) else ""
+
+
+def model_in(address: str) -> tuple[str, str, str]:
+    """Return name, alias and version of the registered model at MLflow's ``address``.
+
+    One of the last two is empty. Raises UserError unless the address has one of them.
+    """
+    name, separator, which = (
+        address.removeprefix(MODEL).strip("/").rpartition("@" if "@" in address else "/")
+    )
+    if not name or not which or (separator == "/" and not which.isdigit()):
+        raise UserError(
+            f"{address} names no model; write {MODEL}NAME@best, or {MODEL}NAME/1 for the version 1"
+        )
+    return (name, which, "") if separator == "@" else (name, "", which)

@@ -11,11 +11,13 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from tests.checkout import Workflow
 from tests.cluster.readme import commands
-from tests.cluster.testbed import PROFILE, SITE
+from tests.cluster.testbed import PROFILE, SITE, wait_until
 from tests.workflow.test_run import TASKS
 
 NODES = ("login", "c1", "c2")
@@ -167,6 +169,19 @@ def test_a_second_run_has_nothing_to_do(finished_on_cluster):
     place, _ = finished_on_cluster
     answer = place.shell(RUN)
     assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def test_predict_scores_raw_files_in_a_job(finished_on_cluster):
+    place, _ = finished_on_cluster
+    run, raw = "results/test/electron_photon_cnn/seed1", "data/test/raw/electron_photon/*"
+    place.shell(f"calobatch predict {run} {raw} --output scores.parquet --submit")
+    output = place.folder / "scores.parquet"
+    wait_until(output.exists, output)
+    of_job, of_training = (
+        np.sort(pq.read_table(file, columns=["score"])["score"])
+        for file in (output, place.folder / run / "predictions.parquet")
+    )
+    np.testing.assert_allclose(of_job, of_training, atol=1e-6)
 
 
 def test_usage_lists_every_job_with_what_it_used(finished_on_cluster):

@@ -9,7 +9,7 @@ def all_runs(client):
 
 
 def snapshot(uri):
-    """Return everything that MLflow has about every run."""
+    """Return everything that MLflow has about every run and every registered model."""
     client = MlflowClient(uri)
     content = {}
     for run in all_runs(client):
@@ -21,6 +21,19 @@ def snapshot(uri):
         artifacts = sorted(a.path for a in client.list_artifacts(run.info.run_id))
         info = (run.info.status, run.info.start_time, run.info.end_time)
         content[run.info.run_id] = (info, run.data.tags, run.data.params, metrics, artifacts)
+    return content | registered(uri)
+
+
+def registered(uri):
+    """Return the registered models: their text, their aliases and what each version is."""
+    client = MlflowClient(uri)
+    content = {}
+    for model in client.search_registered_models():
+        versions = {
+            version.version: (version.run_id, version.source, version.description, version.tags)
+            for version in client.search_model_versions(f"name = '{model.name}'")
+        }
+        content[model.name] = (model.description, model.tags, dict(model.aliases), versions)
     return content
 
 

@@ -41,6 +41,7 @@ def collect(
             name = run.record.name
             parent = run_ids.get((name.task, name.seed, "all"))
             run_ids[name] = store.write(run, parent)
+        store.register({run_ids[run.record.name]: run for run in runs})
     write_leaderboard(scenario, runs, run_ids, leaderboard)
     trainings = "1 training" if len(runs) == 1 else f"{len(runs)} trainings"
     print(

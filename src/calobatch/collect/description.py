@@ -10,7 +10,8 @@ from calobatch.run.leaderboard import mean_auc
 HEAD = """| task | run | test AUC | validation AUC | reference | events/s |
 |---|---|---|---|---|---|
 """
-LARGEST = 7_500  # letters; MLflow takes 8,000
+# Numbers of letters. MLflow takes 8,000 for a run and 5,000 for a version of a model.
+LARGEST, LARGEST_OF_VERSION = 7_500, 4_800
 
 
 def of_scenario(scenario: Scenario, runs: Sequence[RunFolder]) -> str:
@@ -25,9 +26,18 @@ def of_scenario(scenario: Scenario, runs: Sequence[RunFolder]) -> str:
 
 def of_run(run: RunFolder) -> str:
     """Return the model card of a training."""
+    return _card(run, LARGEST)
+
+
+def of_version(run: RunFolder) -> str:
+    """Return the model card of a training for its version in the registry."""
+    return _card(run, LARGEST_OF_VERSION)
+
+
+def _card(run: RunFolder, largest: int) -> str:
     # Its checksum was compared with all others before the first run was written.
     card = (run.folder / EXPORT_FOLDER / CARD_FILE).read_text(encoding="utf-8")
-    return _cut(card, f"The whole card is the artifact {EXPORT_FOLDER}/{CARD_FILE}.")
+    return _cut(card, f"The whole card is the artifact {EXPORT_FOLDER}/{CARD_FILE}.", largest)
 
 
 def _rows(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[str]:
@@ -53,8 +63,8 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cut(text: str, more: str) -> str:
+def _cut(text: str, more: str, largest: int = LARGEST) -> str:
     """Return a text as it is, or its first lines and ``more`` if MLflow would not take all."""
-    if len(text) <= LARGEST:
+    if len(text) <= largest:
         return text
-    return f"{text[:LARGEST].rpartition(chr(10))[0]}\n\n{more}\n"
+    return f"{text[:largest].rpartition(chr(10))[0]}\n\n{more}\n"

@@ -10,7 +10,7 @@ as superseded.
 
 import logging
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from calobatch.collect.metrics import (
 )
 from calobatch.collect.model_artifact import log_model
 from calobatch.collect.owner import THIS_CHECKOUT, owner_in, refuse_copied_store, user
+from calobatch.collect.registry import Registry
 from calobatch.collect.tags import parameters, provenance_of, tag_of
 from calobatch.config.models import Scenario
 from calobatch.errors import UserError
@@ -92,6 +93,14 @@ class MlflowStore:
         key = f"{self.scenario.name}/{folds.task}/{folds.name}"
         create = partial(self._create_folds, folds, out_of_fold)
         return self._write(key, folds.fingerprint, self.parent_id, create)
+
+    def register(self, runs: Mapping[str, RunFolder]) -> None:
+        """Register the models of ``runs``, which are written; the keys are their ids in MLflow."""
+        registry = Registry(self.client, self.scenario, self.owner)
+        for task in self.scenario.tasks:
+            of_task = {run_id: run for run_id, run in runs.items() if run.record.task == task}
+            if of_task:
+                registry.write(task, of_task)
 
     def _write(
         self, key: str, fingerprint: str, parent_id: str, create: Callable[[dict[str, str]], str]

@@ -7,12 +7,13 @@ be a whole file system; what they lead to is named as `binds` in the site file.
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from calobatch import tracking_uri
 from calobatch.errors import UserError
+from calobatch.slurm.site import SITE_FILE
 
 # Snakemake's SLURM plugin puts the path into a shell command without quoting it, and Apptainer and
 # PATH separate paths by commas and colons. These characters are safe in all of them.
@@ -101,6 +102,23 @@ def mounted(folder: Path, binds: Sequence[str], environment: Mapping[str, str]) 
             found.append(str(link.target))
             inside.append(link.target)
     return found
+
+
+def require_visible(needed: Iterable[tuple[str, Path]], folder: Path, binds: Sequence[str]) -> None:
+    """Raise a UserError if images do not see a path that the user names.
+
+    Images see the project ``folder``, what it links to, and the ``binds`` of the site file.
+    ``needed`` has the paths, each with what named it.
+    """
+    # A bind is written as PLACE, or as PLACE:PLACE_IN_THE_IMAGE with options after another colon.
+    parts_of = [bind.split(":") for bind in mounted(folder, binds, os.environ)]
+    visible = [parts[1] if len(parts) > 1 else parts[0] for parts in parts_of]
+    for named, path in needed:
+        if not any((folder / path).is_relative_to(place) for place in visible):
+            raise UserError(
+                f"{named}: jobs run in images, which do not see {path.parent}; make a link to it "
+                f"in data/ and name that, or add it to binds in {SITE_FILE}"
+            )
 
 
 def _links(place: Path, levels: int, folder: Path) -> Iterator[Link]:

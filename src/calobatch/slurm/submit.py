@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 from calobatch.config.models import Scenario
-from calobatch.errors import JobError, UserError
-from calobatch.slurm.ask import NO_PROGRAM, ask
-from calobatch.slurm.geometry import NOTICE_SECONDS, options_of_every_job
-from calobatch.slurm.sinfo import ask_partitions
+from calobatch.errors import UserError
+from calobatch.slurm.geometry import NOTICE_SECONDS
+from calobatch.slurm.sbatch import answer_of, sbatch, walltime
 from calobatch.slurm.site import Site
 
 JOB_NAME = "calobatch-submit"
@@ -57,8 +56,7 @@ def submit(scenario: Scenario, overrides: str, site: Site) -> None:
     script = SCRIPT.format(
         path=shlex.quote(os.environ["PATH"]), snakemake=shlex.join(snakemake), head_job=HEAD_JOB
     )
-    # On a federation of clusters, sbatch --parsable prints "job;cluster".
-    job = _slurm(sbatch_command(scenario.name, site, log), script).partition(";")[0]
+    job = sbatch(script, _asked(scenario.name, site, log), site, "--requeue")
     print(
         f"submitted as job {job}; it keeps running when you log out\n"
         f"Log      {log}\n"
@@ -67,38 +65,19 @@ def submit(scenario: Scenario, overrides: str, site: Site) -> None:
     )
 
 
-def sbatch_command(scenario: str, site: Site, log: Path) -> list[str]:
-    """Return the call that submits the head process: one core, and one log for all restarts."""
-    asked = {
+def _asked(scenario: str, site: Site, log: Path) -> dict[str, str]:
+    """Return the options of the head process: one core, and one log for all restarts."""
+    return {
         "job-name": JOB_NAME,
         "comment": scenario,
         "output": str(log),
         "open-mode": "append",
-        "time": str(head_minutes(site)),
+        "time": walltime(site, HEAD_MINUTES),
         # "B:" sends the signal to the batch shell, whose trap handles it, and not to the job's
         # steps.
         "signal": f"B:USR1@{NOTICE_SECONDS}",
         "mem": str(HEAD_MB),
-        "partition": site.partition,
     }
-    options = [f"--{name}={value}" for name, value in asked.items() if value]
-    return ["sbatch", "--parsable", "--requeue", *options, *options_of_every_job(site)]
-
-
-def head_minutes(site: Site) -> int:
-    """Return the walltime of the head process: a day, or less if one of its partitions allows less.
-
-    SLURM would accept a job that asks for more, and never start it.
-    """
-    # sbatch itself refuses a partition that does not exist. sinfo does not list hidden ones, and
-    # not every cluster has a default partition.
-    wanted = site.partition.split(",")
-    allowed = [
-        partition.minutes
-        for partition in ask_partitions(site).values()
-        if partition.name in wanted or (partition.default and not site.partition)
-    ]
-    return int(min([HEAD_MINUTES, *allowed]))
 
 
 def _snakemake(scenario: str, overrides: str) -> list[str]:
@@ -108,20 +87,7 @@ def _snakemake(scenario: str, overrides: str) -> list[str]:
 
 def _head_of(scenario: str, folder: Path) -> str:
     """Return the job that is the head process of ``scenario``, or an empty text."""
-    listed = _slurm(["squeue", "--me", "--noheader", f"--name={JOB_NAME}", "--format=%i|%k|%Z"])
+    listed = answer_of(["squeue", "--me", "--noheader", f"--name={JOB_NAME}", "--format=%i|%k|%Z"])
     jobs = [line.split("|", maxsplit=2) for line in listed.splitlines()]
     wanted = [scenario, str(folder)]
     return next((job for job, *which in jobs if which == wanted), "")
-
-
-def _slurm(command: list[str], text: str = "") -> str:
-    """Run one of SLURM's programs with ``text`` as its input, and return what it printed."""
-    answer = ask(command, text=text)
-    if answer.code == NO_PROGRAM:
-        raise UserError(
-            f"the program {command[0]} is not on this machine; log in to a node of the cluster "
-            "that has SLURM"
-        )
-    if answer.code:
-        raise JobError(f"{command[0]} failed: {answer.complaint}")
-    return answer.output.strip()

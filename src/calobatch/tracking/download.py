@@ -12,22 +12,22 @@ from calobatch.run.checked import finished_run
 from calobatch.run.files import RECORD_FILE, WEIGHTS_FILE
 from calobatch.tracking.server_login import login_by_environment
 from calobatch.tracking.store_errors import store_errors
-from calobatch.tracking_uri import run_id_in, shown
+from calobatch.tracking_uri import model_in, run_id_in, shown
 
 
 def download(address: str, folder: Path, tracking_uri: str) -> None:
-    """Write the record and the weights of an MLflow run to ``folder``.
+    """Write the record and the weights of a training in MLflow to ``folder``.
 
-    ``address`` is that of MLflow, runs:/ and the id of the run. Raises UserError if the store has
+    ``address`` is that of its run or of its registered model. Raises UserError if the store has
     no such run, if it has no training with its weights, if a file is damaged, or if the folder has
     a run already.
     """
     if (folder / RECORD_FILE).exists():
         raise UserError(f"{folder} has a run already; name another folder, or use that one")
-    run_id = run_id_in(address)
     tracking_uri = login_by_environment(tracking_uri)
     with store_errors(tracking_uri), TemporaryDirectory() as name:
         client = MlflowClient(tracking_uri)
+        run_id = run_id_in(address) or _run_of_model(client, address)
         found = {file.path for file in client.list_artifacts(run_id)}
         if not {RECORD_FILE, WEIGHTS_FILE} <= found:
             raise UserError(
@@ -49,3 +49,14 @@ def download(address: str, folder: Path, tracking_uri: str) -> None:
         # The record last, because a folder with a record counts as a finished training.
         for file in (WEIGHTS_FILE, RECORD_FILE):
             shutil.move(Path(name) / file, folder / file)
+
+
+def _run_of_model(client: MlflowClient, address: str) -> str:
+    """Return the id of the run whose model is registered at ``address``."""
+    name, alias, version = model_in(address)
+    found = (
+        client.get_model_version_by_alias(name, alias)
+        if alias
+        else client.get_model_version(name, version)
+    )
+    return str(found.run_id)

@@ -6,14 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from calobatch import tracking_uri
+from calobatch.errors import UserError
 from calobatch.verbs.verb import Verb
 
 
 def _predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
-        help="folder of a finished training, results/<scenario>/<task>/seed<k>, or runs:/ and the "
-        "id of its run in MLflow",
+        help="folder of a finished training, results/<scenario>/<task>/seed<k>, or its address in "
+        "MLflow: runs:/ and the id of its run, or models:/<scenario>-<task>@best",
     )
     parser.add_argument(
         "files", type=Path, nargs="+", help="raw files of the same layout, with labels or without"
@@ -25,19 +26,37 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N",
         help="number of cores (default: all)",
     )  # fmt: skip
+    parser.add_argument(
+        "--submit", action="store_true", help="do it as a job of SLURM, in the image `train`"
+    )
 
 
 def _predict(options: argparse.Namespace) -> None:
+    if options.submit:
+        _submit_predict(options)
+        return
     from calobatch.predict.predict import predict
 
     with TemporaryDirectory() as name:
         run = Path(options.run)
-        if tracking_uri.is_run(options.run):
+        if tracking_uri.is_address(options.run):
             from calobatch.tracking.download import download
 
             run = Path(name) / "run"
             download(options.run, run, tracking_uri.from_environment())
         predict(run, options.files, options.output, threads=options.threads)
+
+
+def _submit_predict(options: argparse.Namespace) -> None:
+    from calobatch.slurm.predict_job import submit_predict
+    from calobatch.slurm.site import read_site
+
+    if tracking_uri.is_address(options.run):
+        raise UserError(
+            f"{options.run}: jobs do not ask MLflow, which their nodes may not reach; take the "
+            "training with `calobatch download`, and name its folder"
+        )
+    submit_predict(Path(options.run), options.files, options.output, read_site())
 
 
 def _say_which_store(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +67,7 @@ def _say_which_store(parser: argparse.ArgumentParser) -> None:
 
 
 def _download_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="runs:/ and the id of a run in MLflow")
+    parser.add_argument("run", help="runs:/ and the id of a run in MLflow, or models:/NAME@best")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="new folder for the run"
     )

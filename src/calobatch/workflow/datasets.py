@@ -1,18 +1,15 @@
 """The raw files of a dataset, and the options of the verbs fetch, simulate and pack."""
 
-import os
 import shlex
 from pathlib import Path
 
 from calobatch.config.layout_file import read_layout
 from calobatch.config.models import Fetched, Files, Scenario, Simulated
-from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.settings import own_files, packing
 from calobatch.run.name import runs_of
 from calobatch.simulate.planned_files import planned_files
-from calobatch.slurm.folder import mounted
-from calobatch.slurm.site import SITE_FILE
+from calobatch.slurm.folder import require_visible
 from calobatch.workflow.scenario import Setup, files_listed
 from calobatch.workflow.starts import start_files
 
@@ -45,13 +42,7 @@ def raw_files(setup: Setup, dataset: str) -> list[str]:
 
 
 def require_visible_files(setup: Setup, folder: Path) -> None:
-    """Raise UserError if a file or a run that the user names is where images do not see it.
-
-    Images see the project ``folder``, what it links to, and the site file's `binds`.
-    """
-    # A bind is written as PLACE, or as PLACE:PLACE_IN_THE_IMAGE with options after another colon.
-    binds = [bind.split(":") for bind in mounted(folder, setup.site.binds, os.environ)]
-    visible = [parts[1] if len(parts) > 1 else parts[0] for parts in binds]
+    """Raise UserError if a file or a run that the user names is where images do not see it."""
     needed = [
         (f"datasets.{name}.files", path)
         for name, dataset in setup.scenario.datasets.items()
@@ -63,12 +54,7 @@ def require_visible_files(setup: Setup, folder: Path) -> None:
         for name in setup.scenario.tasks
         for file in start_files(setup.scenario, name)
     ]
-    for key, path in needed:
-        if not any((folder / path).is_relative_to(place) for place in visible):
-            raise UserError(
-                f"{key}: jobs run in images, which do not see {path.parent}; make a link to it in "
-                f"data/ and name that, or add it to binds in {SITE_FILE}"
-            )
+    require_visible(needed, folder, setup.site.binds)
 
 
 def simulate_settings(scenario: Scenario, dataset: str) -> str:

@@ -1,5 +1,6 @@
 """The weights that the trainings of a scenario start from."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from calobatch.config.models import Scenario
 from calobatch.errors import UserError
 from calobatch.run.files import RECORD_FILE, WEIGHTS_FILE, missing_files
 from calobatch.run.name import runs_of
-from calobatch.tracking_uri import is_run, run_id_in
+from calobatch.tracking_uri import is_address
 
 
 def start_files(scenario: Scenario, task: str) -> list[str]:
@@ -22,8 +23,9 @@ def check_starts(scenario: Scenario) -> None:
         if not task.start_from:
             continue
         folder, place = Path(task.start_from), f"tasks.{name}.start_from"
-        if is_run(task.start_from):
-            target = f"data/starts/{run_id_in(task.start_from)}"
+        if is_address(task.start_from):
+            words = re.findall(r"[\w.-]+", task.start_from.partition(":")[2])
+            target = f"data/starts/{'-'.join(words)}"
             raise UserError(
                 f"{place}: a training starts from a folder, because compute nodes may have no "
                 f"network; run `calobatch download {task.start_from} --output {target}`, and set "
