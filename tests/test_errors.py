@@ -50,6 +50,7 @@ VERBS_WITH_A_LIBRARY = {
     "plan": ("pydantic", "electron_photon_cnn"),
     "inspect": ("numpy", "x.hdf5"),
     "predict": ("torch", "/nowhere", "x.hdf5", "--output", "/nowhere/y"),
+    "publish": ("yaml", "--author", "Ada", "--output", "/nowhere/published"),
     "download": ("mlflow", "runs:/0", "--output", "/nowhere"),
     "ui": ("socket",),
     "launch": ("ctypes", "-n", "1", "true"),

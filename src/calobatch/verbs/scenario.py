@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from datetime import date
 from pathlib import Path
 
 from calobatch.verbs.verb import Verb, add_overrides, add_scenario, add_settings
@@ -150,6 +151,42 @@ def _plan(options: argparse.Namespace) -> None:
     print(answer(question, scenario, measured, Path("results") / scenario.name))
 
 
+def _publish_options(parser: argparse.ArgumentParser) -> None:
+    _add_scenario_first(parser)
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="new folder to write"
+    )
+    parser.add_argument(
+        "--author", action="append", required=True, dest="authors", metavar="TEXT",
+        help='an author as "Name; ORCID; institute", of which only the name is needed; may be '
+        "given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--licence", default="CC-BY-4.0", metavar="SPDX",
+        help="identifier of a licence, as https://spdx.org/licenses lists it (default: CC-BY-4.0)",
+    )  # fmt: skip
+    add_overrides(parser)
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from calobatch.publish.citation import read_author
+    from calobatch.publish.publish import publish
+    from calobatch.workflow.results import RESULTS, leaderboard_of
+    from calobatch.workflow.scenario import read_scenario
+
+    authors = [read_author(text) for text in options.authors]
+    scenario = read_scenario(options.scenario, options.overrides)
+    publish(
+        scenario,
+        RESULTS / scenario.name,
+        leaderboard_of(scenario.name),
+        options.output,
+        authors=authors,
+        licence=options.licence,
+        today=date.today(),
+    )
+
+
 def _schema_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "of",
@@ -199,6 +236,8 @@ SCENARIO = (
          _leaderboard_options, _leaderboard, for_users=True),
     Verb("watch", "show what each training is doing, while the scenario runs",
          _watch_options, _watch, for_users=True),
+    Verb("publish", "write a folder with all results of a scenario, for example for Zenodo",
+         _publish_options, _publish, for_users=True),
     Verb("plan", "predict speed, node hours and efficiency of a task on more GPUs",
          _plan_options, _plan, for_users=True),
     Verb("try", "give the models of tasks a batch of zeros, to find mistakes before a training",

@@ -1,0 +1,1 @@
+"""Write the results of a scenario to a folder that can be published."""

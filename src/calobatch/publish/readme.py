@@ -1,0 +1,90 @@
+"""README.md of the published folder: what it has, what it lacks, and how to make it again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from calobatch.config.models import Scenario
+from calobatch.run.folder import RunFolder
+from calobatch.run.leaderboard import format_leaderboard
+from calobatch.words import counted
+
+# What stays behind, and why.
+LEFT_OUT = (
+    "the raw files and the packed datasets: they are large, and belong to those who made them; "
+    "each `run.json` has their SHA-256",
+    "checkpoints and logs: they say nothing about the results",
+    "MLflow's store: it has copies of these files, and `calobatch collect` makes it again",
+    "earlier results of the same trainings, with other settings",
+)
+TEXT = """\
+# {title}
+
+Results of {trainings}, made with calobatch: {tasks}.
+
+```
+{leaderboard}
+```
+
+## What is here
+
+* `leaderboard.csv` and `report.html`: all results, as a table and as a page for a browser
+* `runs/<task>/seed<number>/`: for each training its settings and origin (`run.json`), its metrics,
+  its history, the score of every event (`predictions.parquet`), its weights (`model.safetensors`),
+  plots, and in `export/` the model for use without calobatch, with a model card
+* `config/` and `scenario.json`: the scenario as it was written, and with all defaults
+* `models/`: the code of the models
+* `environment/`: the version of every package
+* `SHA256SUMS`: `sha256sum --check SHA256SUMS` compares all files with their checksums
+* `ro-crate-metadata.json`: the same facts for programs (RO-Crate 1.1)
+
+`run.json` also names the machines that the trainings ran on, and `scenario.json` the folders of
+files.
+
+## What is not here
+
+{left_out}
+
+## How to make it again
+
+{commits}
+Copy `config/` over the one of that checkout, and type `make run SCENARIO={name}`. {sources}
+The same settings, seed and number of ranks give the same predictions on the same kind of device.
+"""
+
+
+def readme(scenario: Scenario, runs: Sequence[RunFolder], leaderboard: Path) -> str:
+    """Return the file as text."""
+    return TEXT.format(
+        title=scenario.title,
+        trainings=counted(len(runs), "training"),
+        tasks="; ".join(task.title for task in scenario.tasks.values()),
+        leaderboard=format_leaderboard(leaderboard),
+        left_out="\n".join(f"* {text}" for text in LEFT_OUT),
+        commits=_commits(runs),
+        name=scenario.name,
+        sources=_sources(scenario),
+    )
+
+
+def _commits(runs: Sequence[RunFolder]) -> str:
+    """Say which state of the code made the results."""
+    origins = [run.record.provenance for run in runs]
+    found = sorted({origin.git_commit for origin in origins if origin.git_commit})
+    known = (
+        f"The code is that of calobatch at commit {', '.join(found)}."
+        if found
+        else "The commit of calobatch's code is not known, because it was not in a git repository."
+    )
+    if any(origin.git_dirty for origin in origins):
+        known += " Some of it had changes that were not committed, so results can differ."
+    return known
+
+
+def _sources(scenario: Scenario) -> str:
+    kinds = {dataset.source for dataset in scenario.datasets.values()}
+    words = {
+        "simulate": "Simulated events are made again, bit for bit.",
+        "fetch": "Public files are downloaded, and compared with the checksums in `config/pins/`.",
+        "files": "Files of the authors' own must be obtained from them.",
+    }
+    return " ".join(text for kind, text in words.items() if kind in kinds)
