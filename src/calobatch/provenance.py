@@ -6,6 +6,8 @@ import socket
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
+from pydantic import Field
+
 from calobatch.checkout import CHECKOUT
 from calobatch.record import Record
 
@@ -21,6 +23,7 @@ PACKAGES = (
     "pythia8mc",
     "fastjet",
 )
+JOB = "SLURM_JOB_ID"
 # The variables that hand these facts to jobs, and the texts of the second one.
 COMMIT, DIRTY = "CALOBATCH_GIT_COMMIT", "CALOBATCH_GIT_DIRTY"
 STATES: dict[bool | None, str] = {True: "yes", False: "no", None: "unknown"}
@@ -31,7 +34,7 @@ class Provenance(Record):
 
     ``git_commit`` is empty if the code is not in a git repository of its own. ``git_dirty`` is true
     if there were uncommitted changes, and None if git could not say. ``packages`` has an empty
-    version for each package that is missing.
+    version for each package that is missing. ``slurm_job`` is empty if SLURM did not start it.
     """
 
     git_commit: str
@@ -39,6 +42,7 @@ class Provenance(Record):
     python: str
     packages: dict[str, str]
     host: str
+    slurm_job: str = Field("", exclude_if=lambda job: not job)
 
 
 def provenance() -> Provenance:
@@ -54,6 +58,7 @@ def provenance() -> Provenance:
         python=platform.python_version(),
         packages={name: version_of(name) for name in PACKAGES},
         host=socket.gethostname(),
+        slurm_job=os.environ.get(JOB, ""),
     )
 
 

@@ -28,9 +28,10 @@ def experiment_from_environment() -> str:
 
 def sqlite_file(uri: str) -> str:
     """Return the file of an SQLite store, or an empty text if the store is not one such file."""
-    # SQLAlchemy also takes the driver into the kind, as in sqlite+pysqlite:///mlflow.db.
+    # SQLAlchemy also takes the driver into the kind, as in sqlite+pysqlite:///mlflow.db. SQLite
+    # takes a URI for the path, as in sqlite:///file:mlflow.db?mode=ro&uri=true.
     kind, _, path = uri.partition("?")[0].partition(":///")
-    return path if kind.partition("+")[0] == "sqlite" else ""
+    return path.removeprefix("file:") if kind.partition("+")[0] == "sqlite" else ""
 
 
 def shown(uri: str) -> str:

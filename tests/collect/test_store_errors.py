@@ -62,6 +62,8 @@ def test_a_database_of_a_newer_mlflow_is_one_message(scenario, runs, tmp_path):
 def test_a_database_that_cannot_be_written_is_one_message(
     mode, scenario, runs, tmp_path, monkeypatch
 ):
+    # MLflow makes a folder for artifacts there.
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "1")
     file = tmp_path / "mlflow.db"
     collect(scenario, runs[:1], f"sqlite:///{file}", tmp_path / "leaderboard.csv")

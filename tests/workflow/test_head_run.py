@@ -9,6 +9,7 @@ import sys
 import termios
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -32,6 +33,7 @@ def started(folder):
     return subprocess.Popen(
         [sys.executable, "-m", "snakemake", *RUN],
         cwd=folder,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -60,6 +62,19 @@ def is_simulation(process):
         return "simulate" in process.cmdline()
     except psutil.Error:
         return False
+
+
+def test_without_its_environment_a_run_says_how_to_activate_it(fresh):
+    answer = subprocess.run(
+        [sys.executable, "-m", "snakemake", *RUN],
+        cwd=fresh.folder,
+        env={**os.environ, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 2
+    assert "calobatch is not on PATH" in answer.stderr
+    assert f"source {Path(sys.executable).with_name('activate')}" in answer.stderr
 
 
 def test_a_second_run_of_a_scenario_is_refused_and_the_first_goes_on(running):

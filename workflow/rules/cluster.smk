@@ -53,6 +53,7 @@ onstart:
         # Snakemake also runs inside every job, for which the head process has begun already.
         if workflow.is_main_process:
             tell_variables()
+            head.require_command()
             if on_cluster():
                 head.begin_on_cluster(SCENARIO.name, workflow.scheduler._executor)
             else:

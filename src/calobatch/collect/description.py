@@ -1,6 +1,7 @@
 """What MLflow's page says about a scenario and about a training, in Markdown."""
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 from calobatch.config.models import Scenario
 from calobatch.run.files import CARD_FILE, EXPORT_FOLDER
@@ -38,6 +39,14 @@ def _card(run: RunFolder, largest: int) -> str:
     # Its checksum was compared with all others before the first run was written.
     card = (run.folder / EXPORT_FOLDER / CARD_FILE).read_text(encoding="utf-8")
     return _cut(card, f"The whole card is the artifact {EXPORT_FOLDER}/{CARD_FILE}.", largest)
+
+
+def address_of_artifact(run_id: str, path: str) -> str:
+    """Return the address of a picture of a run, relative to MLflow's page.
+
+    The page itself shows artifacts in this way, also behind a proxy that changes the address.
+    """
+    return f"get-artifact?path={quote(path)}&run_uuid={run_id}"
 
 
 def _rows(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[str]:

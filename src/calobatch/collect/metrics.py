@@ -2,7 +2,7 @@
 
 A name is a group and a quantity, such as test/auc, because MLflow's page shows the charts of a
 group together. The quantities of a split have the names that they have in metrics.json, and those
-of an epoch the names in history.jsonl.
+of an epoch the names in history.jsonl. MLflow shows the group system on a tab of its own.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def final_metrics(run: RunFolder) -> list[Metric]:
     values |= {f"speed/{phase}_share": share for phase, share in speed.shares.items()}
     for name, used in speed.model_dump(include=MEASURES_OF_USE).items():
         if used is not None:
-            values[f"resources/{name}"] = used
+            values[f"system/{name}"] = used
     for split, measured in run.metrics.splits.items():
         for name, value in measured.model_dump(exclude=NOT_ONE_NUMBER).items():
             if value is not None:

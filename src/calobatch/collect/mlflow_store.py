@@ -19,7 +19,8 @@ from mlflow.entities import Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.dataset import dataset_of
-from calobatch.collect.description import of_run, of_scenario
+from calobatch.collect.description import address_of_artifact, of_run, of_scenario
+from calobatch.collect.leaderboard_plot import DPI, draw_leaderboard
 from calobatch.collect.metrics import (
     epoch_metrics,
     final_metrics,
@@ -44,6 +45,7 @@ from calobatch.run.files import (
 from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds
 from calobatch.tracking.store_errors import whole_or_nothing
+from calobatch.tracking.view import TAG, view
 from calobatch.tracking_uri import VARIABLE, experiment_from_environment, shown
 
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
@@ -53,6 +55,7 @@ KEY, FINGERPRINT, STATE = "calobatch.key", "calobatch.fingerprint", "calobatch.s
 OWNER, PARENT = "calobatch.owner", "mlflow.parentRunId"
 # The description that MLflow's page shows.
 NOTE = "mlflow.note.content"
+LEADERBOARD_PLOT = "leaderboard.png"
 CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 
 
@@ -74,6 +77,7 @@ class MlflowStore:
         self.client.set_experiment_tag(
             self.experiment_id, "mlflow.experimentKind", "custom_model_development"
         )
+        self.client.set_experiment_tag(self.experiment_id, TAG, view())
         self.parent_id = self._parent(runs)
 
     def write(self, run: RunFolder, parent_id: str | None = None) -> str:
@@ -159,7 +163,14 @@ class MlflowStore:
         run_id = str(found[0].info.run_id)
         finished = round(max(run.record.finished for run in runs) * 1000)
         self.client.set_terminated(run_id, end_time=finished)
-        self.client.set_tag(run_id, NOTE, of_scenario(self.scenario, runs))
+        self.client.log_figure(
+            run_id,
+            draw_leaderboard(self.scenario, runs),
+            LEADERBOARD_PLOT,
+            save_kwargs={"dpi": DPI},
+        )
+        picture = f"![AUC by task]({address_of_artifact(run_id, LEADERBOARD_PLOT)})"
+        self.client.set_tag(run_id, NOTE, f"{of_scenario(self.scenario, runs)}\n{picture}\n")
         metrics = metrics_of_scenario(runs, finished)
         known = found[0].data.metrics
         # MLflow keeps all values that a metric had, so only what differs is written.

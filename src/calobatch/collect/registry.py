@@ -21,9 +21,8 @@ from calobatch.run.metrics import SplitMetrics
 
 BEST = "best"
 # Tags of a version, by which those of later trainings are compared with it.
-AUC, UNCERTAINTY, DATA = (
-    tag_of(name) for name in ("validation_auc", "validation_auc_uncertainty", "dataset_sha256")
-)
+# Their names are short, because the column of MLflow's page is narrow.
+AUC, UNCERTAINTY, DATA = "auc", "uncertainty", "data"
 EXISTS = ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
 
 
@@ -55,7 +54,9 @@ class Registry:
         return f"{self._scenario.name}-{task}{suffix}"
 
     def _versions(self, name: str) -> list[ModelVersion]:
-        return list(self._client.search_model_versions(f"name = '{name}'"))
+        """Return all versions of a model, oldest first."""
+        found = self._client.search_model_versions(f"name = '{name}'")
+        return sorted(found, key=lambda version: int(version.version))
 
     def _create_model(self, name: str, task: str) -> None:
         title = f"{self._scenario.tasks[task].title} (scenario {self._scenario.name})"
@@ -76,8 +77,8 @@ class Registry:
             model_id=model_id,
             description=of_version(run),
             tags={
-                AUC: repr(validation.auc),
-                UNCERTAINTY: repr(_uncertainty(validation)),
+                AUC: f"{validation.auc:.6f}",
+                UNCERTAINTY: f"{_uncertainty(validation):.6f}",
                 DATA: run.record.dataset_sha256,
             },
         )
@@ -89,13 +90,13 @@ class Registry:
         others. The test split has no part in this, so that its AUC stays unbiased.
         """
         sound = {run_id for run_id, run in trainings.items() if not run.record.mark}
-        found = {version.version: version for version in self._versions(name)}
+        found = {str(version.version): version for version in self._versions(name)}
         if not (candidates := [v for v in found.values() if v.run_id in sound]):
             return
         candidate = max(candidates, key=lambda version: float(version.tags[AUC]))
         aliases = self._client.get_registered_model(name).aliases
         # The alias of a version that was deleted in MLflow may be left.
-        best = found.get(aliases.get(BEST, ""))
+        best = found.get(str(aliases.get(BEST)))
         if best is None or _is_better(candidate, best):
             self._client.set_registered_model_alias(name, BEST, candidate.version)
 

@@ -50,6 +50,8 @@ def provenance_of(run: RunFolder) -> dict[str, str]:
         "resumed_after_epoch": str(record.resumed_after_epoch),
         "resumed_at_step": str(record.resumed_at_step),
     }
+    if record.provenance.slurm_job:
+        facts["slurm_job"] = record.provenance.slurm_job
     facts |= {f"source_sha256.{name}": value for name, value in record.source_sha256.items()}
     facts |= {f"package.{name}": value for name, value in record.provenance.packages.items()}
     return facts

@@ -112,6 +112,7 @@ def _render(
     shown = {row.name for row in rows}
     return page.render(
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704
+        script=Markup((FOLDER / "sort.js").read_text(encoding="utf-8")),  # noqa: S704
         scenario=scenario,
         scenario_yaml=yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False),
         splits=SPLITS,

@@ -16,7 +16,13 @@ from calobatch.slurm.site import Site, read_site
 
 # The host's variables that are passed in. Anything else that the user's shell has set, such as
 # LD_PRELOAD, could change results or break programs of the image.
-PASSED = ("CALOBATCH_TRACEBACK", "CUDA_VISIBLE_DEVICES", "SLURM_STEP_NUM_TASKS", "TZ")
+PASSED = (
+    "CALOBATCH_TRACEBACK",
+    "CUDA_VISIBLE_DEVICES",
+    "SLURM_JOB_ID",
+    "SLURM_STEP_NUM_TASKS",
+    "TZ",
+)
 PASSED_PREFIXES = ("CALOBATCH_GIT_", "HOROVOD_", "NCCL_", "GLOO_", "MLFLOW_", "AWS_")
 # Variables by which users change what Apptainer mounts and sets inside images, for example
 # APPTAINER_BIND and APPTAINERENV_LD_PRELOAD. They are dropped, so that the site file alone decides,

@@ -4,12 +4,15 @@ import getpass
 import importlib.util
 import os
 import socket
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from calobatch.errors import UserError
-from calobatch.tracking_uri import shown, sqlite_file
+from calobatch.tracking.view import page_of
+from calobatch.tracking_uri import experiment_from_environment, shown, sqlite_file
 
 FIRST_PORT, PORTS = 5000, 100
 HERE = "127.0.0.1"
@@ -30,7 +33,7 @@ def ui(uri: str, environment: Mapping[str, str] = os.environ) -> None:
             f"{Path(database).absolute()} does not exist; run a scenario first: `make run`"
         )
     port = free_port()
-    print("\n".join(where(port, environment)), flush=True)
+    print("\n".join(where(port, environment, first_page(database))), flush=True)
     command = server(port)
     # Not an option, because the address may contain a password, and every user of a machine can
     # read the command lines of all processes.
@@ -38,10 +41,26 @@ def ui(uri: str, environment: Mapping[str, str] = os.environ) -> None:
     os.execvpe(command[0], command, {**environment, **settings})  # noqa: S606
 
 
-def where(port: int, environment: Mapping[str, str]) -> list[str]:
+def first_page(database: str) -> str:
+    """Return the place of the view of all trainings in a store that is a file.
+
+    It is empty for other stores, and if nothing was collected into the file.
+    """
+    query = "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'"
+    if not database:
+        return ""
+    try:
+        address = f"{Path(database).resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as store:
+            found = store.execute(query, (experiment_from_environment(),)).fetchone()
+    except sqlite3.Error:
+        return ""  # MLflow says what is wrong
+    return page_of(str(found[0])) if found else ""
+
+
+def where(port: int, environment: Mapping[str, str], page: str = "") -> list[str]:
     """Return the address of the pages, and of a login node also the command that leads there."""
-    address = f"http://{HERE}:{port}"
-    lines = [f"MLflow   {address}     Ctrl-C ends it"]
+    lines = [f"MLflow   http://{HERE}:{port}/{page}     Ctrl-C ends it"]
     if environment.get("SSH_CONNECTION"):
         host = f"{getpass.getuser()}@{socket.getfqdn()}"
         lines += [

@@ -4,11 +4,13 @@ The head process is the Snakemake that starts and watches all jobs.
 """
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+from calobatch.errors import UserError
 from calobatch.provenance import hand_down_commit
 from calobatch.slurm.ask import asking_for_all
 from calobatch.slurm.folder import require_usable_folder
@@ -24,6 +26,15 @@ def require_site_and_images(site: Site) -> None:
     read_site()
     for image in NAMES:
         require_image(site.images, image, site.variant)
+
+
+def require_command() -> None:
+    """Raise UserError if the shell that starts jobs would not find the program calobatch."""
+    if shutil.which("calobatch") is None:
+        raise UserError(
+            "the program calobatch is not on PATH, so no job could start; activate the environment "
+            f"first: source {Path(sys.executable).with_name('activate')}"
+        )
 
 
 def take_hangup_for_interrupt() -> None:

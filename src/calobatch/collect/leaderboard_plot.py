@@ -1,0 +1,63 @@
+"""Draw the leaderboard of a scenario for MLflow's page: the AUCs of all trainings by task."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from calobatch.config.models import Scenario
+from calobatch.plotting import BLACK, GREY, PURPLE, VERMILLION, new_figure
+from calobatch.run.folder import RunFolder
+
+ROW_INCHES, MARGIN_INCHES = 0.6, 1.5
+# MLflow's page shows the picture in its own size, beside other things: 720 pixels.
+DPI = 90
+# The trainings of a task share this part of the height of its row.
+SHARE_OF_ROW = 0.6
+
+
+def draw_leaderboard(scenario: Scenario, runs: Sequence[RunFolder]) -> Figure:
+    """Draw a row for each task that has runs: their test AUCs with intervals, and the references.
+
+    The validation AUC is an open circle, and a published AUC of the validation or test split a
+    diamond.
+    """
+    tasks = [name for name in scenario.tasks if any(run.record.task == name for run in runs)]
+    figure = new_figure(
+        f"AUC of scenario {scenario.name}",
+        simulated=any(run.record.simulated for run in runs),
+        height=MARGIN_INCHES + ROW_INCHES * len(tasks),
+    )
+    axes = figure.add_subplot()
+    for place, task in enumerate(tasks):
+        of_task = [run for run in runs if run.record.task == task]
+        _draw_runs(axes, place, of_task)
+        _draw_references(axes, place, scenario, task)
+    axes.axvline(0.5, color=GREY, linestyle=":", linewidth=1)
+    axes.set_yticks(range(len(tasks)), tasks)
+    axes.set_ylim(len(tasks) - 0.5, -0.5)
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.set_xlabel("AUC")
+    # One entry for each kind of marker, not for each of its points.
+    found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=len(found))
+    return figure
+
+
+def _draw_runs(axes: Axes, place: float, runs: Sequence[RunFolder]) -> None:
+    for number, run in enumerate(runs):
+        y = place + SHARE_OF_ROW * ((number + 0.5) / len(runs) - 0.5)
+        test, validation = (run.metrics.splits[split] for split in ("test", "validation"))
+        below, above = test.auc - test.auc_low, test.auc_high - test.auc
+        axes.errorbar(
+            test.auc, y, xerr=[[below], [above]], fmt="o", color=BLACK, markersize=5, label="test"
+        )
+        axes.plot(
+            validation.auc, y, "o", color=PURPLE, fillstyle="none", markersize=7, label="validation"
+        )
+
+
+def _draw_references(axes: Axes, place: float, scenario: Scenario, task: str) -> None:
+    for split, auc in scenario.tasks[task].reference_auc.items():
+        if split != "train":
+            axes.plot(auc, place, "D", color=VERMILLION, fillstyle="none", label="published")
