@@ -11,19 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.checkout import CHECKOUT, Workflow
+from tests.cluster.own_crops import DATASET, write_crops
 from tests.cluster.testbed import SITE, wait_until
 
 TASK = "electron_photon_cnn"
 # A model of a user: it sleeps, so that training is slow without loading the machine, and it has
 # random numbers and buffers that a checkpoint must keep.
 MODEL = CHECKOUT / "tests/train/slow_dropout.py"
-SCENARIO = """title: Trainings that are disturbed
+SCENARIO = f"""title: Trainings that are disturbed
 datasets:
-  electron_photon: {source: simulate, events: 400}
-all_tasks: {model: slow_dropout, model_options: {seconds: 0.2}, batch_size: 16, device: cpu}
+  electron_photon: {DATASET}
+all_tasks: {{model: slow_dropout, model_options: {{seconds: 0.2}}, batch_size: 16, device: cpu}}
 tasks:
-  electron_photon_cnn: {epochs: 13}
-  long: {like: electron_photon_cnn, epochs: 36}
+  electron_photon_cnn: {{epochs: 13}}
+  long: {{like: electron_photon_cnn, epochs: 36}}
 """
 LONG = "long"
 RUN = (
@@ -43,6 +44,7 @@ def undisturbed(tmp_path_factory):
     """
     workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
     (workflow.folder / "config/faults.yaml").write_text(SCENARIO)
+    write_crops(workflow.folder)
     shutil.copy(MODEL, workflow.folder / "src/calobatch/models/slow_dropout.py")
     quick = "set=all_tasks.model_options.seconds=0"
     command = ("--cores", "2", "--until", "train", "--config", "scenario=faults", quick)
@@ -61,6 +63,7 @@ def undisturbed(tmp_path_factory):
 def faults(ready):
     """The testbed with the scenario, and without results of it."""
     ready.write("config/faults.yaml", SCENARIO)
+    ready.write_crops()
     ready.write("src/calobatch/models/slow_dropout.py", MODEL.read_text())
     ready.shell("rm -rf results/faults")
     yield ready

@@ -7,14 +7,15 @@ import shutil
 import pytest
 
 from tests.checkout import CHECKOUT
+from tests.cluster.own_crops import DATASET
 from tests.cluster.testbed import wait_until
 
-SCENARIO = """title: Head processes
+SCENARIO = f"""title: Head processes
 datasets:
-  electron_photon: {source: simulate, events: 200}
+  electron_photon: {DATASET}
 tasks:
   electron_photon_cnn:
-    {model: slow_dropout, model_options: {seconds: 0.2}, epochs: 12, batch_size: 16, device: cpu}
+    {{model: slow_dropout, model_options: {{seconds: 0.2}}, epochs: 6, batch_size: 16, device: cpu}}
 """
 # With less memory than the default, several trainings run at the same time.
 RUN = (
@@ -29,6 +30,7 @@ def heads(ready):
     """The testbed with two scenarios, and without anything that they or others have written."""
     for name in SCENARIOS:
         ready.write(f"config/{name}.yaml", SCENARIO)
+    ready.write_crops()
     model = CHECKOUT / "tests/train/slow_dropout.py"
     ready.write("src/calobatch/models/slow_dropout.py", model.read_text())
     ready.shell(f"rm -rf mlflow.db* mlruns results/{{{','.join(SCENARIOS)}}}")

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-STORE = "data/test/packed/electron_photon"
-PACK = f"snakemake --profile slurm {STORE}/manifest.json --config scenario=test"
+from tests.cluster.own_crops import DATASET
+
+SCENARIO = f"""title: Ranks on two nodes
+datasets:
+  electron_photon: {DATASET}
+tasks:
+  electron_photon_cnn: {{epochs: 1}}
+"""
+STORE = "data/ranks/packed/electron_photon"
+PACK = f"snakemake --profile slurm {STORE}/manifest.json --config scenario=ranks"
 TRAINING = {
     "model": "cnn",
     "epochs": 1,
@@ -29,6 +37,8 @@ PLACE = re.compile(r"rank (\d) of 4 on (\w+), local rank (\d), GPUs (\S+), (\w+)
 
 @pytest.fixture(scope="module")
 def packed(ready):
+    ready.write("config/ranks.yaml", SCENARIO)
+    ready.write_crops()
     ready.shell(PACK)
     return ready
 

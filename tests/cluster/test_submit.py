@@ -4,13 +4,14 @@ import re
 
 import pytest
 
+from tests.cluster.own_crops import DATASET
 from tests.cluster.testbed import wait_until
 
-SCENARIO = """title: Submitted
+SCENARIO = f"""title: Submitted
 datasets:
-  electron_photon: {source: simulate, events: 200}
+  electron_photon: {DATASET}
 tasks:
-  electron_photon_two_branch: {epochs: 1, batch_size: 32, device: cpu}
+  electron_photon_two_branch: {{epochs: 1, batch_size: 32, device: cpu}}
 """
 
 
@@ -34,6 +35,7 @@ def submit_and_log_out(testbed):
 def submitted(ready):
     """The testbed, the job of a head process that is running there, and its log."""
     ready.write("config/submitted.yaml", SCENARIO)
+    ready.write_crops()
     output = submit_and_log_out(ready)
     job, log = re.search(r"submitted as job (\d+).*\nLog +(\S+)", output).groups()
     yield ready, job, ready.folder / log

@@ -13,6 +13,7 @@ from typing import Literal
 from calobatch.file_lock import wait_for_lock
 from calobatch.slurm.images import environment_hash
 from tests.checkout import CHECKOUT
+from tests.cluster.own_crops import write_crops
 from tests.cluster.readme import commands
 
 TESTBED = CHECKOUT / "cluster" / "testbed"
@@ -144,6 +145,12 @@ class Testbed:
         path = self.folder / name
         path.write_text(text)
         os.chown(path, USER, USER)
+
+    def write_crops(self) -> None:
+        """Write the raw file of own_crops.py into the shared checkout."""
+        path = write_crops(self.folder)
+        for written in (path.parent, path):
+            os.chown(written, USER, USER)
 
     def call(self, script: str, *arguments: str) -> None:
         """Run one of the commands in cluster/testbed."""
