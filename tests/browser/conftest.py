@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 
 from calobatch.collect.collect import collect
 from calobatch.tracking.ui import first_page, free_port, server
-from tests.collect.conftest import runs, scenario
+from tests.trained_scenario import runs, scenario
 
 __all__ = ["runs", "scenario"]
 

@@ -7,7 +7,7 @@ from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import write_leaderboard
 from calobatch.train.train import train
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.report.conftest import html, results, scenario, stores
+from tests.small_results import html, results, scenario, stores
 
 __all__ = ["html", "results", "scenario", "stores"]
 

@@ -72,6 +72,18 @@ def test_the_best_moves_only_on_a_gain_beyond_the_uncertainty(scenario, runs, st
     assert best(store) == 0.6
 
 
+def test_an_alias_that_a_user_has_moved_to_a_version_of_his_own_stays_there(
+    scenario, runs, store, tmp_path
+):
+    collect(scenario, runs[:1], store, tmp_path / "leaderboard.csv")
+    client = MlflowClient(store)
+    (first,) = client.search_model_versions(f"name = '{NAME}'")
+    own = client.create_model_version(NAME, first.source, run_id=first.run_id)
+    client.set_registered_model_alias(NAME, "best", own.version)
+    collect(scenario, runs, store, tmp_path / "leaderboard.csv")
+    assert client.get_model_version_by_alias(NAME, "best").version == own.version
+
+
 def test_a_marked_training_is_never_the_best(scenario, runs, store, tmp_path):
     copy = retrained(runs[0], tmp_path / "a", 0.99)
     record = RunRecord.read(copy / RECORD_FILE)

@@ -7,7 +7,7 @@ import pytest
 from calobatch.config.models import Scenario
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import write_leaderboard
-from tests.collect.conftest import runs, scenario
+from tests.trained_scenario import runs, scenario
 
 __all__ = ["runs", "scenario"]
 

@@ -41,10 +41,10 @@ class Registry:
         name = self._name(task)
         known = {version.run_id for version in self._versions(name)}
         for run_id, run in trainings.items():
-            models = self._client.get_run(run_id).outputs.model_outputs
-            if models and run_id not in known:
+            outputs = self._client.get_run(run_id).outputs
+            if outputs and outputs.model_outputs and run_id not in known:
                 self._create_model(name, task)
-                self._create_version(name, run_id, models[0].model_id, run)
+                self._create_version(name, run_id, outputs.model_outputs[0].model_id, run)
         self._mark_best(name, trainings)
 
     def _name(self, task: str) -> str:
@@ -87,17 +87,19 @@ class Registry:
         """Give the alias to the version with the highest validation AUC.
 
         An earlier version keeps it unless the gain exceeds the uncertainty of both, or the data are
-        others. The test split has no part in this, so that its AUC stays unbiased.
+        others. The test split has no part in this, so that its AUC stays unbiased. A version that
+        somebody else has registered has no AUC here: it is left alone, and keeps the alias.
         """
         sound = {run_id for run_id, run in trainings.items() if not run.record.mark}
         found = {str(version.version): version for version in self._versions(name)}
-        if not (candidates := [v for v in found.values() if v.run_id in sound]):
+        own = [version for version in found.values() if AUC in version.tags]
+        if not (candidates := [version for version in own if version.run_id in sound]):
             return
         candidate = max(candidates, key=lambda version: float(version.tags[AUC]))
         aliases = self._client.get_registered_model(name).aliases
         # The alias of a version that was deleted in MLflow may be left.
         best = found.get(str(aliases.get(BEST)))
-        if best is None or _is_better(candidate, best):
+        if best is None or (best in own and _is_better(candidate, best)):
             self._client.set_registered_model_alias(name, BEST, candidate.version)
 
 

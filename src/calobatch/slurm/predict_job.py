@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calobatch.run.checked import finished_run
+from calobatch.run.files import RECORD_FILE
 from calobatch.slurm.folder import require_visible
 from calobatch.slurm.geometry import DATA_MB, MOST_CORES, memory
 from calobatch.slurm.images import require_image
@@ -32,9 +33,8 @@ def submit_predict(run: Path, files: Sequence[Path], output: Path, site: Site) -
     paths, or if the image is missing; and a JobError if SLURM refuses the job.
     """
     finished_run(run)
-    require_visible(
-        [("predict", path) for path in (run / "any", *files, output)], Path.cwd(), site.binds
-    )
+    paths = (run / RECORD_FILE, *files, output)
+    require_visible([("predict", path) for path in paths], Path.cwd(), site.binds)
     require_image(site.images, "train", site.variant)
     cores = min(MOST_CORES, site.cpus_per_node)
     words = ["calobatch", "predict", str(run), *map(str, files), "--output", str(output)]
