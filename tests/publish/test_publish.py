@@ -156,6 +156,13 @@ def test_a_scenario_that_has_not_finished_is_refused(results, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_training_of_the_leaderboard_that_the_scenario_lacks_is_named(results, tmp_path):
+    fewer = results.scenario.model_copy(update={"seeds": (1,)})
+    with pytest.raises(UserError, match=r"has crops seed 2, which the scenario .* --set"):
+        write(results, tmp_path / "out", fewer)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("text", ["", "; 0000-0002-1825-0097", "Ada; 12", "Ada; ; London; more"])
 def test_an_author_in_another_form_is_told_the_form(text):
     with pytest.raises(UserError, match="Ada Lovelace; 0000-0002-1825-0097"):

@@ -4,7 +4,12 @@ from calobatch.config.load import load_scenario
 from calobatch.errors import UserError
 from calobatch.run.files import RECORD_FILE
 from calobatch.run.name import runs_of
-from calobatch.workflow.results import end_of_success, leaderboard_of, what_differs
+from calobatch.workflow.results import (
+    end_of_success,
+    leaderboard_of,
+    require_results_of,
+    what_differs,
+)
 from tests.run.examples import record
 
 
@@ -50,6 +55,9 @@ def test_results_of_other_settings_and_missing_ones_are_named(tmp_path):
     changed = load_scenario(
         "test", f"seeds=[1,3] tasks.{task}.epochs={epochs + 1} tasks.{task}.schedule.kind=cosine"
     )
+    require_results_of(scenario, tmp_path)
+    with pytest.raises(UserError, match=f"{task} was trained with .* --set"):
+        require_results_of(changed, tmp_path)
     settings, missing = what_differs(changed, tmp_path)
     assert settings == (
         f"{task} was trained with epochs {epochs} (now {epochs + 1}), "

@@ -29,8 +29,8 @@ from calobatch.run.files import (
     plots_in,
 )
 from calobatch.run.folder import RunFolder, read_run
-from calobatch.run.leaderboard import check_leaderboard, read_leaderboard
-from calobatch.run.name import out_of_fold_files, runs_of
+from calobatch.run.leaderboard import Line, check_leaderboard, read_leaderboard
+from calobatch.run.name import RunName, out_of_fold_files, runs_of
 
 ENVIRONMENT = Path("environment")
 CHECKSUMS, REPORT = "SHA256SUMS", "report.html"
@@ -45,20 +45,24 @@ def publish(
     authors: Sequence[Author],
     licence: str,
     today: date,
+    overrides: str = "",
 ) -> None:
     """Write the new folder ``output``, either all of it or nothing, and say what it lacks.
 
     ``results`` is the folder of the scenario's results. ``licence`` is its identifier in the list
-    of SPDX. Raises UserError if the folder exists, if a training has not finished or one of its
-    files was changed, or if the leaderboard has other numbers.
+    of SPDX, and ``overrides`` are the changes on the command line that the scenario has. Raises
+    UserError if the folder exists, if a training has not finished or one of its files was changed,
+    or if the leaderboard has other numbers or other trainings.
     """
     if output.exists():
         raise UserError(f"{output} exists already; name a new folder")
     runs = [read_run(results / run.folder) for run in runs_of(scenario)]
-    check_leaderboard(read_leaderboard(leaderboard), scenario, runs, leaderboard)
+    lines = read_leaderboard(leaderboard)
+    check_leaderboard(lines, scenario, runs, leaderboard)
+    _check_all_are_published(lines, runs, leaderboard)
     sources = _results(scenario, runs, results, leaderboard) | _origins(scenario, runs)
     texts = {
-        "README.md": readme(scenario, runs, leaderboard),
+        "README.md": readme(scenario, runs, leaderboard, overrides),
         "CITATION.cff": citation(scenario, authors, licence, today),
         "scenario.json": scenario.model_dump_json(indent=2) + "\n",
     }
@@ -72,14 +76,27 @@ def publish(
             shutil.copyfile(source, _place(partial, name))
             progress.advance(1)
     sums = {name: sha256_of(partial / name) for name in sorted([*texts, *sources])}
-    lines = "".join(f"{checksum}  {name}\n" for name, checksum in sums.items())
-    (partial / CHECKSUMS).write_text(lines, encoding="utf-8")
+    listed = "".join(f"{checksum}  {name}\n" for name, checksum in sums.items())
+    (partial / CHECKSUMS).write_text(listed, encoding="utf-8")
     write_crate(
         partial, scenario, runs, [*sums, CHECKSUMS], authors=authors, licence=licence, today=today
     )
     partial.rename(output)
     size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
     print(f"publish: wrote {len(sums) + 2} files, {size / 1e6:.1f} MB, to {output}")
+
+
+def _check_all_are_published(
+    lines: Sequence[Line], runs: Sequence[RunFolder], leaderboard: Path
+) -> None:
+    """Raise a UserError if the leaderboard has a training that is not among ``runs``."""
+    published = {run.record.name for run in runs}
+    listed = {RunName(line.task, line.seed, line.fold) for line in lines if line.fold != "all"}
+    if missing := sorted(str(name) for name in listed - published):
+        raise UserError(
+            f"{leaderboard} has {', '.join(missing)}, which the scenario does not have; name the "
+            "changes with which it ran, as in --set 'seeds=[1,2]', or run it again"
+        )
 
 
 def _place(folder: Path, name: str) -> Path:

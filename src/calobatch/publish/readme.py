@@ -1,5 +1,6 @@
 """README.md of the published folder: what it has, what it lacks, and how to make it again."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,13 +48,14 @@ files.
 ## How to make it again
 
 {commits}
-Copy `config/` over the one of that checkout, and type `make run SCENARIO={name}`. {sources}
+Copy `config/` over the one of that checkout, and the files of `models/` that it lacks to
+`src/calobatch/models/`. Then type `make run SCENARIO={name}{changes}`. {sources}
 The same settings, seed and number of ranks give the same predictions on the same kind of device.
 """
 
 
-def readme(scenario: Scenario, runs: Sequence[RunFolder], leaderboard: Path) -> str:
-    """Return the file as text."""
+def readme(scenario: Scenario, runs: Sequence[RunFolder], leaderboard: Path, overrides: str) -> str:
+    """Return the file as text; ``overrides`` are the changes on the command line."""
     return TEXT.format(
         title=scenario.title,
         trainings=counted(len(runs), "training"),
@@ -62,6 +64,7 @@ def readme(scenario: Scenario, runs: Sequence[RunFolder], leaderboard: Path) -> 
         left_out="\n".join(f"* {text}" for text in LEFT_OUT),
         commits=_commits(runs),
         name=scenario.name,
+        changes=f" SET={shlex.quote(overrides)}" if overrides else "",
         sources=_sources(scenario),
     )
 
@@ -85,6 +88,6 @@ def _sources(scenario: Scenario) -> str:
     words = {
         "simulate": "Simulated events are made again, bit for bit.",
         "fetch": "Public files are downloaded, and compared with the checksums in `config/pins/`.",
-        "files": "Files of the authors' own must be obtained from them.",
+        "files": "Ask the authors for their raw files.",
     }
     return " ".join(text for kind, text in words.items() if kind in kinds)

@@ -23,7 +23,7 @@ FIXES = {
     "database is locked": "wait until the program that writes to it has ended, and run the same "
     "command again",
     "readonly database": f"correct its permissions, or {ANOTHER}",
-    "not found": "correct the id, or set MLFLOW_TRACKING_URI to the store that has it",
+    "not found": "correct the address, or set MLFLOW_TRACKING_URI to the store that has it",
     "out-of-date database schema": "another version of MLflow has written it, so use that version, "
     f"or {ANOTHER}",
 }

@@ -171,19 +171,22 @@ def _publish_options(parser: argparse.ArgumentParser) -> None:
 def _publish(options: argparse.Namespace) -> None:
     from calobatch.publish.citation import read_author
     from calobatch.publish.publish import publish
-    from calobatch.workflow.results import RESULTS, leaderboard_of
+    from calobatch.workflow.results import RESULTS, leaderboard_of, require_results_of
     from calobatch.workflow.scenario import read_scenario
 
     authors = [read_author(text) for text in options.authors]
     scenario = read_scenario(options.scenario, options.overrides)
+    board = leaderboard_of(scenario.name)
+    require_results_of(scenario)
     publish(
         scenario,
         RESULTS / scenario.name,
-        leaderboard_of(scenario.name),
+        board,
         options.output,
         authors=authors,
         licence=options.licence,
         today=date.today(),
+        overrides=options.overrides,
     )
 
 

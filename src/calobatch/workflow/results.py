@@ -52,6 +52,15 @@ def what_differs(scenario: Scenario, results: Path = RESULTS) -> list[str]:
     return [*changed.values(), *([f"no results of {', '.join(missing)}"] if missing else [])]
 
 
+def require_results_of(scenario: Scenario, results: Path = RESULTS) -> None:
+    """Raise UserError unless all results are there, made with the settings of ``scenario``."""
+    if lines := what_differs(scenario, results):
+        raise UserError(
+            f"the results of {scenario.name} are not those of its settings: {'; '.join(lines)}; "
+            "name the changes with which it ran, as in --set 'seeds=[1,2]', or run it again"
+        )
+
+
 def _changes(made_with: Training, task: Task) -> str:
     """Return the keys that differ, with both their values; an empty text if none does."""
     now = task.training()
