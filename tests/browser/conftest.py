@@ -83,7 +83,7 @@ def open_page(chromium, request):
     opened = []
 
     def new(**options):
-        folder = request.config.getoption("--screenshots")
+        folder = request.config.getoption("--screenshots", default=None)
         opened.append(Watched(chromium, folder, **({"viewport": DESKTOP} | options)))
         return opened[-1]
 
