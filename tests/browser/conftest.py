@@ -5,6 +5,7 @@ this machine has no Chromium, the tests are skipped with the reason; with
 CALOBATCH_REQUIRE_BROWSER=1 they fail instead. `--screenshots FOLDER` keeps pictures of all pages.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -34,7 +35,9 @@ def pytest_addoption(parser):
     parser.addoption("--screenshots", type=Path, help="folder for pictures of all pages")
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread until it is closed, and no test of another
+# file could start its own: the browser is opened for each file of tests.
+@pytest.fixture(scope="module")
 def chromium():
     program = shutil.which("chromium")
     if not program:
@@ -47,6 +50,7 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+    asyncio.run(asyncio.sleep(0))  # fails if the loop still runs
 
 
 class Watched:
