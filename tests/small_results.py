@@ -13,7 +13,7 @@ from calobatch.layouts import Layout
 from calobatch.pack.pack import pack
 from calobatch.report.report import report
 from calobatch.run.folder import read_run
-from calobatch.run.leaderboard import write_leaderboard
+from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.train.train import train
 from tests.layouts import LAYOUTS
 

@@ -62,6 +62,8 @@ LOGIN_NODE = [
     "from calobatch.slurm import doctor, images, submit",
     "from calobatch.slurm.usage import usage",
     "from calobatch.fetch import fetch",
+    "from calobatch.run import leaderboard",
+    "from calobatch.watch import screen",
 ]  # fmt: skip
 
 

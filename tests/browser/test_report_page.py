@@ -4,7 +4,7 @@ import pytest
 
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.run.folder import read_run
-from calobatch.run.leaderboard import write_leaderboard
+from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.train.train import train
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.small_results import html, results, scenario, stores

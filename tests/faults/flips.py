@@ -45,7 +45,8 @@ from calobatch.run.files import (
     WEIGHTS_FILE,
 )
 from calobatch.run.folder import read_run
-from calobatch.run.leaderboard import check_leaderboard, read_leaderboard, write_leaderboard
+from calobatch.run.leaderboard import read_leaderboard
+from calobatch.run.leaderboard_of_runs import check_leaderboard, write_leaderboard
 from calobatch.run.training import RunRecord
 from calobatch.store import open_store
 from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE

@@ -6,7 +6,7 @@ import pytest
 
 from calobatch.config.models import Scenario
 from calobatch.run.folder import read_run
-from calobatch.run.leaderboard import write_leaderboard
+from calobatch.run.leaderboard_of_runs import write_leaderboard
 from tests.trained_scenario import runs, scenario
 
 __all__ = ["runs", "scenario"]

@@ -8,7 +8,7 @@ import pytest
 from calobatch.errors import UserError
 from calobatch.report import report as report_module
 from calobatch.run.folder import read_run
-from calobatch.run.leaderboard import write_leaderboard
+from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.run.training import RunRecord
 from calobatch.store import read_manifest
 from tests.report.page import Element, read_page

@@ -6,15 +6,8 @@ import pytest
 
 from calobatch.config.models import SPLITS
 from calobatch.errors import UserError
-from calobatch.run.leaderboard import (
-    COLUMNS,
-    SPREAD,
-    Line,
-    check_leaderboard,
-    format_leaderboard,
-    read_leaderboard,
-    write_leaderboard,
-)
+from calobatch.run.leaderboard import COLUMNS, SPREAD, Line, format_leaderboard, read_leaderboard
+from calobatch.run.leaderboard_of_runs import check_leaderboard, write_leaderboard
 from tests.run.examples import run_folder, scenario
 
 

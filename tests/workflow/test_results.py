@@ -2,15 +2,17 @@ import pytest
 
 from calobatch.config.load import load_scenario
 from calobatch.errors import UserError
-from calobatch.run.files import RECORD_FILE
+from calobatch.run.files import METRICS_FILE, RECORD_FILE
+from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.run.name import runs_of
 from calobatch.workflow.results import (
     end_of_success,
     leaderboard_of,
     require_results_of,
+    trained_again,
     what_differs,
 )
-from tests.run.examples import record
+from tests.run import examples
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_results_of_other_settings_and_missing_ones_are_named(tmp_path):
         folder = tmp_path / "test" / run.folder
         folder.mkdir(parents=True)
         training = scenario.tasks[run.task].training()
-        record().model_copy(update={"training": training}).write(folder / RECORD_FILE)
+        examples.record().model_copy(update={"training": training}).write(folder / RECORD_FILE)
     assert what_differs(scenario, tmp_path) == []
     task, *_ = scenario.tasks
     epochs = scenario.tasks[task].epochs
@@ -64,6 +66,28 @@ def test_results_of_other_settings_and_missing_ones_are_named(tmp_path):
         'schedule {"kind": "constant"} (now {"kind": "cosine"})'
     )
     assert missing.startswith(f"no results of {task} seed 3, ")
+
+
+def test_numbers_of_a_training_that_is_repeated_are_those_of_the_earlier_one(tmp_path):
+    crops = examples.scenario({})
+    runs = [
+        examples.run_folder(tmp_path / "tests" / name.folder, name.seed) for name in runs_of(crops)
+    ]
+    for run in runs:
+        run.folder.mkdir(parents=True)
+        run.record.write(run.folder / RECORD_FILE)
+        run.metrics.write(run.folder / METRICS_FILE)
+    board = tmp_path / "leaderboard.csv"
+    write_leaderboard(crops, runs, {run.record.name: "id" for run in runs}, board)
+    assert trained_again(crops, board, tmp_path) == []
+    repeated, at_work = runs
+    examples.metrics(seed=7).write(repeated.folder / METRICS_FILE)
+    assert trained_again(crops, board, tmp_path) == [repeated.record.name]
+    (at_work.folder / RECORD_FILE).unlink()
+    again = trained_again(crops, board, tmp_path)
+    assert again == [repeated.record.name, at_work.record.name]
+    # Their settings say nothing about the numbers of the leaderboard.
+    assert what_differs(crops, tmp_path, without=again) == []
 
 
 def test_the_end_of_a_run_says_where_the_results_are():

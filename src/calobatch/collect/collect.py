@@ -9,7 +9,8 @@ from calobatch.config.models import Scenario
 from calobatch.run.exported import exported_files
 from calobatch.run.folder import read_run
 from calobatch.run.folds import complete_folds, join_folds
-from calobatch.run.leaderboard import RunKey, write_leaderboard
+from calobatch.run.leaderboard import RunKey
+from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.tracking.server_login import login_by_environment
 from calobatch.tracking.store_errors import store_errors
 from calobatch.tracking_uri import shown

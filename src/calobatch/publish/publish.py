@@ -29,7 +29,8 @@ from calobatch.run.files import (
     plots_in,
 )
 from calobatch.run.folder import RunFolder, read_run
-from calobatch.run.leaderboard import Line, check_leaderboard, read_leaderboard
+from calobatch.run.leaderboard import Line, read_leaderboard
+from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.name import RunName, out_of_fold_files, runs_of
 
 ENVIRONMENT = Path("environment")

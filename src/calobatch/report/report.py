@@ -28,7 +28,8 @@ from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
-from calobatch.run.leaderboard import check_leaderboard, read_leaderboard
+from calobatch.run.leaderboard import read_leaderboard
+from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.mark import MEANINGS
 from calobatch.store import Manifest, Store, open_store, read_manifest
 from calobatch.training_code import training_code_sha256

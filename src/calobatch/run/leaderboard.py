@@ -1,7 +1,7 @@
 """leaderboard.csv: one line per finished run and split."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import mean, stdev
@@ -9,12 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ValidationError
 
-from calobatch.atomic import atomic_path
-from calobatch.config.models import SPLITS, Scenario
+from calobatch.config.models import SPLITS
 from calobatch.errors import UserError
 from calobatch.record import Record
-from calobatch.run.folder import RunFolder
-from calobatch.run.folds import Folds, complete_folds, fold_metrics
 from calobatch.run.mark import Mark
 
 OTHER_DATA = (
@@ -74,81 +71,7 @@ DIGITS = dict.fromkeys(("auc", "auc_low", "auc_high", "auc_std", "accuracy"), 6)
 )
 
 
-def write_leaderboard(
-    scenario: Scenario,
-    runs: Sequence[RunFolder],
-    run_ids: Mapping[RunKey, str],
-    path: Path,
-) -> None:
-    """Write the leaderboard, either the whole file or nothing.
-
-    ``run_ids`` has the id of the MLflow run of each run. The runs of
-    all folds of a task, if there are some, are followed by a line with the mean over them.
-    """
-    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for line in _lines(scenario, runs):
-            writer.writerow(_cells(line.model_copy(update={"run_id": run_ids[line.key[:3]]})))
-
-
-def _lines(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[Line]:
-    """Yield the lines of all runs, and of all folds of a task together, without their run_id."""
-    last_of = {folds.runs[-1].folder: folds for folds in complete_folds(scenario, runs)}
-    for run in runs:
-        for split in SPLITS:
-            yield _line(scenario, run, split)
-        if folds := last_of.get(run.folder):
-            yield _line_of_folds(scenario, folds)
-
-
-def _line_of_folds(scenario: Scenario, folds: Folds) -> Line:
-    """Return the line of the mean over all folds, each with its own test split."""
-    metrics, first = fold_metrics(folds), _line(scenario, folds.runs[0], "test")
-    effective = [test.effective_events for test in folds.tests if test.effective_events is not None]
-    return first.model_copy(
-        update={
-            "fold": "all",
-            "n_events": metrics.events,
-            "auc": metrics.auc,
-            "auc_low": metrics.auc_low,
-            "auc_high": metrics.auc_high,
-            "auc_std": metrics.auc_std,
-            "accuracy": metrics.accuracy,
-            "effective_events": sum(effective) if effective else None,
-            "events_per_second": mean(run.record.events_per_second for run in folds.runs),
-            "mark": next((run.record.mark for run in folds.runs if run.record.mark), ""),
-        }
-    )
-
-
-def _line(scenario: Scenario, run: RunFolder, split: str) -> Line:
-    record, measured = run.record, run.metrics.splits[split]
-    reference = {str(name): auc for name, auc in scenario.tasks[record.task].reference_auc.items()}
-    return Line(
-        task=record.task,
-        dataset=record.dataset,
-        model=record.training.model,
-        seed=record.seed,
-        fold=record.fold,
-        split=split,
-        n_events=measured.events,
-        auc=measured.auc,
-        auc_low=measured.auc_low,
-        auc_high=measured.auc_high,
-        accuracy=measured.accuracy,
-        effective_events=measured.effective_events,
-        parameters=record.parameters,
-        ranks=record.ranks,
-        events_per_second=record.events_per_second,
-        reference_auc=reference.get(split),
-        run_id="",
-        mark=record.mark,
-        simulated=record.simulated,
-    )
-
-
-def _cells(line: Line) -> dict[str, object]:
+def cells_of(line: Line) -> dict[str, object]:
     """Return the cells of a line: floating-point numbers are rounded, None is an empty cell."""
     return {
         name: "" if value is None else f"{value:.{DIGITS[name]}f}" if name in DIGITS else value
@@ -172,28 +95,6 @@ def read_leaderboard(path: Path) -> list[Line]:
             f"{path} has a line with a missing or invalid value of {columns}; "
             "run `calobatch collect` again"
         ) from None
-
-
-def check_leaderboard(
-    lines: Sequence[Line], scenario: Scenario, runs: Sequence[RunFolder], path: Path
-) -> None:
-    """Raise a UserError if a line of the file ``path`` has other numbers than the files of its run.
-
-    The file is text that people and programs read, so it has no checksum. Only the name of the run
-    in MLflow is nowhere else.
-    """
-    right_lines = {line.key: line for line in _lines(scenario, runs)}
-    for line in lines:
-        if line.key not in right_lines:
-            continue
-        found, right = _cells(line), _cells(right_lines[line.key])
-        # A file of an older version may have fewer columns.
-        if any(found[column] != right[column] for column in line.model_fields_set - {"run_id"}):
-            fold = f", fold {line.fold}" if line.fold else ""
-            raise UserError(
-                f"{path} and the files of {line.task}, seed {line.seed}{fold} have different "
-                f"numbers for the {line.split} split; run `calobatch collect` again"
-            )
 
 
 def format_leaderboard(path: Path) -> str:

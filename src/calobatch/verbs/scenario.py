@@ -5,7 +5,14 @@ import json
 from datetime import date
 from pathlib import Path
 
-from calobatch.verbs.verb import Verb, add_overrides, add_scenario, add_settings
+from calobatch.verbs.verb import (
+    Verb,
+    add_last_overrides,
+    add_overrides,
+    add_scenario,
+    add_settings,
+    overrides_of,
+)
 
 
 def _add_scenario_first(parser: argparse.ArgumentParser) -> None:
@@ -36,22 +43,35 @@ def _leaderboard_options(parser: argparse.ArgumentParser) -> None:
         "scenario", nargs="?", default="quickstart",
         help="scenario that has run, or path to its leaderboard.csv (default: quickstart)",
     )  # fmt: skip
+    add_last_overrides(parser)
 
 
 def _leaderboard(options: argparse.Namespace) -> None:
     from calobatch.config.load import CONFIG
     from calobatch.run.leaderboard import format_leaderboard
-    from calobatch.workflow.results import leaderboard_of, what_differs
+    from calobatch.workflow.results import leaderboard_of, trained_again, what_differs
     from calobatch.workflow.scenario import read_scenario
 
     path = Path(options.scenario)
     if path.suffix == ".csv":
         print(format_leaderboard(path))
         return
-    print(format_leaderboard(leaderboard_of(path.stem)))
+    board = leaderboard_of(path.stem)
+    print(format_leaderboard(board))
     file = path if path.suffix else CONFIG / f"{path.stem}.yaml"
-    if file.exists() and (lines := what_differs(read_scenario(options.scenario))):
-        print(f"\nCompared with {file}: {'; '.join(lines)}.")
+    if not file.exists():
+        return
+    changes = overrides_of(options)
+    scenario = read_scenario(options.scenario, changes)
+    again = trained_again(scenario, board)
+    if again:
+        print(
+            f"\nThe numbers of {', '.join(map(str, again))} are those of earlier trainings, which "
+            "are being repeated or have been repeated since. The end of a run writes the "
+            "leaderboard again."
+        )
+    if lines := what_differs(scenario, without=again):
+        print(f"\nCompared with {file}{' and --set' if changes else ''}: {'; '.join(lines)}.")
 
 
 def _watch_options(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +85,7 @@ def _watch_options(parser: argparse.ArgumentParser) -> None:
         help="time after which a training without a sign of life is called silent (default: 120)",
     )  # fmt: skip
     parser.add_argument("--once", action="store_true", help="print the table once, and end")
-    add_overrides(parser)
+    add_last_overrides(parser)
 
 
 def _watch(options: argparse.Namespace) -> None:
@@ -73,7 +93,7 @@ def _watch(options: argparse.Namespace) -> None:
     from calobatch.workflow.results import LOGS, RESULTS
     from calobatch.workflow.scenario import read_setup
 
-    scenario = read_setup(options.scenario, options.overrides).scenario
+    scenario = read_setup(options.scenario, overrides_of(options)).scenario
     watch(
         scenario,
         RESULTS / scenario.name,
@@ -165,7 +185,7 @@ def _publish_options(parser: argparse.ArgumentParser) -> None:
         "--licence", default="CC-BY-4.0", metavar="SPDX",
         help="identifier of a licence, as https://spdx.org/licenses lists it (default: CC-BY-4.0)",
     )  # fmt: skip
-    add_overrides(parser)
+    add_last_overrides(parser)
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -175,7 +195,8 @@ def _publish(options: argparse.Namespace) -> None:
     from calobatch.workflow.scenario import read_scenario
 
     authors = [read_author(text) for text in options.authors]
-    scenario = read_scenario(options.scenario, options.overrides)
+    overrides = overrides_of(options)
+    scenario = read_scenario(options.scenario, overrides)
     board = leaderboard_of(scenario.name)
     require_results_of(scenario)
     publish(
@@ -186,7 +207,7 @@ def _publish(options: argparse.Namespace) -> None:
         authors=authors,
         licence=options.licence,
         today=date.today(),
-        overrides=options.overrides,
+        overrides=overrides,
     )
 
 

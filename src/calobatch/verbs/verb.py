@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +52,29 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
         help="changes to keys of the scenario, separated by spaces, for example "
         "'tasks.electron_photon_cnn.epochs=5 seeds=[1,2]'",
     )  # fmt: skip
+
+
+def add_last_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the changes with which the scenario ran."""
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", dest="overrides",
+        help="changes to keys of the scenario, with which it ran (default: those of its last run)",
+    )  # fmt: skip
+
+
+def overrides_of(options: argparse.Namespace) -> str:
+    """Return the changes that the user names, or else those of the scenario's last run."""
+    from calobatch.workflow.last_changes import last_changes
+
+    if options.overrides is not None:
+        return str(options.overrides)
+    changes = last_changes(Path(options.scenario).stem)
+    if changes:
+        print(
+            f"calobatch: the scenario is that of its last run, with --set {shlex.quote(changes)}",
+            file=sys.stderr,
+        )
+    return changes
 
 
 def add_command(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """Where the results of a scenario are, and what the user is told when all of them are there."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -9,8 +10,10 @@ from calobatch.config.explain import closest_to
 from calobatch.config.load import CONFIG
 from calobatch.config.models import Scenario, Task, Training
 from calobatch.errors import UserError
-from calobatch.run.files import RECORD_FILE
-from calobatch.run.name import runs_of
+from calobatch.run.files import METRICS_FILE, RECORD_FILE, missing_files
+from calobatch.run.leaderboard import Line, cells_of, read_leaderboard
+from calobatch.run.metrics import Metrics
+from calobatch.run.name import RunName, runs_of
 from calobatch.run.training import RunRecord
 
 RESULTS = Path("results")
@@ -37,13 +40,40 @@ def leaderboard_of(name: str, results: Path = RESULTS) -> Path:
     raise UserError(f"{results} has no results of a scenario {name!r}{closest_to(name, known)}")
 
 
-def what_differs(scenario: Scenario, results: Path = RESULTS) -> list[str]:
+def trained_again(scenario: Scenario, board: Path, results: Path = RESULTS) -> list[RunName]:
+    """Return the runs whose numbers in the leaderboard ``board`` are those of an earlier training.
+
+    Such a training is being repeated, or has been repeated since the leaderboard was written.
+    Raises UserError if a file of a run is damaged.
+    """
+    lines = {line.key: line for line in read_leaderboard(board)}
+    again = []
+    for run in runs_of(scenario):
+        line = lines.get((run.task, run.seed, run.fold, "test"))
+        folder = results / scenario.name / run.folder
+        if line and (missing_files(folder, (RECORD_FILE, METRICS_FILE)) or _is_other(line, folder)):
+            again.append(run)
+    return again
+
+
+def _is_other(line: Line, run: Path) -> bool:
+    """Return whether a line has another AUC than the metrics of its run, as the file rounds it."""
+    measured = Metrics.read(run / METRICS_FILE).splits[line.split]
+    return cells_of(line)["auc"] != cells_of(line.model_copy(update={"auc": measured.auc}))["auc"]
+
+
+def what_differs(
+    scenario: Scenario, results: Path = RESULTS, without: Collection[RunName] = ()
+) -> list[str]:
     """Say which trainings of ``scenario`` have no results, or results of other settings.
 
-    Those are the settings of an earlier state of its file, or of changes on the command line.
+    Those are the settings of an earlier state of its file, or of changes on the command line. The
+    runs ``without`` are left out.
     """
     missing, changed = [], {}
     for run in runs_of(scenario):
+        if run in without:
+            continue
         record = results / scenario.name / run.folder / RECORD_FILE
         if not record.exists():
             missing.append(str(run))

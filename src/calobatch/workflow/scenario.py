@@ -55,7 +55,12 @@ def setup_of(config: Mapping[str, object], arguments: Sequence[str] = ()) -> Set
             f"--config has no key {', '.join(sorted(unknown))}; choose a scenario with "
             "scenario=NAME and change a key with set=tasks.electron_photon_cnn.epochs=5"
         )
-    return read_setup(str(config.get("scenario", DEFAULT)), str(config.get("set") or ""))
+    return read_setup(str(config.get("scenario", DEFAULT)), changes_in(config))
+
+
+def changes_in(config: Mapping[str, object]) -> str:
+    """Return the changes to keys of the scenario that `snakemake --config` has."""
+    return str(config.get("set") or "")
 
 
 def read_setup(name: str, overrides: str = "") -> Setup:
