@@ -11,7 +11,7 @@ from calobatch.raw.contents import EVENTS, SLICES, contents, slices
 from calobatch.raw.inspect import inspect
 from calobatch.raw.open_raw import open_raw
 from calobatch.raw.propose import proposal
-from tests.formats import npz
+from tests.formats import WRITERS, npz
 from tests.layouts import ELECTRON_PHOTON, SMALL_JETS
 from tests.raw_files import random_events, write_hdf5, write_parquet
 
@@ -109,6 +109,26 @@ def test_values_that_are_not_finite_are_counted(tmp_path):
     image[2, 1, 1] = np.nan
     np.savez(tmp_path / "a.npz", image=image, y=np.arange(10) % 2)
     assert "1 values are not finite" in inspect([tmp_path / "a.npz"])
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_labels_that_are_text_are_the_names_of_the_classes(tmp_path, name):
+    labels = ["photon", "electron", "pi0: merged"] * 10
+    events = np.random.default_rng(3).random((30, 2, 32, 32), np.float32)
+    path = WRITERS[name](tmp_path / name, {"X": events, "kind": labels, "pt": np.arange(30.0)})
+    text = inspect([path])
+    assert "electron, photon, pi0: merged" in text
+    found = layout_of(contents(path))
+    assert found.classes == ("electron", "photon", "pi0: merged")
+    assert [scalar.name for scalar in found.scalars] == ["pt"]
+    assert open_raw(path, found).labels().tolist() == [1, 0, 2] * 10
+
+
+def test_labels_that_count_from_one_are_noticed(tmp_path):
+    arrays = {"X": np.ones((60, 8, 8)), "y": np.tile([1, 2, 3], 20)}
+    assert "labels must count from 0" in proposal(contents(npz(tmp_path / "a.npz", arrays)))
+    arrays["y"] -= 1
+    assert "labels must count from 0" not in proposal(contents(npz(tmp_path / "b.npz", arrays)))
 
 
 def test_a_file_without_images_has_no_layout(tmp_path):

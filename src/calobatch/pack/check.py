@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.pack.sparsify import Hits
-from calobatch.raw.interface import RawFile
+from calobatch.raw.interface import COUNT_FROM_ONE, RawFile, count_from_one
 
 # The public files are exactly balanced. In a user's own selection the share of a class may differ
 # by this much, plus three standard deviations of a random draw, so that a few events can be packed.
@@ -30,8 +30,7 @@ def check_labels(
     if wrong.any():
         where = int(np.flatnonzero(wrong)[0])
         count = len(layout.classes)
-        from_one = np.isin(labels, np.arange(1, count + 1)).all()
-        hint = " (labels count from 0, and these seem to count from 1)" if from_one else ""
+        hint = f" ({COUNT_FROM_ONE})" if count_from_one(labels, count) else ""
         meanings = [f"{number} ({name})" for number, name in enumerate(layout.classes)]
         raise UserError(
             f"{file}: event {where} has label {labels[where]:g}, expected "

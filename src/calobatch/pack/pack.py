@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.config.models import Reweight, Split
-from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.pack.check import check_balance, check_labels, check_not_empty
+from calobatch.pack.check import check_balance, check_not_empty
 from calobatch.pack.check_files import check_contents_differ, check_names_differ
 from calobatch.pack.identify import identify
+from calobatch.pack.labels import open_files, read_labels
 from calobatch.pack.pack_piece import Packed, PieceToPack, listed, pack_piece
 from calobatch.pack.repeats import tell_repeats
 from calobatch.pack.split import TRAIN, assign_groups, assign_splits, check_groups
@@ -26,7 +26,7 @@ from calobatch.pack.write import StoreWriter
 from calobatch.progress import Progress
 from calobatch.public.pins import Expected
 from calobatch.raw.interface import RawFile
-from calobatch.raw.open_raw import open_raw, read_column
+from calobatch.raw.open_raw import read_column
 from calobatch.store import FORMATS, Manifest, Source, split_of_fold
 from calobatch.store_structure import count_events
 from calobatch.workers import Workers
@@ -82,8 +82,7 @@ def pack(
     """
     check_names_differ(files)
     given = file_labels or {}
-    without_labels = layout.model_copy(update={"label": None})
-    raws = [open_raw(f, without_labels if f.name in given else layout) for f in files]
+    raws = open_files(files, layout, given)
     # Workers take a while to start, mostly for imports. They start now and import what they will
     # need, while this process computes the checksums of the files.
     modules = [pack_piece.__module__, *{type(raw).__module__ for raw in raws}]
@@ -91,7 +90,7 @@ def pack(
         identities = [identify(file, (expected or {}).get(file.name)) for file in files]
         check_contents_differ(files, identities)
         by_file = split.by == "file"
-        known = _read_labels(layout, raws, declared_labels or {}, given, by_file=by_file)
+        known = _known(dataset, layout, raws, declared_labels or {}, given, by_file=by_file)
         if balanced:
             check_balance(known.label, layout, dataset)
         assigned = _assign(known, raws, split, layout.classes)
@@ -162,7 +161,8 @@ def _assign(
     return assign_splits(known.label, known.official_test, split, classes)
 
 
-def _read_labels(
+def _known(
+    dataset: str,
     layout: Layout,
     raws: Sequence[RawFile],
     declared: Mapping[str, int],
@@ -174,39 +174,16 @@ def _read_labels(
 
     No event is official test data unless ``by_file``.
     """
-    labels, official = [], []
-    for raw in raws:
-        label = given.get(raw.path.name)
-        if label is not None:
-            _check_given(raw, layout, label)
-        of_file = raw.labels() if label is None else np.full(raw.events, float(label))
-        check_labels(of_file, str(raw.path), layout, declared.get(raw.path.name))
-        labels.append(of_file)
-        official.append(np.full(len(of_file), by_file and _is_official_test(raw.path, layout)))
+    label = read_labels(dataset, layout, raws, declared, given)
+    official = [
+        np.full(raw.events, by_file and _is_official_test(raw.path, layout)) for raw in raws
+    ]
     weight = None
     if layout.weight is not None:
         of_files = [read_column(raw, layout.weight) for raw in raws]
         weight = np.concatenate(of_files).astype(np.float64)
         check_weights(weight, raws)
-    return Labels(
-        label=np.concatenate(labels), official_test=np.concatenate(official), weight=weight
-    )
-
-
-def _check_given(raw: RawFile, layout: Layout, label: int) -> None:
-    """Raise a UserError if a file that is listed under a class has events of another one."""
-    if layout.label is None:
-        return
-    try:
-        found = open_raw(raw.path, layout).labels()
-    except UserError:
-        return  # it has no labels, and needs none
-    if others := int(np.sum(found != label)):
-        raise UserError(
-            f"{raw.path} is listed under {layout.classes[label]}, but its {layout.label} says "
-            f"another class for {others:,} of its {raw.events:,} events; list it under its class, "
-            f"or remove `label` from layout {layout.name}"
-        )
+    return Labels(label=label, official_test=np.concatenate(official), weight=weight)
 
 
 def _tell_empty_channels(dataset: str, layout: Layout, sums: Sums) -> None:

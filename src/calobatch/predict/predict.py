@@ -21,7 +21,7 @@ from calobatch.layouts import Layout
 from calobatch.models.build import build_model, input_names, load_weights
 from calobatch.models.scoring import events_per_batch
 from calobatch.progress import Progress
-from calobatch.raw.interface import Block, RawFile
+from calobatch.raw.interface import COUNT_FROM_ONE, Block, RawFile, count_from_one
 from calobatch.raw.open_raw import open_raw, read_column
 from calobatch.run.checked import finished_run
 from calobatch.run.files import RECORD_FILE
@@ -119,9 +119,10 @@ def _labels(raw: RawFile) -> pa.Array:
     found = raw.labels()
     known = np.isin(found, np.arange(len(raw.layout.classes)))
     if others := int(np.sum(~known)):
+        hint = f"; {COUNT_FROM_ONE}" if count_from_one(found, len(raw.layout.classes)) else ""
         print(
             f"predict: {others:,} of {raw.events:,} events of {raw.path} have a {raw.layout.label} "
-            f"that is no class; their label is missing in the output",
+            f"that is no class; their label is missing in the output{hint}",
             file=sys.stderr,
         )
     return pa.array(np.where(known, found, 0).astype(np.uint8), mask=~known)

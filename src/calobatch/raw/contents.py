@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calobatch.errors import UserError
 from calobatch.public.content import MAGIC, kind_of
-from calobatch.raw.interface import NUMBERS, refuse_other_kinds
+from calobatch.raw.interface import NUMBERS, TEXT, refuse_other_kinds
 
 if TYPE_CHECKING:
     from calobatch.raw.numpy_file import Array
@@ -25,8 +25,8 @@ SLICES, EVENTS = 20, 50
 class Entry(NamedTuple):
     """A key or column: its number of events, the shape and kind of a value, and how it is stored.
 
-    ``sample`` has the values of some events, shape (events, *shape). It is None if they are no
-    numbers, or if the events have different shapes.
+    ``sample`` has the values of some events, shape (events, *shape). It is None if they are neither
+    numbers nor text, or if the events have different shapes.
     """
 
     name: str
@@ -35,6 +35,23 @@ class Entry(NamedTuple):
     kind: str
     storage: str
     sample: NDArray[np.generic] | None
+
+    @property
+    def numbers(self) -> NDArray[np.float64] | None:
+        """The sample, if it has numbers."""
+        if self.sample is None or self.sample.dtype.kind not in NUMBERS:
+            return None
+        return self.sample.astype(np.float64)
+
+    @property
+    def texts(self) -> list[str]:
+        """The different texts of the sample, in alphabetical order; empty if it has none."""
+        if self.sample is None or self.sample.dtype.kind not in TEXT:
+            return []
+        return [
+            text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+            for text in np.unique(self.sample).tolist()
+        ]
 
 
 def contents(path: Path) -> list[Entry]:
@@ -87,6 +104,9 @@ def _hdf5(path: Path) -> Iterator[Entry]:
             sample = None
             if array.dtype.kind in NUMBERS:
                 sample = np.concatenate([array[a:b] for a, b in slices(len(array))])
+            elif h5py.check_string_dtype(array.dtype):
+                texts = array.asstr(errors="replace")
+                sample = np.concatenate([texts[a:b] for a, b in slices(len(array))]).astype(str)
             yield Entry(
                 name,
                 len(array),
@@ -130,12 +150,12 @@ def _parquet(path: Path) -> Iterator[Entry]:
 
 
 def _as_array(rows: list[object]) -> NDArray[np.generic] | None:
-    """Return values as an array; None if they are no numbers or differ in shape."""
+    """Return values as an array; None if they are neither numbers nor text, or differ in shape."""
     try:
         values = np.array(rows)
     except ValueError:
         return None
-    return values if values.dtype.kind in NUMBERS else None
+    return values if values.dtype.kind in NUMBERS + TEXT else None
 
 
 def _root(path: Path) -> Iterator[Entry]:
@@ -189,12 +209,12 @@ def _of_numpy(name: str, array: "Array") -> Entry:
     else:
         # A compressed array can only be read from its beginning.
         parts = list(array.blocks(0, min(events, SLICES * EVENTS), EVENTS))
-    numbers = array.dtype.kind in NUMBERS and parts
+    known = array.dtype.kind in NUMBERS + TEXT and parts
     return Entry(
         name,
         events,
         array.shape[1:],
         str(array.dtype),
         "compressed" if array.member else "not compressed",
-        np.concatenate(parts) if numbers else None,
+        np.concatenate(parts) if known else None,
     )

@@ -53,10 +53,12 @@ def _described(path: Path, entries: Sequence[Entry]) -> str:
 
 def _facts(entry: Entry, *, is_image: bool) -> str:
     """Return the values of a sample in a few words."""
-    values = entry.sample
-    if values is None or not values.size:
+    if entry.texts:
+        more = len(entry.texts) - MOST_COUNTED
+        return ", ".join([*entry.texts[:MOST_COUNTED], *([f"{more:,} others"] * (more > 0))])
+    numbers = entry.numbers
+    if numbers is None or not numbers.size:
         return ""
-    numbers = values.astype(np.float64)
     odd = int(np.sum(~np.isfinite(numbers)))
     notes = [f"{odd:,} values are not finite"] if odd else []
     finite = numbers[np.isfinite(numbers)]

@@ -117,6 +117,14 @@ def labels_of(names: Iterable[str], path: Path, layout: Layout) -> NDArray[np.fl
     return np.array([numbers[name] for name in found], np.float64)
 
 
+COUNT_FROM_ONE = "labels count from 0, and these seem to count from 1"
+
+
+def count_from_one(labels: NDArray[np.floating], classes: int) -> bool:
+    """Return whether all ``labels`` are those of ``classes`` classes if the first one is 1."""
+    return bool(np.isin(labels, np.arange(1, classes + 1)).all())
+
+
 def side_by_side(scalars: Sequence[NDArray[np.float64]], events: int) -> NDArray[np.float64]:
     """Return the scalars of a number of events, each (events), as one array (events, S)."""
     return np.stack(scalars, axis=1) if scalars else np.zeros((events, 0))

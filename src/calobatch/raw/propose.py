@@ -29,12 +29,13 @@ def parts_of(entries: Sequence[Entry]) -> Parts:
 
     Images are all keys whose values have the shape of the largest one, with two or three axes.
     """
-    pictures = [e for e in entries if len(e.shape) in (2, 3) and e.sample is not None]
+    pictures = [e for e in entries if len(e.shape) in (2, 3) and e.numbers is not None]
     largest = max(pictures, key=lambda e: int(np.prod(e.shape)), default=None)
     images = tuple(e for e in pictures if largest is not None and e.shape == largest.shape)
-    numbers = [e for e in entries if e.shape in ((), (1,)) and e.sample is not None]
+    values = [e for e in entries if e.shape in ((), (1,))]
+    numbers = [e for e in values if e.numbers is not None]
     weight = next((e for e in numbers if _last_name(e) in WEIGHT_NAMES), None)
-    label = _label_among([e for e in numbers if e is not weight])
+    label = _label_among([e for e in values if e is not weight])
     scalars = tuple(e for e in numbers if e is not label and e is not weight)
     return Parts(images, label, weight, scalars)
 
@@ -43,21 +44,35 @@ def _last_name(entry: Entry) -> str:
     return entry.name.rpartition("/")[2].lower()
 
 
-def _label_among(numbers: Sequence[Entry]) -> Entry | None:
-    whole = [e for e in numbers if _classes(e)]
-    named = [e for name in LABEL_NAMES for e in whole if _last_name(e) == name]
+def _label_among(entries: Sequence[Entry]) -> Entry | None:
+    possible = [e for e in entries if _classes(e)]
+    named = [e for name in LABEL_NAMES for e in possible if _last_name(e) == name]
     # A number such as a count of hits may be whole too, so without a name the fewest values win.
-    return next(iter([*named, *sorted(whole, key=_classes)]), None)
+    return next(iter([*named, *sorted(possible, key=lambda e: len(_classes(e)))]), None)
 
 
-def _classes(entry: Entry) -> int:
-    """Return the number of classes, if the values can be labels; otherwise 0."""
-    if entry.sample is None or not entry.sample.size:
-        return 0
-    values = np.unique(entry.sample.astype(np.float64))
-    if not np.isin(values, np.arange(MOST_CLASSES)).all():
-        return 0
-    return max(int(values.max()) + 1, 2)
+def _classes(entry: Entry) -> list[str]:
+    """Return names of the classes, if the values can be labels; otherwise an empty list.
+
+    They are the values themselves if these are text.
+    """
+    if entry.texts:
+        return entry.texts if 2 <= len(entry.texts) <= MOST_CLASSES else []
+    if entry.numbers is None or not entry.numbers.size:
+        return []
+    if not np.isin(entry.numbers, np.arange(MOST_CLASSES)).all():
+        return []
+    return [f"class_{label}" for label in range(max(int(entry.numbers.max()) + 1, 2))]
+
+
+def _note_on_labels(label: Entry) -> str:
+    """Return what a user has to know of the names of the classes."""
+    if label.texts:
+        return "as the file names them; the first has label 0; of two, the second is the signal"
+    names = "the names of labels 0, 1, ..."
+    if label.numbers is not None and label.numbers.min() > 0:
+        names += "; no event of the sample has label 0: labels must count from 0"
+    return names
 
 
 def proposal(entries: Sequence[Entry]) -> str:
@@ -77,8 +92,8 @@ def proposal(entries: Sequence[Entry]) -> str:
     if label is None:
         lines.append("classes: [first, second]  # no key looks like labels; one class per file?")
     else:
-        names = ", ".join(f"class_{k}" for k in range(_classes(label)))
-        lines.append(f"classes: [{names}]  # the names of labels 0, 1, ...")
+        names = ", ".join(map(_plain, _classes(label)))
+        lines.append(f"classes: [{names}]  # {_note_on_labels(label)}")
     lines.append("channels:")
     if len(images) == 1:
         lines += [f"  - {{name: channel {k + 1}, unit: ...{_sign(first, order, k)}}}"
@@ -116,13 +131,12 @@ def _axes(shape: tuple[int, ...]) -> tuple[int, int, int, str | None]:
 
 def _sign(entry: Entry, order: str | None, channel: int) -> str:
     """Return the key of a signed channel, if a tenth of its range is below zero."""
-    if (values := entry.sample) is None:
+    if (numbers := entry.numbers) is None:
         return ""
     if order == "last":
-        values = values[..., channel]
+        numbers = numbers[..., channel]
     elif order == "first":
-        values = values[:, channel]
-    numbers = values.astype(np.float64)
+        numbers = numbers[:, channel]
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
     return ", signed: true" if -low > 0.1 * high else ""
 

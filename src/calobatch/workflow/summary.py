@@ -1,11 +1,8 @@
 """Say in a few lines what a scenario is: what will run, on which data, and where results go."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from calobatch.config.models import Fetched, Files, Scenario, Simulated, Task
 from calobatch.layouts import Layout
-from calobatch.pack.settings import own_files
+from calobatch.pack.settings import file_labels, own_files
 from calobatch.run.name import runs_of
 from calobatch.words import counted
 from calobatch.workflow.datasets import layout_of, raw_files
@@ -60,22 +57,25 @@ def _described(setup: Setup, name: str) -> str:
             return f"{counted(len(files), 'file')} to be fetched{size}; {images}"
         case Files():
             own = own_files(name, dataset)
-            return f"{counted(len(own), 'file')} of your own{_events_in(own, layout)}; {images}"
+            events = _events_in(name, dataset, layout)
+            return f"{counted(len(own), 'file')} of your own{events}; {images}"
 
 
-def _events_in(files: Mapping[Path, str | None], layout: Layout) -> str:
+def _events_in(name: str, dataset: Files, layout: Layout) -> str:
     """Return how many events the files have, in words; empty where they cannot be read.
 
-    Raises UserError if the structure of a file is not that of the layout.
+    Raises UserError if the structure of a file is not that of the layout, or if its labels are not
+    those of the classes.
     """
-    unlabelled = layout.model_copy(update={"label": None})
     try:
-        from calobatch.raw.open_raw import open_raw
+        from calobatch.pack.labels import open_files, read_labels
 
-        opened = [open_raw(path, unlabelled if label else layout) for path, label in files.items()]
+        given = file_labels(name, dataset, layout)
+        raws = open_files(list(own_files(name, dataset)), layout, given)
+        events = len(read_labels(name, layout, raws, {}, given))
     except ImportError:  # a login node has no library for the format
         return ""
-    return f" with {sum(raw.events for raw in opened):,} events"
+    return f" with {events:,} events"
 
 
 def _settings(task: Task) -> str:
