@@ -89,7 +89,8 @@ $(VENV)/setup-$(PYTHON_VERSION)-$(PLACE): environment/constraints.txt environmen
 	@touch $@
 	@echo "setup: done; to type snakemake and mlflow yourself, \`source $(VENV)/bin/activate\`"
 
-head: $(VENV)/head-$(PYTHON_VERSION)-$(PLACE)
+# Where setup has run, all that a head process needs is installed already.
+head: $(if $(wildcard $(VENV)/setup-$(PYTHON_VERSION)-$(PLACE)),setup,$(VENV)/head-$(PYTHON_VERSION)-$(PLACE))
 
 # Editable installs are built by setuptools, so it is installed first.
 $(VENV)/head-$(PYTHON_VERSION)-$(PLACE): environment/constraints.txt pyproject.toml

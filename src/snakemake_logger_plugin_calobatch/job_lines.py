@@ -12,8 +12,16 @@ IN_EVERY_RUN = re.compile(
     r"Using .*profile|Building DAG of jobs|Assuming unrestricted shared filesystem|Using shell: "
     r"|host: |Select jobs to execute|Removing (temporary|output files of failed)|Elapsed time: "
     r"|Singularity containers: ignored|Touching output file"
-    r"|At least one job did not complete successfully|Exiting because a job execution failed"
+    r"|(WorkflowError:\n)?At least one job did not complete successfully"
+    r"|Exiting because a job execution failed"
 )
+# Snakemake prints the whole command of a failed job, whose log says more. Only its exit status, by
+# the name of that log, is kept for the line of the job.
+FAILED_COMMAND = re.compile(
+    r"RuleException:\nCalledProcessError .*\| into_log (\S+)' returned non-zero exit status (\d+)",
+    re.DOTALL,
+)
+ENDED_BY_USER = "Terminating processes on user request"
 AGAIN = re.compile(r"Trying to restart job (\d+)\.")
 HIDDEN_RULE = "all"
 
@@ -29,6 +37,8 @@ class JobLines(logging.Formatter):
         self.names: dict[int, str] = {}
         self.started: dict[int, float] = {}
         self.failed: set[int] = set()
+        self.status: dict[str, str] = {}
+        self.ended_by_user = False
         # Jobs that have ended and are not yet told, with the time that they took.
         self.ended: list[tuple[str, str]] = []
         # How many of the jobs are not shown, because they only name what a run makes.
@@ -52,6 +62,12 @@ class JobLines(logging.Formatter):
         text = str(record.msg or "")
         if again := AGAIN.fullmatch(text):
             return self._line("again", self.names[int(again[1])])
+        if command := FAILED_COMMAND.match(text):
+            self.status[command[1]] = command[2]
+            return ""
+        if text.startswith(ENDED_BY_USER):
+            self.ended_by_user = True
+            return self._line("ending", "all jobs, which may take a while; please wait")
         return "" if IN_EVERY_RUN.match(text) else text
 
     def _line(self, what: str, text: str) -> str:
@@ -93,8 +109,13 @@ class JobLines(logging.Formatter):
             return ""
         self.failed.add(job)
         name = self.names.get(job, told["rule_name"])
+        if self.ended_by_user:
+            return self._line("ended", name)
         # What the executor says, for example that the user has cancelled the SLURM job.
         why = f": {told['rule_msg']}" if told.get("rule_msg") else ""
+        why += "".join(
+            f", exit status {self.status.pop(log)}" for log in told["log"] if log in self.status
+        )
         logs = f"; its log is {', '.join(told['log'])}" if told["log"] else ""
         return self._line("FAILED", f"{name}{why}{logs}")
 

@@ -8,24 +8,19 @@ CALOBATCH_REQUIRE_BROWSER=1 they fail instead. `--screenshots FOLDER` keeps pict
 import asyncio
 import os
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 from playwright.sync_api import sync_playwright
 
 from calobatch.collect.collect import collect
-from calobatch.tracking.ui import first_page, free_port, server
+from calobatch.tracking.ui import HERE, first_page, free_port, serving
 from tests.trained_scenario import runs, scenario
 
 __all__ = ["runs", "scenario"]
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-SECONDS_TO_START = 120
 # MLflow's page asks who the user is, also of a server without users. Browsers say the other if a
 # part of a page changes its size while it is drawn.
 HARMLESS = ("/mlflow/users/current", "ResizeObserver loop")
@@ -104,30 +99,6 @@ def mlflow_pages(scenario, runs, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
         collect(scenario, runs, f"sqlite:///{folder}/mlflow.db", folder / "leaderboard.csv")
-    page = first_page(str(folder / "mlflow.db"))
-    port = free_port()
-    process = subprocess.Popen(
-        server(port),
-        cwd=folder,
-        env={**os.environ, "MLFLOW_BACKEND_STORE_URI": "sqlite:///mlflow.db",
-             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        stdout=subprocess.DEVNULL,
-        stderr=sys.stderr,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    wait_for(f"{address}/health")
-    yield f"{address}/{page}"
-    process.terminate()
-    process.wait()
-
-
-def wait_for(address):
-    deadline = time.monotonic() + SECONDS_TO_START
-    while True:
-        try:
-            if requests.get(address, timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        assert time.monotonic() < deadline, f"{address} does not answer"
-        time.sleep(0.5)
+        port = free_port()
+        with serving("sqlite:///mlflow.db", port):
+            yield f"http://{HERE}:{port}/{first_page(str(folder / 'mlflow.db'))}"

@@ -48,7 +48,9 @@ def test_the_verb_names_what_can_be_done_with_the_folder(stored, tmp_path, monke
     uri, address = stored
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     main(["download", address, "--output", str(tmp_path / "taken")])
-    assert "`start_from`" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "`start_from`" in said.out
+    assert f"calobatch: {address}: {finished_run(tmp_path / 'taken')[0].name}, run_id " in said.err
 
 
 def test_nothing_is_written_over_another_run(stored, runs):

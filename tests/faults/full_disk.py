@@ -1,8 +1,9 @@
 """Run every stage of the workflow on a disk that fills while the stage writes.
 
 `python -m tests.faults.full_disk` (as root, who can mount a small file system) tries each stage
-with several amounts of free space. Each time, the stage must end with one message about space and
-leave no new file. With more space, the same command must then succeed.
+with several amounts of free space. Each time, the stage must end with one message about space, and
+without the file that marks its result as complete. Other files that it leaves must be complete.
+With more space, the same command must then succeed.
 """
 
 import json
@@ -47,10 +48,11 @@ PACKING = {"layout": "electron_photon", "split": {}, "zero_below": 0}
 
 
 class Stage(NamedTuple):
-    """A stage: its command, and the settings that it takes as JSON."""
+    """A stage: its command, the file that it writes last, and settings that it takes as JSON."""
 
     name: str
     command: tuple[str, ...]
+    last: str
     settings: dict[str, object] | None = None
 
     @property
@@ -64,22 +66,24 @@ RUNS = "results/crops/seed1"
 # In the order of the workflow: each uses what the ones before it have written.
 STAGES = (
     Stage("simulate crops", ("simulate", "electron_photon", "--output", f"raw/{PHOTONS}"),
-          DATASETS["electron_photon"]),
+          f"raw/{PHOTONS}", DATASETS["electron_photon"]),
     Stage("simulate more crops", ("simulate", "electron_photon", "--output", f"raw/{ELECTRONS}"),
-          DATASETS["electron_photon"]),
+          f"raw/{ELECTRONS}", DATASETS["electron_photon"]),
     Stage("simulate jets", ("simulate", "quark_gluon", "--output", f"raw/{JETS}"),
-          DATASETS["quark_gluon"]),
+          f"raw/{JETS}", DATASETS["quark_gluon"]),
     Stage("fetch", ("fetch", "electron_photon", PHOTONS, "--output", f"public/{PHOTONS}",
-                    "--location", "raw", "--table", "table.csv", "--pins", "pins")),
+                    "--location", "raw", "--table", "table.csv", "--pins", "pins"),
+          f"public/{PHOTONS}"),
     Stage("pack", ("pack", "electron_photon", f"raw/{ELECTRONS}", f"raw/{PHOTONS}",
-                   "--output", "store"), PACKING),
+                   "--output", "store"), "store/manifest.json", PACKING),
     Stage("train", ("train", "crops", "--run", "seed1", "--store", "store",
-                    "--output", RUNS), TASK),
-    Stage("evaluate", ("evaluate", RUNS)),
-    Stage("export", ("export", RUNS, "--store", "store")),
-    Stage("collect", ("collect", RUNS, "--leaderboard", "leaderboard.csv"), SCENARIO),
+                    "--output", RUNS), f"{RUNS}/run.json", TASK),
+    Stage("evaluate", ("evaluate", RUNS), f"{RUNS}/metrics.json"),
+    Stage("export", ("export", RUNS, "--store", "store"), f"{RUNS}/export/export.json"),
+    Stage("collect", ("collect", RUNS, "--leaderboard", "leaderboard.csv"), "leaderboard.csv",
+          SCENARIO),
     Stage("report", ("report", RUNS, "--stores", "store", "--leaderboard", "leaderboard.csv",
-                     "--output", "report.html"), SCENARIO),
+                     "--output", "report.html"), "report.html", SCENARIO),
 )  # fmt: skip
 
 
@@ -127,10 +131,18 @@ class Disk:
 
 
 class Trial(NamedTuple):
-    """What a stage said on a full disk, and what it left: faults is empty if all was right."""
+    """What a stage said on a full disk; ``faults`` is empty if all was right.
+
+    ``left`` has the sizes of the files that it left, which must be complete.
+    """
 
     message: str
     faults: list[str]
+    left: dict[str, int]
+
+    def incomplete(self, complete: dict[str, int]) -> list[str]:
+        """Return the files that have another size than the ``complete`` ones of a success."""
+        return [name for name, size in self.left.items() if complete.get(name) != size]
 
 
 def try_full(disk: Disk, stage: Stage, free: int) -> Trial:
@@ -141,16 +153,17 @@ def try_full(disk: Disk, stage: Stage, free: int) -> Trial:
     disk.empty()
     after = disk.files()
     if answer.returncode == 0:
-        return Trial("there was space enough", [])
+        return Trial("there was space enough", [], {})
     message = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else ""
     checks = {
         f"exit code {answer.returncode}": answer.returncode not in (1, 2),
         "a traceback": "Traceback" in answer.stderr,
         "no word about space": not any(word in message for word in ("space", "room", "full")),
-        f"new files {sorted(after.keys() - before.keys())}": after.keys() > before.keys(),
+        f"{stage.last} looks finished": stage.last in after.keys() - before.keys(),
         f"lost files {sorted(before.keys() - after.keys())}": not after.keys() >= before.keys(),
     }
-    return Trial(message, [fault for fault, found in checks.items() if found])
+    left = {name: size for name, size in after.items() if name not in before}
+    return Trial(message, [fault for fault, found in checks.items() if found], left)
 
 
 @contextmanager
@@ -171,15 +184,19 @@ def main() -> None:
     failed = False
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name)) as disk:
         for stage in STAGES:
+            trials = []
             for free in (0, 8_192, 20_480, 40_960, 102_400, 204_800):
                 trial = try_full(disk, stage, free)
+                trials.append(trial)
                 failed |= bool(trial.faults)
                 print(
                     f"{stage.name:20} {free:7}  {trial.message}  {trial.faults or ''}", flush=True
                 )
             answer = disk.run(stage)
-            failed |= answer.returncode != 0
-            print(f"{stage.name:20}  again  exit code {answer.returncode}", flush=True)
+            incomplete = {name for trial in trials for name in trial.incomplete(disk.files())}
+            failed |= answer.returncode != 0 or bool(incomplete)
+            told = f"  incomplete before: {sorted(incomplete)}" if incomplete else ""
+            print(f"{stage.name:20}  again  exit code {answer.returncode}{told}", flush=True)
     sys.exit(failed)
 
 

@@ -34,6 +34,7 @@ def test_a_stage_on_a_full_disk_has_one_message_and_works_after_space_was_freed(
     assert trial.faults == []
     assert "space" in trial.message or "room" in trial.message
     assert disk.run(stage).returncode == 0
+    assert trial.incomplete(disk.files()) == []
 
 
 @pytest.fixture

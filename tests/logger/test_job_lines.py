@@ -73,6 +73,31 @@ def test_the_rule_that_only_names_what_a_run_makes_is_not_shown(told):
     assert told(LogEvent.PROGRESS, done=4, total=4) == ""
 
 
+COMMAND = (
+    "RuleException:\nCalledProcessError in file 'workflow/rules/train.smk', line 28:\nCommand 'set "
+    "-e; calobatch train \n 2>&1 | into_log {log}' returned non-zero exit status {status}."
+)
+
+
+def test_of_a_failed_command_only_the_exit_status_is_shown_with_its_own_job(told):
+    for job, task in ((5, "cnn"), (6, "vit")):
+        start(told, job, "train", task=task)
+    assert told(text=COMMAND.format(log="logs/vit.log", status=137)) == ""
+    for job, task, status in ((5, "cnn", ""), (6, "vit", ", exit status 137")):
+        line = told(LogEvent.JOB_ERROR, jobid=job, rule_name="train", log=[f"logs/{task}.log"])
+        assert line == f"FAILED  train {task}{status}; its log is logs/{task}.log"
+
+
+def test_jobs_that_the_user_ends_have_not_failed(told):
+    start(told, 5, "train", task="cnn")
+    ending = told(text="Terminating processes on user request, this might take some time.")
+    assert ending.startswith("ending  all jobs")
+    assert told(text=COMMAND.format(log="logs/cnn.log", status=130)) == ""
+    error = {"jobid": 5, "rule_name": "train", "log": ["logs/cnn.log"]}
+    assert told(LogEvent.JOB_ERROR, **error) == "ended   train cnn"
+    assert told(text="WorkflowError:\nAt least one job did not complete successfully.") == ""
+
+
 def test_a_failure_is_told_once_for_each_try(told):
     start(told, 5, "train", task="cnn")
     error = {"jobid": 5, "rule_name": "train", "log": ["logs/train/cnn.log"]}

@@ -1,12 +1,10 @@
 """MLflow's pages of the right store, and where to find them."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
@@ -27,38 +25,43 @@ def store(tmp_path):
     return uri
 
 
-def test_the_pages_show_the_store_and_its_address_is_on_no_command_line(store, tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_pages_show_the_store_whose_address_is_on_no_command_line(store, tmp_path, stop):
     environment = environment_with_this_code() | {"MLFLOW_TRACKING_URI": store}
     process = subprocess.Popen(
         [sys.executable, "-m", "calobatch.cli", "ui"],
         cwd=tmp_path, env=environment, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         address = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        # Whoever reads the address can open it at once.
         assert EXPERIMENT in answer(f"{address}/api/2.0/mlflow/experiments/search?max_results=9")
         arguments = subprocess.run(
-            ["ps", "-o", "args", "--no-headers", "-g", str(process.pid)],
+            ["ps", "-o", "args", "--no-headers", "--ppid", str(process.pid)],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
         assert "mlflow" in arguments
         assert "runs.db" not in arguments
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.send_signal(stop)
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out == ""
+    assert "Traceback" not in errors
+    with pytest.raises(OSError, match="refused"):
+        answer(address)
 
 
 def answer(address):
-    """Return what a server answers, which may take a while to start."""
-    deadline = time.monotonic() + 300
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=10) as page:
-                return page.read().decode()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+    with urllib.request.urlopen(address, timeout=10) as page:
+        return page.read().decode()
+
+
+def test_a_server_that_does_not_start_is_told(store, monkeypatch):
+    monkeypatch.setattr(ui, "server", lambda port: [sys.executable, "-c", "raise SystemExit(3)"])
+    with pytest.raises(UserError, match="ended with exit code 3"):
+        ui.ui(store)
 
 
 def test_of_a_server_only_the_address_is_said_without_its_password(capsys):

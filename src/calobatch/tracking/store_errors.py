@@ -43,7 +43,7 @@ def store_errors(tracking_uri: str) -> Iterator[None]:
         fix = next((fix for part, fix in FIXES.items() if part in text), ANOTHER)
         lines = hidden_in(text, tracking_uri).splitlines() or [type(error).__name__]
         raise UserError(
-            f"cannot use the MLflow store {shown(tracking_uri)}: {lines[0]}; {fix}"
+            f"cannot use the MLflow store {shown(tracking_uri)}: {lines[0].rstrip('.')}; {fix}"
         ) from None
 
 
