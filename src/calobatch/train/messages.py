@@ -21,12 +21,12 @@ def opening(
     model: torch.nn.Module,
     device: torch.device,
 ) -> str:
-    """Return the first line: the model, the events, the ranks and their device."""
+    """Return the first line: the model, the epochs and events, the ranks and their device."""
     data = "simulated events" if store.manifest.simulated else "events"
     return (
         f"train {name}: {settings.model}, {parameter_count(model):,} parameters, "
-        f"{len(store.events_of('train')):,} {data}, {counted(settings.ranks, 'rank')} "
-        f"({settings.communicator}) on {device_name(device)}"
+        f"{counted(settings.epochs, 'epoch')} of {len(store.events_of('train')):,} {data}, "
+        f"{counted(settings.ranks, 'rank')} ({settings.communicator}) on {device_name(device)}"
     )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from calobatch.config.models import Scenario
+from calobatch.run.leaderboard import DIGITS
 from calobatch.run.name import runs_of
 from calobatch.watch.training import State, Training, look
 from calobatch.words import in_words
@@ -111,7 +112,8 @@ def _row(training: Training) -> list[Text | ProgressBar | str]:
         Text(training.state, style),
         bar if at_work else f"{done} of {training.epochs}" if done else "",
         f"{max(epoch.validation_auc for epoch in training.history):.4f}" if last else "",
-        "" if training.test_auc is None else f"{training.test_auc:.4f}",
+        # Rounded twice, as `calobatch leaderboard` does, so that both show the same.
+        "" if training.test_auc is None else f"{round(training.test_auc, DIGITS['auc']):.4f}",
         f"{last.events_per_second:,.0f}" if last else "",
         "" if left is None else in_words(left),
     ]
