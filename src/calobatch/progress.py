@@ -8,6 +8,7 @@ from typing import Self
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
+SCALED_FROM = 1000
 LINE = "{desc}: {n_fmt}/{total_fmt}{unit} {rate_fmt} [{elapsed}<{remaining}]"
 LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}{unit} {rate_fmt} [{elapsed}]"
 
@@ -27,12 +28,14 @@ class Progress:
         self.terminal = sys.stderr.isatty()
         # A bar redraws itself with carriage returns, which makes one endless line of a log file.
         self.lines = not self.terminal and not quiet
+        # As in 20.6k events. Small numbers would become 24.0.
+        self.scaled = total is None or total >= SCALED_FROM
         self.bar = tqdm(
             desc=label,
             total=total,
             initial=done,
             unit=self.unit,
-            unit_scale=True,
+            unit_scale=self.scaled,
             dynamic_ncols=True,
             disable=quiet or not self.terminal,
         )
@@ -59,7 +62,7 @@ class Progress:
             initial=self.start_count,
             prefix=self.label,
             unit=self.unit,
-            unit_scale=True,
+            unit_scale=self.scaled,
             bar_format=LINE if self.total else LINE_WITHOUT_TOTAL,
         )
         print(meter, file=sys.stderr, flush=True)

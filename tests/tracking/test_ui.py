@@ -35,7 +35,7 @@ def test_the_pages_show_the_store_whose_address_is_on_no_command_line(store, tmp
     )  # fmt: skip
     try:
         address = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
-        # Whoever reads the address can open it at once.
+        # The address is said when it can be opened.
         assert EXPERIMENT in answer(f"{address}/api/2.0/mlflow/experiments/search?max_results=9")
         arguments = subprocess.run(
             ["ps", "-o", "args", "--no-headers", "--ppid", str(process.pid)],

@@ -10,7 +10,7 @@ from calobatch.workflow.earlier_runs import keep_earlier_runs
 from calobatch.workflow.last_changes import note_changes
 from calobatch.workflow.results import end_of_success
 from calobatch.workflow.scenario import changes_in
-from calobatch.workflow.tracking_server import require_tracking_server
+from calobatch.workflow.tracking_store import require_tracking_store
 from calobatch.workflow.tried_models import require_sound_models
 from calobatch.workflow.variables import tell_variables
 
@@ -61,7 +61,7 @@ onstart:
             else:
                 head.begin_here(SCENARIO.name)
             note_changes(SCENARIO.name, changes_in(config))
-            require_tracking_server(TRACKING_URI)
+            require_tracking_store(TRACKING_URI)
             require_sound_models(SCENARIO, JOBS.start_here("train").split())
             keep_earlier_runs(
                 unfinished_runs("train"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
 from calobatch.config.models import Scenario
+from calobatch.progress import Progress
 from calobatch.run.exported import exported_files
 from calobatch.run.folder import read_run
 from calobatch.run.folds import complete_folds, join_folds
@@ -33,15 +34,18 @@ def collect(
         (folds, join_folds(folds, leaderboard.parent)) for folds in complete_folds(scenario, runs)
     ]
     tracking_uri = login_by_environment(tracking_uri)
-    with only_writer(tracking_uri), store_errors(tracking_uri):
+    with only_writer(tracking_uri, leaderboard.parent), store_errors(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
         run_ids: dict[RunKey, str] = {}
         for folds, joined in of_folds:
             run_ids[folds.task, folds.seed, "all"] = store.write_folds(folds, joined)
-        for run in runs:
-            name = run.record.name
-            parent = run_ids.get((name.task, name.seed, "all"))
-            run_ids[name] = store.write(run, parent)
+        # A server takes some seconds for each.
+        with Progress("collect", len(runs), "trainings") as progress:
+            for run in runs:
+                name = run.record.name
+                parent = run_ids.get((name.task, name.seed, "all"))
+                run_ids[name] = store.write(run, parent)
+                progress.advance(1)
         store.register({run_ids[run.record.name]: run for run in runs})
     write_leaderboard(scenario, runs, run_ids, leaderboard)
     trainings = "1 training" if len(runs) == 1 else f"{len(runs)} trainings"

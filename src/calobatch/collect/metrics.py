@@ -29,8 +29,11 @@ def epoch_metrics(run: RunFolder) -> list[Metric]:
     ]
 
 
-def final_metrics(run: RunFolder) -> list[Metric]:
-    """Return the metrics of all splits, and the speed and the resources of the training."""
+def final_metrics(run: RunFolder, model_id: str | None = None) -> list[Metric]:
+    """Return the metrics of all splits, and the speed and the resources of the training.
+
+    MLflow shows them also on the page of the model ``model_id``.
+    """
     finished, step = round(run.record.finished * 1000), run.record.epochs_run
     speed = run.record.throughput
     values = {
@@ -55,7 +58,9 @@ def final_metrics(run: RunFolder) -> list[Metric]:
         for pair in measured.pairs:
             names = f"{allowed(pair.first)}_{allowed(pair.second)}"
             values[f"{split}/auc_{names}"] = pair.auc
-    return [Metric(name, value, finished, step) for name, value in values.items()]
+    return [
+        Metric(name, value, finished, step, model_id=model_id) for name, value in values.items()
+    ]
 
 
 def metrics_of_folds(folds: Folds, finished: int) -> list[Metric]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow.entities import Param, Run, RunTag
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.dataset import dataset_of
@@ -116,7 +117,7 @@ class MlflowStore:
         for found in self._find(key):
             tags = found.data.tags
             if tags.get(STATE) == INCOMPLETE:
-                self.client.delete_run(found.info.run_id)
+                self._delete(found.info.run_id)
             elif tags.get(FINGERPRINT) == fingerprint:
                 # The parent that it had may have been deleted in MLflow.
                 if tags.get(PARENT) != parent_id:
@@ -127,6 +128,13 @@ class MlflowStore:
         # This replaces the tag INCOMPLETE, so it must come after everything else is written.
         self._make_current(key, run_id)
         return run_id
+
+    def _delete(self, run_id: str) -> None:
+        """Delete an incomplete run, but first its models, which MLflow would keep."""
+        of_run = f"source_run_id = '{run_id}'"
+        for model in self.client.search_logged_models([self.experiment_id], filter_string=of_run):
+            self.client.delete_logged_model(model.model_id)
+        self.client.delete_run(run_id)
 
     def _experiment(self, tracking_uri: str) -> str:
         """Return the id of the experiment, and create the experiment if it does not exist."""
@@ -235,33 +243,36 @@ class MlflowStore:
         commit = record.provenance.git_commit
         tags = {**tags, NOTE: of_run(run), "mlflow.source.git.commit": commit}
         run_id = self._begin(str(record.name), record.started, tags)
-        self._log_values(run_id, run)
-        self._log_files(run_id, run)
+        # The model comes first: MLflow would ask for all values of each metric that is there.
+        self._log_values(run_id, run, self._log_files(run_id, run))
         self.client.set_terminated(run_id, end_time=round(record.finished * 1000))
         return run_id
 
-    def _log_values(self, run_id: str, run: RunFolder) -> None:
+    def _log_values(self, run_id: str, run: RunFolder, model_id: str | None) -> None:
         tags = [RunTag(tag_of(name), value) for name, value in provenance_of(run).items()]
         params = [Param(name, value) for name, value in parameters(run).items()]
         self.client.log_batch(run_id, params=params, tags=tags)
         self.client.log_inputs(run_id, [dataset_of(run)])
-        metrics = [*epoch_metrics(run), *final_metrics(run)]
+        metrics = [*epoch_metrics(run), *final_metrics(run, model_id)]
         for start in range(0, len(metrics), METRICS_PER_CALL):
             batch = metrics[start : start + METRICS_PER_CALL]
             self.client.log_batch(run_id, metrics=batch)
 
-    def _log_files(self, run_id: str, run: RunFolder) -> None:
+    def _log_files(self, run_id: str, run: RunFolder) -> str | None:
+        """Write all files of a run; return the id of its model, if there is one."""
         # With the weights and the record, the run can be taken from MLflow (tracking/download.py).
         for name in (RECORD_FILE, METRICS_FILE, HISTORY_FILE, PREDICTIONS_FILE):
             self.client.log_artifact(run_id, str(run.folder / name))
         self.client.log_artifact(run_id, str(run.file(WEIGHTS_FILE)))
         for plot in plots_in(run.folder):
             self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
-        log_model(run, run_id)
+        return log_model(run, run_id)
 
 
 def _quiet() -> None:
     """Keep the information messages of MLflow and of alembic (its database) out of the log."""
+    # A server's client prints the address of a run whenever it changes it.
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
     for name in ("mlflow", "alembic", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It warns for each model that this machine's onnxruntime has no GPU, which others may have.

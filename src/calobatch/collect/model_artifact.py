@@ -18,8 +18,10 @@ from calobatch.run.folder import RunFolder
 FLOAT32 = np.dtype(np.float32)
 
 
-def log_model(run: RunFolder, run_id: str) -> None:
+def log_model(run: RunFolder, run_id: str) -> str | None:
     """Log the model of ``run`` to the MLflow run ``run_id``, and the files that export wrote.
+
+    Return the model's id, or None if the model could not be exported.
 
     `mlflow.pyfunc` and `mlflow models serve` score events in the units of the raw files with it. Of
     a model that could not be exported, MLflow has the weights alone.
@@ -29,7 +31,7 @@ def log_model(run: RunFolder, run_id: str) -> None:
         if name != ONNX_FILE:
             MlflowClient().log_artifact(run_id, str(path), EXPORT_FOLDER)
     if ONNX_FILE not in exported:
-        return
+        return None
     model = onnx.load(exported[ONNX_FILE])
     names = [value.name for value in model.graph.input]
     with np.load(exported[EXAMPLE_FILE]) as arrays:
@@ -37,7 +39,7 @@ def log_model(run: RunFolder, run_id: str) -> None:
     with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
         # MLflow warns about its own future versions, which users cannot do anything about.
         warnings.simplefilter("ignore")
-        mlflow.onnx.log_model(
+        logged = mlflow.onnx.log_model(
             model,
             name="model",
             signature=ModelSignature(
@@ -48,6 +50,7 @@ def log_model(run: RunFolder, run_id: str) -> None:
             input_example={name: example[name][:1] for name in names},
             pip_requirements=[f"{name}=={version_of(name)}" for name in ("onnx", "onnxruntime")],
         )
+    return str(logged.model_id)
 
 
 def _schema(arrays: dict[str, NDArray[np.float32]]) -> Schema:

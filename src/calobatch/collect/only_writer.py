@@ -1,7 +1,8 @@
-"""One writer at a time to an MLflow store that is a file.
+"""One writer at a time to an MLflow store that is a file, and to the runs of a scenario.
 
-Two scenarios may be collected at the same time. Each would create the tables of a new store, and
-SQLite gives up after some seconds if another process writes.
+Two scenarios may be collected into a file at the same time. Each would create the tables of a new
+store, and SQLite gives up after some seconds if another process writes. A server takes several
+writers, but two that collect the same scenario would each create its runs.
 """
 
 import contextlib
@@ -13,15 +14,12 @@ from calobatch.tracking_uri import sqlite_file
 
 
 @contextlib.contextmanager
-def only_writer(tracking_uri: str) -> Iterator[None]:
+def only_writer(tracking_uri: str, results: Path) -> Iterator[None]:
     """Wait until no other process collects into the same SQLite file, and keep others waiting.
 
-    Servers and other stores take several writers, so nothing is locked for them.
+    In front of a server, only those wait that collect the scenario whose ``results`` these are.
     """
-    path = sqlite_file(tracking_uri)
-    if not path:
-        yield
-        return
+    path = sqlite_file(tracking_uri) or results / ".collect"
     with contextlib.ExitStack() as stack:
         # A file system that cannot be written to or has no locks is reported by MLflow, if at all.
         with contextlib.suppress(OSError):
