@@ -7,6 +7,7 @@ import pytest
 
 from calobatch.errors import UserError
 from calobatch.report import report as report_module
+from calobatch.report.formats import duration
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.run.training import RunRecord
@@ -258,6 +259,37 @@ def test_the_time_of_each_run_is_shown_by_phase(page, results):
         assert sum(shares.values()) == pytest.approx(1)
         for share in shares.values():
             assert f"{100 * share:.3g}" in row.text
+
+
+def test_the_cost_of_each_run_is_shown(page, results):
+    rows = speed_table(page).all("tr")[1:]
+    for folder, row in zip(results.runs, rows, strict=True):
+        run = read_run(folder)
+        seconds = run.record.ranks * sum(epoch.seconds for epoch in run.history)
+        assert duration(seconds) in row.text
+    titles = [title.text for title in page.all("title") if "training time" in title.text]
+    assert titles == [f"Test AUC against training time of {task}" for task in ("crops", "jets")]
+
+
+def test_scores_calibration_and_confusion_of_the_first_run_of_each_task_are_shown(page):
+    shown = [image.attributes["alt"] for image in page.all("img")]
+    for run in ("crops seed 3", "jets seed 3"):
+        for words in (
+            "Distributions of the scores",
+            "Calibration of the scores",
+            "Confusion matrix",
+        ):
+            assert f"{words} of {run}" in shown
+
+
+def test_a_damaged_plot_is_named_with_what_to_do(results, tmp_path):
+    copies = [tmp_path / run.parent.name / run.name for run in results.runs]
+    for source, target in zip(results.runs, copies, strict=True):
+        shutil.copytree(source, target)
+    path = copies[0] / "plots" / "scores.png"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"scores\.png cannot be read .*`calobatch evaluate` again"):
+        results._replace(runs=copies).page(tmp_path / "report.html")
 
 
 def test_gpu_columns_are_shown_if_a_run_used_gpus(page, results, tmp_path):

@@ -1,7 +1,7 @@
 """Draw the figures of the page: the ROC curves of each dataset, and the history of each run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -21,6 +21,7 @@ from calobatch.plotting import (
     new_figure,
 )
 from calobatch.report.embed import svg
+from calobatch.report.roc_band import Band, roc_band
 from calobatch.run.auc import against_others
 from calobatch.run.files import PREDICTIONS_FILE
 from calobatch.run.folder import RunFolder
@@ -30,15 +31,22 @@ from calobatch.words import counted
 
 TASK_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 POINTS = 400  # points per curve: more than a screen can show, and few enough for a small page
+BAND: dict[str, Any] = {"alpha": 0.18, "linewidth": 0}
 LOWEST_EFFICIENCY = 0.1  # below this, only a few background events determine the rejection
 
 
 class Curve(NamedTuple):
-    """A ROC curve to draw. ``points`` are the signal and the background efficiencies, (points)."""
+    """A ROC curve to draw. Both efficiencies have the shape (points).
+
+    ``band`` is the uncertainty of ``left``, the background efficiency; only curves with a label
+    have one, so that those of several runs do not hide each other.
+    """
 
     label: str
     colour: str
-    points: tuple[NDArray[np.float64], NDArray[np.float64]]
+    efficiency: NDArray[np.float64]
+    left: NDArray[np.float64]
+    band: Band | None
 
 
 def task_colours(tasks: Mapping[str, str]) -> dict[str, str]:
@@ -67,8 +75,10 @@ def draw_roc(
     name, background = classes[signal], _background(classes)
     figure = _roc_figure(runs)
     axes = figure.add_subplot()
-    for label, colour, (efficiency, left) in _curves(runs, colours, signal):
+    for label, colour, efficiency, left, band in _curves(runs, colours, signal):
         axes.plot(efficiency, 1 - left, color=colour, label=label)
+        if band:
+            axes.fill_between(efficiency, 1 - band.high, 1 - band.low, color=colour, **BAND)
     axes.plot([0, 1], [1, 0], color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.set(xlabel=f"{name} efficiency", ylabel=f"1 \N{MINUS SIGN} {_efficiency(classes)}")
@@ -84,9 +94,14 @@ def draw_rejection(
     name, background = classes[signal], _background(classes)
     figure = _roc_figure(runs)
     axes = figure.add_subplot()
-    for label, colour, (efficiency, left) in _curves(runs, colours, signal):
+    for label, colour, efficiency, left, band in _curves(runs, colours, signal):
         shown = (efficiency >= LOWEST_EFFICIENCY) & (left > 0)
         axes.plot(efficiency[shown], 1 / left[shown], color=colour, label=label)
+        if band:
+            # Where no background event is left in some replicas, the rejection has no upper limit.
+            shown &= band.low > 0
+            ends = 1 / band.high[shown], 1 / band.low[shown]
+            axes.fill_between(efficiency[shown], *ends, color=colour, **BAND)
     chance = np.linspace(LOWEST_EFFICIENCY, 1)
     axes.plot(chance, 1 / chance, color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(LOWEST_EFFICIENCY, 1), yscale="log")
@@ -121,7 +136,12 @@ def _curves(runs: Sequence[RunFolder], colours: Mapping[str, str], signal: int) 
     for run in runs:
         task = run.record.task
         test = read_predictions(run.file(PREDICTIONS_FILE))["test"]
-        yield Curve("" if task in labelled else task, colours[task], roc_points(test, signal))
+        efficiency, left = roc_points(test, signal)
+        label, band = "", None
+        if task not in labelled:
+            label = task
+            band = roc_band(test, signal, efficiency, run.metrics.confidence)
+        yield Curve(label, colours[task], efficiency, left, band)
         labelled.add(task)
 
 

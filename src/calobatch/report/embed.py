@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -13,13 +14,38 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from calobatch.errors import UserError
 from calobatch.plotting import BLACK
+
+PLOT_COLOURS = 48
 
 
 def png(pixels: NDArray[np.floating]) -> str:
     """Return colours (H, W, 3), from 0 to 1, as a PNG of W x H pixels inside a data address."""
     file = io.BytesIO()
     Image.fromarray(np.round(255 * pixels).astype(np.uint8)).save(file, "PNG", optimize=True)
+    return _address(file)
+
+
+def plot(path: Path) -> str:
+    """Return a plot that evaluate drew as a small PNG inside a data address.
+
+    Raises UserError if the file is damaged.
+    """
+    file = io.BytesIO()
+    try:
+        with Image.open(path) as drawn:
+            small = drawn.convert("RGB").resize((drawn.width // 2, drawn.height // 2))
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); delete it, and run `calobatch evaluate` again"
+        ) from None
+    # A plot has few colours, and a palette takes a third of the space.
+    small.quantize(PLOT_COLOURS).save(file, "PNG", optimize=True)
+    return _address(file)
+
+
+def _address(file: io.BytesIO) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 

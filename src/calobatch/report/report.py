@@ -14,6 +14,7 @@ from calobatch.errors import UserError
 from calobatch.progress import Progress
 from calobatch.report import formats
 from calobatch.report.architecture import Node, architecture
+from calobatch.report.cost import draw_cost, rank_seconds
 from calobatch.report.curves import (
     LOWEST_EFFICIENCY,
     draw_rejection,
@@ -23,25 +24,35 @@ from calobatch.report.curves import (
     task_colours,
 )
 from calobatch.report.diagrams import diagram
+from calobatch.report.embed import plot
 from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, references
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
+from calobatch.run.files import plots_in
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
 from calobatch.run.leaderboard import read_leaderboard
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.mark import MEANINGS
+from calobatch.run.name import RunName
 from calobatch.store import Manifest, Store, open_store, read_manifest
 from calobatch.training_code import training_code_sha256
 
 FOLDER = Path(__file__).parent
+# The plots of evaluate that the page shows of the first run of each task.
+PLOTS = {
+    "scores": "Distributions of the scores",
+    "calibration": "Calibration of the scores",
+    "confusion": "Confusion matrix",
+}
 
 
 class DatasetPart(NamedTuple):
-    """What the page shows of a dataset. ``roc`` is empty if the dataset has no runs."""
+    """What the page shows of a dataset. Without runs, ``roc`` is empty and ``cost`` is None."""
 
     manifest: Manifest
     roc: tuple[Markup, ...]
+    cost: Markup | None
     samples: Gallery
     means: Gallery
     difference: Gallery
@@ -53,6 +64,13 @@ class HistoryPart(NamedTuple):
     run: RunFolder
     best_auc: float
     picture: Markup
+
+
+class PlotPart(NamedTuple):
+    """Plots of one run, each as an address with what it shows in words."""
+
+    name: RunName
+    plots: tuple[tuple[str, str], ...]
 
 
 class ModelPart(NamedTuple):
@@ -87,12 +105,13 @@ def report(
     lines = read_leaderboard(leaderboard)
     check_leaderboard(lines, scenario, found, leaderboard)
     rows = task_rows(scenario, found, lines, colours)
-    steps = len(by_dataset) + len(found) + len(rows)
-    parts: dict[str, list[DatasetPart | HistoryPart | ModelPart]] = {}
+    steps = len(by_dataset) + len(found) + 2 * len(rows)
+    parts: dict[str, list[DatasetPart | HistoryPart | PlotPart | ModelPart]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
             ("datasets", (_dataset_part(s, found, colours) for s in by_dataset.values())),
             ("histories", (_history_part(run) for run in found)),
+            ("scores", (_plot_part(_first(row, found)) for row in rows)),
             ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
         ):
             parts[name] = []
@@ -106,7 +125,7 @@ def _render(
     scenario: Scenario,
     runs: Sequence[RunFolder],
     rows: Sequence[TaskRow],
-    parts: Mapping[str, Sequence[DatasetPart | HistoryPart | ModelPart]],
+    parts: Mapping[str, Sequence[DatasetPart | HistoryPart | PlotPart | ModelPart]],
     failed: Mapping[str, str],
 ) -> str:
     page = _environment().get_template("page.html")
@@ -128,6 +147,7 @@ def _render(
         confidence=runs[0].metrics.confidence,
         axis=axis_for(rows),
         lowest_efficiency=LOWEST_EFFICIENCY,
+        rank_seconds=rank_seconds,
         chart_of_run=chart_of_run,
         chart_of_mean=chart_of_mean,
         references=references,
@@ -183,6 +203,7 @@ def _dataset_part(
         roc=tuple(
             draw(runs, colours, classes, signal) for signal in signals(classes) for draw in drawings
         ),
+        cost=draw_cost(runs, colours) if runs else None,
         samples=sample_gallery(store),
         means=means,
         difference=difference,
@@ -191,6 +212,19 @@ def _dataset_part(
 
 def _history_part(run: RunFolder) -> HistoryPart:
     return HistoryPart(run, best_epoch(run.history).validation_auc, history_picture(run))
+
+
+def _first(row: TaskRow, runs: Sequence[RunFolder]) -> RunFolder:
+    """Return the first run of a task."""
+    return next(run for run in runs if run.record.name == row.runs[0].name)
+
+
+def _plot_part(run: RunFolder) -> PlotPart:
+    """Return the plots of a run that the page does not draw itself."""
+    found = {path.stem: path for path in plots_in(run.folder)}
+    shown = [(plot(found[name]), f"{words} of {run.record.name}")
+             for name, words in PLOTS.items() if name in found]  # fmt: skip
+    return PlotPart(run.record.name, tuple(shown))
 
 
 def _model_part(row: TaskRow, store: Store) -> ModelPart:
