@@ -8,8 +8,11 @@ from typing import Self
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
+# tqdm shortens numbers, as in 20.6k/40.0k, but would write 24.0/24.0 for small ones.
 SCALED_FROM = 1000
-LINE = "{desc}: {n_fmt}/{total_fmt}{unit} {rate_fmt} [{elapsed}<{remaining}]"
+COUNTS, SMALL_COUNTS = "{n_fmt}/{total_fmt}", "{n}/{total}"
+LINE = "{{desc}}: {counts}{{unit}} {{rate_fmt}} [{{elapsed}}<{{remaining}}]"
+BAR = "{{l_bar}}{{bar}}| {counts} [{{elapsed}}<{{remaining}}, {{rate_fmt}}{{postfix}}]"
 LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}{unit} {rate_fmt} [{elapsed}]"
 
 
@@ -28,15 +31,16 @@ class Progress:
         self.terminal = sys.stderr.isatty()
         # A bar redraws itself with carriage returns, which makes one endless line of a log file.
         self.lines = not self.terminal and not quiet
-        # As in 20.6k events. Small numbers would become 24.0.
-        self.scaled = total is None or total >= SCALED_FROM
+        small = total is not None and total < SCALED_FROM
+        self.counts = SMALL_COUNTS if small else COUNTS
         self.bar = tqdm(
             desc=label,
             total=total,
             initial=done,
             unit=self.unit,
-            unit_scale=self.scaled,
+            unit_scale=True,
             dynamic_ncols=True,
+            bar_format=BAR.format(counts=self.counts) if total else None,
             disable=quiet or not self.terminal,
         )
         self.label, self.total = label, total
@@ -62,8 +66,8 @@ class Progress:
             initial=self.start_count,
             prefix=self.label,
             unit=self.unit,
-            unit_scale=self.scaled,
-            bar_format=LINE if self.total else LINE_WITHOUT_TOTAL,
+            unit_scale=True,
+            bar_format=LINE.format(counts=self.counts) if self.total else LINE_WITHOUT_TOTAL,
         )
         print(meter, file=sys.stderr, flush=True)
 

@@ -5,19 +5,15 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-PATIENCE = 60_000  # milliseconds, because MLflow's page is large and the machine may be busy
+from tests.browser.watched import MILLISECONDS
 
 
 @pytest.fixture
 def mlflow(open_page, mlflow_pages):
     """A page with the address that `calobatch ui` prints."""
     watched = open_page(viewport={"width": 1600, "height": 900})
-    watched.page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    # Without the panel that MLflow opens for new users.
-    opened = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
-    watched.page.add_init_script(opened)
-    watched.page.goto(mlflow_pages)
+    expect.set_options(timeout=MILLISECONDS)
+    watched.open_mlflow(mlflow_pages)
     expect(link(watched.page, "crops seed 1")).to_be_visible()
     return watched
 

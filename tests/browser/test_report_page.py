@@ -6,7 +6,7 @@ from calobatch.evaluate.evaluate import evaluate
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.train.train import train
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.watched import DESKTOP, PHONE
 from tests.small_results import html, results, scenario, stores
 
 __all__ = ["html", "results", "scenario", "stores"]

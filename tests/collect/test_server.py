@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from calobatch.collect.collect import collect
 from calobatch.errors import UserError
 from calobatch.tracking import retries
-from calobatch.workflow.tracking_store import require_tracking_store
+from calobatch.tracking.ask import require_tracking_store
 from tests.collect.mlflow_content import content
 from tests.mlflow_server import ADMIN, PASSWORD, MlflowServer, postgresql
 

@@ -46,6 +46,24 @@ def test_each_fold_of_a_task_is_a_job(fresh):
         assert f"results/test/electron_photon_cnn/{file}" in answer.stdout
 
 
+@pytest.mark.parametrize(
+    ("command", "beginning"),
+    [
+        ("--rulegraph", "digraph"),
+        ("--rulegraph mermaid-js", "---\ntitle: DAG\n---\nflowchart"),
+        ("--dag", "digraph"),
+        ("--summary", "output_file\tdate\trule"),
+        ("--list-rules", "all"),
+    ],
+)
+def test_what_other_programs_read_from_snakemake_has_nothing_else_in_it(fresh, command, beginning):
+    answer = fresh.snakemake(*command.split(), "--config", "scenario=test")
+    assert answer.returncode == 0
+    assert answer.stdout.startswith(beginning)
+    for rule in ("simulate", "pack", "train", "evaluate", "export", "collect", "report"):
+        assert rule in answer.stdout
+
+
 def test_quickstart_is_the_default(fresh):
     assert "results/quickstart/report.html" in fresh.snakemake("-n").stdout
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.workflow.tracking_store import require_tracking_store
+from calobatch.tracking.ask import require_tracking_store
 
 
 class OfAnotherVersion(BaseHTTPRequestHandler):
