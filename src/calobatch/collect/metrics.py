@@ -13,18 +13,18 @@ from mlflow.entities import Metric
 from calobatch.collect.tags import allowed
 from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds, fold_metrics
-from calobatch.run.history import EPOCH_METRICS
+from calobatch.run.history import EPOCH_METRICS, Epoch
 
 NOT_ONE_NUMBER = {"confusion", "classes", "pairs"}
 # Fields of Throughput that MLflow gets if they were measured.
 MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_joules"}
 
 
-def epoch_metrics(run: RunFolder) -> list[Metric]:
-    """Return what the history has about each epoch, at the time when the epoch ended."""
+def epoch_metrics(history: Sequence[Epoch]) -> list[Metric]:
+    """Return what a history has about each epoch, at the time when the epoch ended."""
     return [
         Metric(f"epoch/{name}", float(getattr(epoch, name)), round(epoch.time * 1000), epoch.epoch)
-        for epoch in run.history
+        for epoch in history
         for name in EPOCH_METRICS
     ]
 

@@ -8,15 +8,12 @@ training was repeated with a different outcome, it gets a new run; the old run i
 as superseded.
 """
 
-import logging
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import Param, Run, RunTag
-from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
+from mlflow.entities import Param, RunTag
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.dataset import dataset_of
@@ -29,11 +26,22 @@ from calobatch.collect.metrics import (
     metrics_of_scenario,
 )
 from calobatch.collect.model_artifact import log_model
-from calobatch.collect.owner import THIS_CHECKOUT, owner_in, refuse_copied_store, user
+from calobatch.collect.own_runs import (
+    CURRENT,
+    FINGERPRINT,
+    INCOMPLETE,
+    KEY,
+    OWNER,
+    STATE,
+    TRAINING,
+    OwnRuns,
+    keep_quiet,
+    open_experiment,
+)
+from calobatch.collect.owner import owner_in, user
 from calobatch.collect.registry import Registry
 from calobatch.collect.tags import parameters, provenance_of, tag_of
 from calobatch.config.models import Scenario
-from calobatch.errors import UserError
 from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -47,17 +55,12 @@ from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds
 from calobatch.tracking.store_errors import whole_or_nothing
 from calobatch.tracking.view import TAG, view
-from calobatch.tracking_uri import VARIABLE, experiment_from_environment, shown
 
 METRICS_PER_CALL = 1000  # the most that MLflow accepts
-# Names of tags. The key says which training a run belongs to, the fingerprint which outcome of it.
-# The owner says in whose checkout it was made: others may have scenarios of the same name.
-KEY, FINGERPRINT, STATE = "calobatch.key", "calobatch.fingerprint", "calobatch.state"
-OWNER, PARENT = "calobatch.owner", "mlflow.parentRunId"
+PARENT = "mlflow.parentRunId"
 # The description that MLflow's page shows.
 NOTE = "mlflow.note.content"
 LEADERBOARD_PLOT = "leaderboard.png"
-CURRENT, INCOMPLETE, SUPERSEDED = "current", "incomplete", "superseded"
 
 
 class MlflowStore:
@@ -67,13 +70,14 @@ class MlflowStore:
     """
 
     def __init__(self, tracking_uri: str, scenario: Scenario, runs: Sequence[RunFolder]) -> None:
-        _quiet()
+        keep_quiet()
         mlflow.set_tracking_uri(tracking_uri)
         self.scenario = scenario
         self.owner = owner_in(tracking_uri)
         with whole_or_nothing(tracking_uri):
             self.client = MlflowClient(tracking_uri)
-            self.experiment_id = self._experiment(tracking_uri)
+            self.experiment_id = open_experiment(self.client, tracking_uri)
+        self.runs = OwnRuns(self.client, self.experiment_id, self.owner)
         # MLflow's web page shows the training runs first for experiments of this kind.
         self.client.set_experiment_tag(
             self.experiment_id, "mlflow.experimentKind", "custom_model_development"
@@ -114,45 +118,20 @@ class MlflowStore:
 
         Unless there is one, ``create`` makes it, given the tags by which it is found.
         """
-        for found in self._find(key):
+        for found in self.runs.find(key):
             tags = found.data.tags
-            if tags.get(STATE) == INCOMPLETE:
-                self._delete(found.info.run_id)
+            if tags.get(STATE) in (INCOMPLETE, TRAINING):
+                self.runs.delete(found.info.run_id)
             elif tags.get(FINGERPRINT) == fingerprint:
                 # The parent that it had may have been deleted in MLflow.
                 if tags.get(PARENT) != parent_id:
                     self.client.set_tag(found.info.run_id, PARENT, parent_id)
-                self._make_current(key, found.info.run_id)
+                self.runs.make_current(key, found.info.run_id)
                 return str(found.info.run_id)
         run_id = create({KEY: key, FINGERPRINT: fingerprint, PARENT: parent_id})
         # This replaces the tag INCOMPLETE, so it must come after everything else is written.
-        self._make_current(key, run_id)
+        self.runs.make_current(key, run_id)
         return run_id
-
-    def _delete(self, run_id: str) -> None:
-        """Delete an incomplete run, but first its models, which MLflow would keep."""
-        of_run = f"source_run_id = '{run_id}'"
-        for model in self.client.search_logged_models([self.experiment_id], filter_string=of_run):
-            self.client.delete_logged_model(model.model_id)
-        self.client.delete_run(run_id)
-
-    def _experiment(self, tracking_uri: str) -> str:
-        """Return the id of the experiment, and create the experiment if it does not exist."""
-        name = experiment_from_environment()
-        experiment = self.client.get_experiment_by_name(name)
-        if experiment is None:
-            return str(self.client.create_experiment(name))
-        if experiment.lifecycle_stage != "active":
-            # An address with a password is left out of the command: it is in the environment.
-            hidden = shown(tracking_uri) != tracking_uri
-            store = "" if hidden else f"{VARIABLE}={shlex.quote(tracking_uri)} "
-            raise UserError(
-                f"the experiment {name} in {shown(tracking_uri)} was deleted; restore it "
-                f"with `{store}mlflow experiments restore "
-                f"--experiment-id {experiment.experiment_id}`"
-            )
-        refuse_copied_store(tracking_uri, experiment.artifact_location)
-        return str(experiment.experiment_id)
 
     def _parent(self, runs: Sequence[RunFolder]) -> str:
         """Return the id of the scenario's own run, and create that run if it does not exist.
@@ -160,7 +139,7 @@ class MlflowStore:
         It lasts from the start of the first training to the end of the last.
         """
         key = self.scenario.name
-        found = self._find(key) or [
+        found = self.runs.find(key) or [
             self.client.create_run(
                 self.experiment_id,
                 start_time=round(min(run.record.started for run in runs) * 1000),
@@ -188,36 +167,10 @@ class MlflowStore:
         self.client.log_text(run_id, text, "scenario.json")
         return run_id
 
-    def _find(self, key: str) -> list[Run]:
-        """Return the runs of this checkout with this key, newest first."""
-        found = self.client.search_runs(
-            [self.experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["start_time DESC"]
-        )
-        # Older versions wrote no owner.
-        return [run for run in found if run.data.tags.get(OWNER, THIS_CHECKOUT) == self.owner]
-
-    def _make_current(self, key: str, run_id: str) -> None:
-        """Mark one run of a training as current, and all its other runs as superseded."""
-        for found in self._find(key):
-            state = CURRENT if found.info.run_id == run_id else SUPERSEDED
-            # Only what differs is written, so that collecting again changes nothing.
-            if found.data.tags.get(STATE) != state:
-                self.client.set_tag(found.info.run_id, STATE, state)
-
-    def _begin(self, name: str, started: float, tags: dict[str, str]) -> str:
-        """Create an incomplete run, ``started`` in seconds since 1970; return its id."""
-        created = self.client.create_run(
-            self.experiment_id,
-            start_time=round(started * 1000),  # milliseconds, like all times in MLflow
-            run_name=name,
-            tags={**tags, OWNER: self.owner, STATE: INCOMPLETE, "mlflow.user": user()},
-        )
-        return str(created.info.run_id)
-
     def _create_folds(self, folds: Folds, out_of_fold: Path, tags: dict[str, str]) -> str:
         """Create the run of all folds of a task, with its metrics; it stays incomplete."""
         records = [run.record for run in folds.runs]
-        run_id = self._begin(
+        run_id = self.runs.begin(
             f"{folds.task} seed {folds.seed}, {len(records)} folds",
             min(record.started for record in records),
             {
@@ -242,7 +195,7 @@ class MlflowStore:
         record = run.record
         commit = record.provenance.git_commit
         tags = {**tags, NOTE: of_run(run), "mlflow.source.git.commit": commit}
-        run_id = self._begin(str(record.name), record.started, tags)
+        run_id = self.runs.begin(str(record.name), record.started, tags)
         # The model comes first: MLflow would ask for all values of each metric that is there.
         self._log_values(run_id, run, self._log_files(run_id, run))
         self.client.set_terminated(run_id, end_time=round(record.finished * 1000))
@@ -253,7 +206,7 @@ class MlflowStore:
         params = [Param(name, value) for name, value in parameters(run).items()]
         self.client.log_batch(run_id, params=params, tags=tags)
         self.client.log_inputs(run_id, [dataset_of(run)])
-        metrics = [*epoch_metrics(run), *final_metrics(run, model_id)]
+        metrics = [*epoch_metrics(run.history), *final_metrics(run, model_id)]
         for start in range(0, len(metrics), METRICS_PER_CALL):
             batch = metrics[start : start + METRICS_PER_CALL]
             self.client.log_batch(run_id, metrics=batch)
@@ -267,13 +220,3 @@ class MlflowStore:
         for plot in plots_in(run.folder):
             self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
         return log_model(run, run_id)
-
-
-def _quiet() -> None:
-    """Keep the information messages of MLflow and of alembic (its database) out of the log."""
-    # A server's client prints the address of a run whenever it changes it.
-    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
-    for name in ("mlflow", "alembic", "alembic.runtime.migration"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # It warns for each model that this machine's onnxruntime has no GPU, which others may have.
-    logging.getLogger("mlflow.onnx").setLevel(logging.ERROR)

@@ -20,8 +20,8 @@ COLUMNS = (
     "tags.`calobatch.device`",
 )
 # Trainings have a number of ranks, which runs of scenarios and of all folds do not have. Those that
-# were repeated are left out.
-FILTER = "tags.`calobatch.ranks` != '' AND tags.`calobatch.state` = 'current'"
+# were repeated are left out; those that are at work are shown.
+FILTER = "tags.`calobatch.ranks` != '' AND tags.`calobatch.state` != 'superseded'"
 
 
 def view() -> str:

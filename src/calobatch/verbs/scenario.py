@@ -4,7 +4,9 @@ import argparse
 import json
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from calobatch.errors import UserError
 from calobatch.verbs.verb import (
     Verb,
     add_last_overrides,
@@ -13,6 +15,12 @@ from calobatch.verbs.verb import (
     add_settings,
     overrides_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from calobatch.config.models import Scenario
+    from calobatch.watch.training import Training
 
 
 def _add_scenario_first(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +93,10 @@ def _watch_options(parser: argparse.ArgumentParser) -> None:
         help="time after which a training without a sign of life is called silent (default: 120)",
     )  # fmt: skip
     parser.add_argument("--once", action="store_true", help="print the table once, and end")
+    parser.add_argument(
+        "--mlflow", action="store_true",
+        help="also write each epoch to MLflow when it ends, for the charts on MLflow's page",
+    )  # fmt: skip
     add_last_overrides(parser)
 
 
@@ -101,7 +113,28 @@ def _watch(options: argparse.Namespace) -> None:
         every=options.every,
         silent_after=options.silent,
         once=options.once,
+        tell=_live(scenario) if options.mlflow else None,
     )
+
+
+def _live(scenario: "Scenario") -> "Callable[[Sequence[Training]], str]":
+    """Return a function that writes the epochs of trainings to MLflow, and says if it could not."""
+    from calobatch.collect.live import Live
+    from calobatch.tracking_uri import from_environment
+    from calobatch.watch.training import State
+    from calobatch.workflow.results import RESULTS
+
+    live = Live(from_environment(), scenario, RESULTS / scenario.name)
+
+    def write(trainings: "Sequence[Training]") -> str:
+        at_work = (State.TRAINING, State.SILENT)
+        try:
+            live.write((t.name, t.history) for t in trainings if t.state in at_work)
+        except UserError as error:
+            return f"MLflow gets no epochs: {error}"
+        return ""
+
+    return write
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """A table of all trainings of a scenario, which a terminal shows until they have finished."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -36,17 +36,19 @@ def watch(
     silent_after: float,
     once: bool = False,
     console: Console | None = None,
+    tell: Callable[[Sequence[Training]], str] | None = None,
 ) -> None:
     """Show the trainings of a scenario, whose files are in ``results`` and ``logs``.
 
     In a terminal the table is redrawn ``every`` seconds until all trainings have finished. With
     ``once``, or where there is no terminal, it is printed once. See :func:`.training.look` for
-    ``silent_after``, in seconds.
+    ``silent_after``, in seconds. ``tell`` is called with the trainings at each look; what it
+    returns is shown below the table.
     """
     console = console or Console()
 
-    def now() -> list[Training]:
-        return [
+    def now() -> tuple[list[Training], Group]:
+        trainings = [
             look(
                 name,
                 results / name.folder,
@@ -56,21 +58,22 @@ def watch(
             )
             for name in runs_of(scenario)
         ]
+        return trainings, screen(scenario.name, trainings, tell(trainings) if tell else "")
 
     if once or not console.is_terminal:
-        console.print(screen(scenario.name, now()))
+        console.print(now()[1])
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            trainings = now()
-            live.update(screen(scenario.name, trainings), refresh=True)
+            trainings, shown = now()
+            live.update(shown, refresh=True)
             if all(training.state is State.FINISHED for training in trainings):
                 return
             time.sleep(every)
 
 
-def screen(scenario: str, trainings: Sequence[Training]) -> Group:
-    """Return the table, and below it a line for each training that is silent."""
+def screen(scenario: str, trainings: Sequence[Training], note: str = "") -> Group:
+    """Return the table, and below it a line for each training that is silent, and the ``note``."""
     table = Table(
         title=f"{scenario}: {_summary(trainings)}",
         title_justify="left",
@@ -87,7 +90,8 @@ def screen(scenario: str, trainings: Sequence[Training]) -> Group:
         table.add_column(column, justify="right", no_wrap=True)
     for training in trainings:
         table.add_row(*_row(training))
-    return Group(table, *map(_silence, _in(State.SILENT, trainings)))
+    below = [*map(_silence, _in(State.SILENT, trainings)), *([Text(note)] if note else [])]
+    return Group(table, *below)
 
 
 def _summary(trainings: Sequence[Training]) -> str:
