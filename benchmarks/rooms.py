@@ -60,7 +60,8 @@ BOXES = {
     "slurm": Box(4.05, 5.15, 4.9, 5.6, "jobs, doctor", OTHER),
     "plan": Box(5.45, 6.45, 4.9, 5.6, "cost of GPUs", OTHER),
     "communicator": Box(6.7, 8.4, 4.9, 5.6, "sums over ranks", SERVICE),
-    "models": Box(8.6, 11.9, 4.9, 5.6, "one file per network", SERVICE),
+    "models": Box(8.6, 10.95, 4.9, 5.6, "one file per network", SERVICE),
+    "compare": Box(11.05, 11.95, 4.9, 5.6, "significance", OTHER),
     "watch": Box(12.05, 13.5, 4.9, 5.6, "live progress", OTHER),
     "simulate": Box(0.2, 1.45, 3.2, 3.9, "makes raw files", STAGE),
     "fetch": Box(1.75, 3.0, 3.2, 3.9, "gets raw files", STAGE),
@@ -98,6 +99,8 @@ ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
     ),
     ("plan", "train"): ((6.38, 4.9), (6.38, 3.9)),
     ("plan", "run"): ((5.7, 4.9), (5.7, 2.84), (8.25, 2.84), (8.25, 2.4)),
+    ("report", "models"): ((11.7, 3.9), (11.7, 4.4), (10.85, 4.4), (10.85, 4.9)),
+    ("compare", "run"): ((11.48, 4.9), (11.48, 2.4)),
     ("watch", "run"): ((12.21, 4.9), (12.21, 2.4)),
     ("report", "store"): ((11.62, 3.2), (11.62, 3.02), (6.9, 3.02), (6.9, 2.4)),
 }

@@ -51,6 +51,7 @@ VERBS_WITH_A_LIBRARY = {
     "inspect": ("numpy", "x.hdf5"),
     "predict": ("torch", "/nowhere", "x.hdf5", "--output", "/nowhere/y"),
     "publish": ("yaml", "--author", "Ada", "--output", "/nowhere/published"),
+    "compare": ("numpy", "/nowhere", "/nowhere"),
     "download": ("mlflow", "runs:/0", "--output", "/nowhere"),
     "ui": ("socket",),
     "launch": ("ctypes", "-n", "1", "true"),

@@ -81,6 +81,21 @@ def _download(options: argparse.Namespace) -> None:
     print(f"download: wrote {options.output}; it can be given to `predict`, and as `start_from`")
 
 
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    for which in ("first", "second"):
+        parser.add_argument(
+            which, type=Path,
+            help="folder of a finished training, results/<scenario>/<task>/seed<k>, or of all "
+            "trainings of a task, results/<scenario>/<task>",
+        )  # fmt: skip
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from calobatch.compare.compare import compare, described
+
+    print(described(compare(options.first, options.second)))
+
+
 def _ui(options: argparse.Namespace) -> None:
     from calobatch.tracking.ui import ui
 
@@ -102,6 +117,8 @@ OWN = (
          _inspect_options, _inspect, for_users=True),
     Verb("predict", "score raw files with the model of a finished training",
          _predict_options, _predict, for_users=True),
+    Verb("compare", "compare two trainings or tasks on the same test events, with significance",
+         _compare_options, _compare, for_users=True),
     Verb("download", "take a finished training from MLflow, to predict or to start from it",
          _download_options, _download, for_users=True),
     Verb("ui", "show all runs in the browser, with MLflow's pages",

@@ -1,15 +1,13 @@
 """Where the results of a scenario are, and what the user is told when all of them are there."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from calobatch.config.explain import closest_to
 from calobatch.config.load import CONFIG
 from calobatch.config.models import Scenario, Task, Training
 from calobatch.errors import UserError
+from calobatch.run.changes import changes
 from calobatch.run.files import METRICS_FILE, RECORD_FILE, missing_files
 from calobatch.run.leaderboard import Line, cells_of, read_leaderboard
 from calobatch.run.metrics import Metrics
@@ -77,8 +75,8 @@ def what_differs(
         record = results / scenario.name / run.folder / RECORD_FILE
         if not record.exists():
             missing.append(str(run))
-        elif changes := _changes(RunRecord.read(record).training, scenario.tasks[run.task]):
-            changed[run.task] = f"{run.task} was trained with {changes}"
+        elif found := _changes(RunRecord.read(record).training, scenario.tasks[run.task]):
+            changed[run.task] = f"{run.task} was trained with {found}"
     return [*changed.values(), *([f"no results of {', '.join(missing)}"] if missing else [])]
 
 
@@ -93,19 +91,8 @@ def require_results_of(scenario: Scenario, results: Path = RESULTS) -> None:
 
 def _changes(made_with: Training, task: Task) -> str:
     """Return the keys that differ, with both their values; an empty text if none does."""
-    now = task.training()
-    pairs = {key: (getattr(made_with, key), getattr(now, key)) for key in Training.model_fields}
-    return ", ".join(
-        f"{key} {_shown(before)} (now {_shown(after)})"
-        for key, (before, after) in pairs.items()
-        if before != after
-    )
-
-
-def _shown(value: object) -> str:
-    """Return a value of a key as a scenario has it."""
-    plain = value.model_dump() if isinstance(value, BaseModel) else value
-    return json.dumps(plain, default=list)
+    found = changes(made_with, task.training())
+    return ", ".join(f"{key} {before} (now {now})" for key, (before, now) in found.items())
 
 
 def end_of_success(scenario: Scenario) -> str:

@@ -1,0 +1,1 @@
+"""Compare the trainings of two tasks or settings on the same test events."""
