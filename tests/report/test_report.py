@@ -282,6 +282,32 @@ def test_scores_calibration_and_confusion_of_the_first_run_of_each_task_are_show
             assert f"{words} of {run}" in shown
 
 
+def test_a_run_that_has_replaced_another_is_compared_with_it(results, html, tmp_path):
+    assert "Since the last results" not in html
+    runs = [tmp_path / "results" / run.parent.name / run.name for run in results.runs]
+    for source, target in zip(results.runs, runs, strict=True):
+        shutil.copytree(source, target)
+    # The other seed of the task is taken for the earlier run.
+    earlier = tmp_path / "results" / ".earlier" / "crops"
+    shutil.copytree(results.runs[1], earlier / "seed3-20260102T000000Z")
+    shutil.copytree(results.runs[0], earlier / "seed3-20260101T000000Z")
+    page = read_page(results._replace(runs=runs).page(tmp_path / "report.html"))
+    (table,) = (t for t in page.all("table") if "Earlier test AUC" in t.text)
+    _, row = table.all("tr")
+    before, now = (read_run(run).metrics.splits["test"].auc for run in results.runs[1::-1])
+    for number in (
+        f"{before:.4f}",
+        f"{now:.4f}",
+        f"{now - before:+.4f}".replace("-", "\N{MINUS SIGN}"),
+    ):
+        assert number in row.text
+    # An earlier run on other events is named, and not compared.
+    shutil.copytree(results.runs[2], earlier / "seed3-20260103T000000Z")
+    page = read_page(results._replace(runs=runs).page(tmp_path / "report.html"))
+    (table,) = (t for t in page.all("table") if "Earlier test AUC" in t.text)
+    assert "were not tested on the same events" in table.text
+
+
 def test_a_damaged_plot_is_named_with_what_to_do(results, tmp_path):
     copies = [tmp_path / run.parent.name / run.name for run in results.runs]
     for source, target in zip(results.runs, copies, strict=True):

@@ -157,7 +157,8 @@ def described(found: Comparison) -> str:
     if found.delong:
         lines.append(f"DeLong's test: p = {', '.join(f'{p:.2g}' for p in found.delong)}")
     lines.append(_verdict(found))
-    lines.append(f"What differs: {'; '.join(_what_differs(a, b)) or 'nothing that is recorded'}.")
+    differing = what_differs(a.records[0], b.records[0])
+    lines.append(f"What differs: {'; '.join(differing) or 'nothing that is recorded'}.")
     return "\n".join(lines)
 
 
@@ -178,9 +179,8 @@ def _verdict(found: Comparison) -> str:
     return text
 
 
-def _what_differs(a: Side, b: Side) -> list[str]:
-    """Return in words in what the first trainings of both sides differ."""
-    one, other = a.records[0], b.records[0]
+def what_differs(one: RunRecord, other: RunRecord) -> list[str]:
+    """Return in words in which settings, code, device and versions two trainings differ."""
     found = [
         f"{key} {before} and {after}"
         for key, (before, after) in changes(one.training, other.training).items()

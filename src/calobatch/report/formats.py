@@ -15,6 +15,11 @@ def fixed(number: float, places: int) -> str:
     return f"{number:.{places}f}" if places else whole(number)
 
 
+def signed(number: float, places: int) -> str:
+    """Return a number with its sign and ``places`` decimal places."""
+    return f"{number:+.{places}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def moment(seconds: float) -> str:
     """Return seconds since 1970 as a date and time in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -55,5 +60,5 @@ def percent(share: float) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (whole, fixed, moment, duration, size, short, digits, percent)
+    for function in (whole, fixed, signed, moment, duration, size, short, digits, percent)
 }

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from calobatch.atomic import write_text
+from calobatch.compare.compare import SIGNIFICANT
 from calobatch.config.models import SPLITS, Scenario
 from calobatch.errors import UserError
 from calobatch.progress import Progress
@@ -28,6 +29,7 @@ from calobatch.report.embed import plot
 from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, references
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
+from calobatch.report.since import Since, since_last
 from calobatch.run.files import plots_in
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
@@ -81,6 +83,10 @@ class ModelPart(NamedTuple):
     picture: Markup
 
 
+# Runs that have replaced no earlier one have None.
+Part = DatasetPart | HistoryPart | PlotPart | ModelPart | Since | None
+
+
 def report(
     scenario: Scenario,
     runs: Sequence[Path],
@@ -105,13 +111,14 @@ def report(
     lines = read_leaderboard(leaderboard)
     check_leaderboard(lines, scenario, found, leaderboard)
     rows = task_rows(scenario, found, lines, colours)
-    steps = len(by_dataset) + len(found) + 2 * len(rows)
-    parts: dict[str, list[DatasetPart | HistoryPart | PlotPart | ModelPart]] = {}
+    steps = len(by_dataset) + 2 * len(found) + 2 * len(rows)
+    parts: dict[str, list[Part]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
             ("datasets", (_dataset_part(s, found, colours) for s in by_dataset.values())),
             ("histories", (_history_part(run) for run in found)),
             ("scores", (_plot_part(_first(row, found)) for row in rows)),
+            ("since", map(since_last, found)),
             ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
         ):
             parts[name] = []
@@ -125,7 +132,7 @@ def _render(
     scenario: Scenario,
     runs: Sequence[RunFolder],
     rows: Sequence[TaskRow],
-    parts: Mapping[str, Sequence[DatasetPart | HistoryPart | PlotPart | ModelPart]],
+    parts: Mapping[str, Sequence[Part]],
     failed: Mapping[str, str],
 ) -> str:
     page = _environment().get_template("page.html")
@@ -148,6 +155,7 @@ def _render(
         axis=axis_for(rows),
         lowest_efficiency=LOWEST_EFFICIENCY,
         rank_seconds=rank_seconds,
+        significant=SIGNIFICANT,
         chart_of_run=chart_of_run,
         chart_of_mean=chart_of_mean,
         references=references,

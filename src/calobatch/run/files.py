@@ -15,6 +15,9 @@ RECORD_FILE = "run.json"
 TRAINING_FILES = (WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE, RECORD_FILE)
 # What an interrupted training, or one with more epochs, continues from.
 CHECKPOINT_FOLDER = "checkpoint"
+# In the folder of a scenario's results: the runs that others have replaced. Its name begins with a
+# dot, so that it is no task.
+EARLIER_FOLDER = ".earlier"
 # Names the process that trains, or that trained last.
 LOCK_FILE = ".lock"
 # The last checkpoint of a training that has finished.

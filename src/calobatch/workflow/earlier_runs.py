@@ -14,6 +14,7 @@ from pathlib import Path
 from calobatch.config.models import Cosine, Training
 from calobatch.errors import UserError
 from calobatch.run.files import (
+    EARLIER_FOLDER,
     FINISHED_CHECKPOINT,
     METRICS_FILE,
     PLOTS_FOLDER,
@@ -24,8 +25,6 @@ from calobatch.run.files import (
 from calobatch.run.kept import kept_folder
 from calobatch.run.training import RunRecord
 
-# Inside the folder of a scenario's results. Its name begins with a dot, so that it is no task.
-FOLDER = ".earlier"
 KEPT = (*TRAINING_FILES, METRICS_FILE, PLOTS_FOLDER)
 
 
@@ -40,7 +39,7 @@ def keep_earlier_runs(runs: Iterable[Path], tasks: Mapping[str, Training]) -> No
             continue
         moment = datetime.fromtimestamp((run / RECORD_FILE).stat().st_mtime, UTC)
         task = run.parent.name
-        kept = run.parents[1] / FOLDER / task / f"{run.name}-{moment:%Y%m%dT%H%M%SZ}"
+        kept = run.parents[1] / EARLIER_FOLDER / task / f"{run.name}-{moment:%Y%m%dT%H%M%SZ}"
         if not kept.exists():
             _copy(run, kept)
         print(
