@@ -7,7 +7,7 @@ import pytest
 
 from calobatch.errors import UserError
 from calobatch.report import report as report_module
-from calobatch.report.formats import duration
+from calobatch.report.formats import duration, fixed, signed
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.run.training import RunRecord
@@ -295,11 +295,7 @@ def test_a_run_that_has_replaced_another_is_compared_with_it(results, html, tmp_
     (table,) = (t for t in page.all("table") if "Earlier test AUC" in t.text)
     _, row = table.all("tr")
     before, now = (read_run(run).metrics.splits["test"].auc for run in results.runs[1::-1])
-    for number in (
-        f"{before:.4f}",
-        f"{now:.4f}",
-        f"{now - before:+.4f}".replace("-", "\N{MINUS SIGN}"),
-    ):
+    for number in (fixed(before, 4), fixed(now, 4), signed(now - before, 4)):
         assert number in row.text
     # An earlier run on other events is named, and not compared.
     shutil.copytree(results.runs[2], earlier / "seed3-20260103T000000Z")
