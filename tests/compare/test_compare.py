@@ -82,11 +82,11 @@ def test_settings_and_code_that_differ_are_named(tmp_path, label):
     other = record(2).training.model_copy(update={"learning_rate": 0.5})
     write(tmp_path / "seed2", label, score, training=other, device="cuda")
     text = described(compare(tmp_path / "seed1", tmp_path / "seed2"))
-    assert f"learning_rate {record(1).training.learning_rate} and 0.5" in text
-    assert "device cpu and cuda" in text
-    assert "code of the training aaaaaaaaaaaa and" in text
+    assert f"learning_rate {record(1).training.learning_rate} → 0.5" in text
+    assert "device cpu → cuda" in text
+    assert "code of the training aaaaaaaaaaaa → " in text
     same = described(compare(tmp_path / "seed1", tmp_path / "seed1"))
-    assert "What differs: nothing that is recorded." in same
+    assert "What differs from A → B: nothing that is recorded." in same
     assert "B - A = +0.0000" in same
 
 

@@ -158,7 +158,7 @@ def described(found: Comparison) -> str:
         lines.append(f"DeLong's test: p = {', '.join(f'{p:.2g}' for p in found.delong)}")
     lines.append(_verdict(found))
     differing = what_differs(a.records[0], b.records[0])
-    lines.append(f"What differs: {'; '.join(differing) or 'nothing that is recorded'}.")
+    lines.append(f"What differs from A → B: {'; '.join(differing) or 'nothing that is recorded'}.")
     return "\n".join(lines)
 
 
@@ -182,12 +182,12 @@ def _verdict(found: Comparison) -> str:
 def what_differs(one: RunRecord, other: RunRecord) -> list[str]:
     """Return in words in which settings, code, device and versions two trainings differ."""
     found = [
-        f"{key} {before} and {after}"
+        f"{key} {before} → {after}"
         for key, (before, after) in changes(one.training, other.training).items()
     ]
     facts = [_facts(record) for record in (one, other)]
     return found + [
-        f"{name} {facts[0].get(name)} and {facts[1].get(name)}"
+        f"{name} {facts[0].get(name)} → {facts[1].get(name)}"
         for name in facts[0] | facts[1]
         if facts[0].get(name) != facts[1].get(name)
     ]
