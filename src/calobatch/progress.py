@@ -11,9 +11,9 @@ SECONDS_BETWEEN_LINES = 10.0
 # tqdm shortens numbers, as in 20.6k/40.0k, but would write 24.0/24.0 for small ones.
 SCALED_FROM = 1000
 COUNTS, SMALL_COUNTS = "{n_fmt}/{total_fmt}", "{n}/{total}"
-LINE = "{{desc}}: {counts}{{unit}} {{rate_fmt}} [{{elapsed}}<{{remaining}}]"
-BAR = "{{l_bar}}{{bar}}| {counts} [{{elapsed}}<{{remaining}}, {{rate_fmt}}{{postfix}}]"
-LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}{unit} {rate_fmt} [{elapsed}]"
+LINE = "{{desc}}: {counts}{{unit}} {{rate_noinv_fmt}} [{{elapsed}}<{{remaining}}]"
+BAR = "{{l_bar}}{{bar}}| {counts} [{{elapsed}}<{{remaining}}, {{rate_noinv_fmt}}{{postfix}}]"
+LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}{unit} {rate_noinv_fmt} [{elapsed}]"
 
 
 class Progress:

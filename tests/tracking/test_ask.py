@@ -31,6 +31,26 @@ def test_a_server_that_does_not_refuse_is_there(capsys):
     assert capsys.readouterr().err == f"calobatch: asking MLflow's server {address}\n"
 
 
+@pytest.fixture
+def refusing():
+    """The address of a server that accepts no login."""
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+class Refusing(OfAnotherVersion):
+    def do_GET(self):
+        self.send_error(401)
+
+
+def test_a_refused_login_is_told_unless_mlflow_has_a_plugin_for_it(refusing):
+    with pytest.raises(UserError, match="does not accept this login"):
+        require_tracking_store(refusing, {})
+    require_tracking_store(refusing, {"MLFLOW_TRACKING_AUTH": "of_my_group"})
+
+
 def test_a_server_that_is_away_is_named_with_what_to_do():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

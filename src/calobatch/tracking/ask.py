@@ -13,6 +13,8 @@ from calobatch.tracking_uri import experiment_from_environment, shown
 SECONDS_TO_ANSWER = 10
 # Variables of MLflow that also say how its server is asked.
 TOKEN, CERTIFICATE = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_CLIENT_CERT_PATH"
+# With one of these, MLflow logs in by a plugin, which only the image has.
+BY_PLUGIN = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
 AUTHORITY, INSECURE = "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_INSECURE_TLS"
 
 
@@ -50,6 +52,8 @@ def _ask_server(uri: str, environment: dict[str, str]) -> None:
             params={"experiment_name": experiment_from_environment()},
             timeout=SECONDS_TO_ANSWER,
         )
+        if any(environment.get(name) for name in BY_PLUGIN):
+            return
         _check(address, found.status_code)
         if found.status_code != requests.codes.ok:  # nobody has created the experiment yet
             return
