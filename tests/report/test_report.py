@@ -1,6 +1,7 @@
 import csv
 import re
 import shutil
+from html import unescape as html_unescape
 from itertools import pairwise
 
 import pytest
@@ -302,6 +303,15 @@ def test_a_run_that_has_replaced_another_is_compared_with_it(results, html, tmp_
     page = read_page(results._replace(runs=runs).page(tmp_path / "report.html"))
     (table,) = (t for t in page.all("table") if "Earlier test AUC" in t.text)
     assert "were not tested on the same events" in table.text
+
+
+def test_the_command_that_makes_the_results_again_is_named(html, results, tmp_path):
+    commit = read_run(results.runs[0]).record.provenance.git_commit[:12]
+    checkout = f"git checkout {commit} &amp;&amp; " if commit else ""
+    assert f"<code>{checkout}make run SCENARIO=small</code>" in html
+    report_module.report(*results, tmp_path / "report.html", changes="seeds=[1,2] a.b=c")
+    again = html_unescape((tmp_path / "report.html").read_text())
+    assert "make run SCENARIO=small SET='seeds=[1,2] a.b=c'" in again
 
 
 def test_a_damaged_plot_is_named_with_what_to_do(results, tmp_path):

@@ -9,7 +9,6 @@ from calobatch.workflow.at_end import Outcome, tell_command
 from calobatch.workflow.earlier_runs import keep_earlier_runs
 from calobatch.workflow.last_changes import note_changes
 from calobatch.workflow.results import end_of_success
-from calobatch.workflow.scenario import changes_in
 from calobatch.tracking.ask import require_tracking_store
 from calobatch.workflow.tried_models import require_sound_models
 from calobatch.workflow.variables import tell_variables

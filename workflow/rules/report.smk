@@ -14,6 +14,7 @@ rule report:
         stores=STORES,
         # A function, because Snakemake would look for wildcards in a text, such as a title with {T}.
         settings=lambda wildcards: SCENARIO.model_dump_json(),
+        changes=lambda wildcards: changes_in(config),
     shell:
         "{resources.start} calobatch report {params.runs} --stores {params.stores} --leaderboard {input.leaderboard}"
-        " --settings {params.settings:q} --output {output.page} 2>&1 | into_log {log}"
+        " --settings {params.settings:q} --changes {params.changes:q} --output {output.page} 2>&1 | into_log {log}"

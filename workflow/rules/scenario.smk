@@ -10,7 +10,7 @@ from calobatch.store_files import EVENTS_FILE, MANIFEST_FILE
 from calobatch.workflow import datasets, jobs, starts
 from calobatch.workflow.model_version import model_version
 from calobatch.workflow.same_content import accept_same_content
-from calobatch.workflow.scenario import setup_of
+from calobatch.workflow.scenario import changes_in, setup_of
 from calobatch.workflow.summary import headline
 from calobatch.workflow.tracking import TRACKING_URI, forget_missing_store
 

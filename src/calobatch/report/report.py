@@ -1,5 +1,6 @@
 """Write one self-contained page about the runs, the datasets and the leaderboard of a scenario."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -95,10 +96,12 @@ def report(
     output: Path,
     *,
     failed: Mapping[str, str] | None = None,
+    changes: str = "",
 ) -> None:
     """Write the page ``output`` about the evaluated ``runs`` and the packed ``stores``.
 
-    ``failed`` has the reason for each training that failed, by a name such as "my_task/seed1".
+    ``failed`` has the reason for each training that failed, by a name such as "my_task/seed1", and
+    ``changes`` are those to keys of the scenario with which it ran.
     The same inputs give the same page, byte for byte. Raises UserError if a run does not belong to
     the scenario, is not in the leaderboard with the same numbers, or was trained on a different
     version of its dataset, and if a file is damaged.
@@ -125,7 +128,7 @@ def report(
             for part in drawn:
                 parts[name].append(part)
                 progress.advance(1)
-    write_text(output, _render(scenario, found, rows, parts, failed or {}))
+    write_text(output, _render(scenario, found, rows, parts, failed or {}, changes))
 
 
 def _render(
@@ -134,6 +137,7 @@ def _render(
     rows: Sequence[TaskRow],
     parts: Mapping[str, Sequence[Part]],
     failed: Mapping[str, str],
+    changes: str,
 ) -> str:
     page = _environment().get_template("page.html")
     shown = {row.name for row in rows}
@@ -148,6 +152,7 @@ def _render(
         rows=rows,
         missing=[name for name in scenario.tasks if name not in shown],
         failed=failed,
+        again=_again(scenario, runs, changes),
         marks=sorted({run.record.mark for run in runs} - {""}),
         meanings=MEANINGS,
         older=[run for run in runs if _made_by_older_code(run)],
@@ -161,6 +166,15 @@ def _render(
         references=references,
         **parts,
     )
+
+
+def _again(scenario: Scenario, runs: Sequence[RunFolder], changes: str) -> str:
+    """Return the commands that make the results again, as far as git knows the code."""
+    commits = {run.record.provenance.git_commit for run in runs}
+    known = len(commits) == 1 and "" not in commits
+    checkout = f"git checkout {commits.pop()[:12]} && " if known else ""
+    given = f" SET={shlex.quote(changes)}" if changes else ""
+    return f"{checkout}make run SCENARIO={scenario.name}{given}"
 
 
 def _ordered(scenario: Scenario, runs: Sequence[RunFolder]) -> list[RunFolder]:

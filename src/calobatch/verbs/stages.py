@@ -253,6 +253,10 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
         "--failed", type=json_object, default={}, metavar="JSON",
         help='trainings that failed, with the reason of each, as in {"my_task/seed1": "reason"}',
     )  # fmt: skip
+    parser.add_argument(
+        "--changes", default="", metavar="KEY=VALUE",
+        help="changes to keys of the scenario with which it ran, for the command that repeats it",
+    )  # fmt: skip
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -268,6 +272,7 @@ def _report(options: argparse.Namespace) -> None:
         options.leaderboard,
         options.output,
         failed=options.failed,
+        changes=options.changes,
     )
 
 

@@ -12,6 +12,7 @@ from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
 from calobatch.run.name import runs_of
 from calobatch.store_files import MANIFEST_FILE
 from calobatch.workflow.at_end import Outcome
+from calobatch.workflow.last_changes import last_changes
 from calobatch.workflow.results import LEADERBOARD, RESULTS
 
 # What Snakemake's own log has about a failed job, and about a run that the user ended. On a
@@ -115,7 +116,7 @@ def _publish(
         ["collect", *words, "--leaderboard", leaderboard, "--settings", settings],
         ["report", *words, "--stores", *packed, "--leaderboard", leaderboard,
          "--settings", settings, "--output", str(results / "report.html"),
-         "--failed", json.dumps(reasons)],
+         "--failed", json.dumps(reasons), "--changes", last_changes(scenario.name)],
     )  # fmt: skip
     for command in commands:
         if subprocess.run([*start, "calobatch", *command]).returncode:
