@@ -47,13 +47,9 @@ class Files(Guarded, SimpleHTTPRequestHandler):
 
 
 class Proxy(Guarded, BaseHTTPRequestHandler):
-    """Passes each request on to the server at ``behind``, as in front of many tracking servers.
-
-    Waits up to ``seconds`` for a server that is still starting.
-    """
+    """Passes each request on to the server at ``behind``, as in front of many tracking servers."""
 
     behind = ""
-    seconds = 0.0
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -70,16 +66,10 @@ class Proxy(Guarded, BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _answer_to(self, request: urllib.request.Request) -> Any:
-        deadline = time.monotonic() + self.seconds
-        while True:
-            try:
-                return urllib.request.urlopen(request)
-            except urllib.error.HTTPError as error:
-                return error
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(0.1)
+        try:
+            return urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            return error
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on
 

@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from typing import NamedTuple
 
 import pytest
@@ -70,8 +72,7 @@ def file_server(tmp_path_factory, passwords):
 def mlflow_server(tmp_path_factory, passwords):
     """Start MLflow's server behind a proxy that asks for the password.
 
-    Return the address of the proxy and the folder of the server. The server needs half a minute to
-    start, and the proxy waits for it.
+    Return the address of the proxy and the folder of the server.
     """
     folder = tmp_path_factory.mktemp("server")
     with socket.socket() as free:
@@ -88,12 +89,24 @@ def mlflow_server(tmp_path_factory, passwords):
     behind = f"http://127.0.0.1:{port}"
     login = authorization("bob", passwords.of_mlflow)
     try:
-        with serving(Proxy, login, behind=behind, seconds=SECONDS_TO_START) as port:
+        _wait_for(f"{behind}/health")
+        with serving(Proxy, login, behind=behind) as port:
             yield f"127.0.0.1:{port}", folder
     finally:
         # The process that answers is a child of the one that was started.
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+def _wait_for(address):
+    deadline = time.monotonic() + SECONDS_TO_START
+    while True:
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, f"{address} does not answer"
+        time.sleep(0.1)
 
 
 @pytest.fixture

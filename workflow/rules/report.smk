@@ -17,4 +17,4 @@ rule report:
         changes=lambda wildcards: changes_in(config),
     shell:
         "{resources.start} calobatch report {params.runs} --stores {params.stores} --leaderboard {input.leaderboard}"
-        " --settings {params.settings:q} --changes {params.changes:q} --output {output.page} 2>&1 | into_log {log}"
+        " --settings {params.settings:q} --changes={params.changes:q} --output {output.page} 2>&1 | into_log {log}"

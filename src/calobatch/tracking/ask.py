@@ -11,6 +11,8 @@ from calobatch.tracking.sqlite_store import check_sqlite_store
 from calobatch.tracking_uri import experiment_from_environment, shown
 
 SECONDS_TO_ANSWER = 10
+# A new server makes its database when it is first asked for something in it.
+SECONDS_TO_LOOK = 60
 # Variables of MLflow that also say how its server is asked.
 TOKEN, CERTIFICATE = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_CLIENT_CERT_PATH"
 # With one of these, MLflow logs in by a plugin, which only the image has.
@@ -47,10 +49,11 @@ def _ask_server(uri: str, environment: dict[str, str]) -> None:
     session.cert = environment.get(CERTIFICATE)
     experiments = f"{address}/api/2.0/mlflow/experiments"
     try:
+        session.get(f"{address}/health", timeout=SECONDS_TO_ANSWER)
         found = session.get(
             f"{experiments}/get-by-name",
             params={"experiment_name": experiment_from_environment()},
-            timeout=SECONDS_TO_ANSWER,
+            timeout=SECONDS_TO_LOOK,
         )
         if any(environment.get(name) for name in BY_PLUGIN):
             return
@@ -64,7 +67,7 @@ def _ask_server(uri: str, environment: dict[str, str]) -> None:
             "value": "custom_model_development",
         }
         written = session.post(
-            f"{experiments}/set-experiment-tag", json=tag, timeout=SECONDS_TO_ANSWER
+            f"{experiments}/set-experiment-tag", json=tag, timeout=SECONDS_TO_LOOK
         )
         _check(address, written.status_code)
     except (requests.exceptions.RequestException, OSError) as error:
