@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from calobatch.run.auc import auc_of_counts, counts
 from calobatch.run.predictions import Predictions
+from calobatch.run.resampling import counted, drawn
 
 SAMPLES, SEED = 1_000, 0
 
@@ -22,16 +23,13 @@ def paired_differences(
     """
     label, weight = first[0].label, first[0].weight
     classes = np.unique(label)
-    events_of = {which: np.flatnonzero(label == which) for which in classes.tolist()}
+    events_of = {which: counted(label == which, weight) for which in classes.tolist()}
     ranked = [[_ranks(test) for test in side] for side in (first, second)]
     random = np.random.default_rng(SEED)
     found = np.empty(samples)
     for sample in range(samples):
-        drawn = {
-            which: events[random.integers(len(events), size=len(events))]
-            for which, events in events_of.items()
-        }
-        means = [np.mean([_auc(of_run, drawn, weight) for of_run in side]) for side in ranked]
+        replica = {which: drawn(events, random) for which, events in events_of.items()}
+        means = [np.mean([_auc(of_run, replica, weight) for of_run in side]) for side in ranked]
         found[sample] = means[1] - means[0]
     return found
 
@@ -51,11 +49,11 @@ def _ranks(test: Predictions) -> Ranks:
 
 
 def _auc(
-    ranks: Ranks, drawn: dict[int, NDArray[np.int64]], weight: NDArray[np.float64] | None
+    ranks: Ranks, replica: dict[int, NDArray[np.int64]], weight: NDArray[np.float64] | None
 ) -> float:
     aucs = []
     for signal, distinct, rank in ranks:
-        others = np.concatenate([events for which, events in drawn.items() if which != signal])
-        sides = [counts(rank, events, distinct, weight) for events in (drawn[signal], others)]
+        others = np.concatenate([events for which, events in replica.items() if which != signal])
+        sides = [counts(rank, events, distinct, weight) for events in (replica[signal], others)]
         aucs.append(auc_of_counts(*sides))
     return float(np.mean(aucs))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.run.auc import auc_of_counts, counts
+from calobatch.run.resampling import counted, drawn
 
 Interval = tuple[float, float]
 # A sum of weights differs by less than this from the sum in another order, relative to it.
@@ -38,12 +39,12 @@ def auc_interval(
     # The AUC depends only on the order of the scores, so events are counted by the rank of their
     # score: a replica then costs one sum over the ranks and no sorting.
     distinct, rank = np.unique(score, return_inverse=True)
-    signal, background = (_counted(label == which, weight) for which in (1, 0))
+    signal, background = (counted(label == which, weight) for which in (1, 0))
     random = np.random.default_rng(seed)
     replicas = [
         auc_of_counts(
-            counts(rank, _drawn(signal, random), len(distinct), weight),
-            counts(rank, _drawn(background, random), len(distinct), weight),
+            counts(rank, drawn(signal, random), len(distinct), weight),
+            counts(rank, drawn(background, random), len(distinct), weight),
         )
         for _ in range(samples)
     ]
@@ -68,17 +69,17 @@ def auc_intervals(
     classes = score.shape[1]
     # The ranks of the scores of each class: (distinct scores, rank of each event).
     ranked = [np.unique(score[:, k], return_inverse=True) for k in range(classes)]
-    events_of = [_counted(label == k, weight) for k in range(classes)]
+    events_of = [counted(label == k, weight) for k in range(classes)]
     random = np.random.default_rng(seed)
     replicas = np.empty((samples, classes))
     for replica in replicas:
-        drawn = [_drawn(events, random) for events in events_of]
+        replica_of = [drawn(events, random) for events in events_of]
         for k, (distinct, rank) in enumerate(ranked):
-            of_class = [counts(rank, events, len(distinct), weight) for events in drawn]
+            of_class = [counts(rank, events, len(distinct), weight) for events in replica_of]
             others = np.sum(of_class[:k] + of_class[k + 1 :], axis=0)
             replica[k] = auc_of_counts(of_class[k], others)
     smaller = [
-        min(effective_events(_counted(of, weight), weight) for of in (label == k, label != k))
+        min(effective_events(counted(of, weight), weight) for of in (label == k, label != k))
         for k in range(classes)
     ]
     mean = _interval(replicas.mean(axis=1), confidence, min(smaller))
@@ -108,15 +109,3 @@ def _interval(
     if high <= ROUNDING:
         high = 1.0 - exact
     return float(low), float(high)
-
-
-def _counted(chosen: NDArray[np.bool_], weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
-    """Return the ``chosen`` events, without those of weight 0, which say nothing about an AUC.
-
-    A replica that drew only such events would have no AUC.
-    """
-    return np.flatnonzero(chosen if weight is None else chosen & (weight > 0))
-
-
-def _drawn(events: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    return events[random.integers(len(events), size=len(events))]

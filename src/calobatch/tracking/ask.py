@@ -15,9 +15,9 @@ SECONDS_TO_ANSWER = 10
 SECONDS_TO_LOOK = 60
 # Variables of MLflow that also say how its server is asked.
 TOKEN, CERTIFICATE = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_CLIENT_CERT_PATH"
+AUTHORITY, INSECURE = "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_INSECURE_TLS"
 # With one of these, MLflow logs in by a plugin, which only the image has.
 BY_PLUGIN = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
-AUTHORITY, INSECURE = "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_INSECURE_TLS"
 
 
 def require_tracking_store(uri: str, environment: Mapping[str, str] = os.environ) -> None:
