@@ -32,7 +32,7 @@ find_python() {
 }
 
 # The name holds a hash of what the environment is made from: checkouts that share .cache and differ
-# in that have one each. What no checkout used for two weeks is removed.
+# in that have one each. The two that were used last are kept for each version, at 1.4 GB each.
 environment_of() {
     local version=$1 hash
     hash=$(cat environment/constraints.txt pyproject.toml environment/test_pythons.sh | sha256sum | cut -c1-12)
@@ -42,8 +42,6 @@ environment_of() {
 make_environment() {
     local version=$1 python=$2 venv
     venv=$(environment_of "$version")
-    find .cache/pythons -mindepth 1 -maxdepth 1 -name "$version-*" -mtime +14 ! -path "$venv" \
-        -exec rm -rf {} + 2>/dev/null || true
     if [[ ! -e $venv/complete ]]; then
         echo "test-pythons: installing packages for Python $version, without torch (1 to 2 minutes)"
         "$python" -m venv --clear "$venv"
@@ -65,6 +63,7 @@ COMMAND
         touch "$venv/complete"
     fi
     touch "$venv"
+    ls -dt ".cache/pythons/$version-"* | tail -n +3 | xargs --no-run-if-empty rm -rf
 }
 
 run_tests() {

@@ -131,6 +131,10 @@ class Testbed:
             self.shell(site)
             self.write("cluster/slurm/site.yaml", SITE)
             self.shell(images, timeout=1800)
+        # Those of earlier environments are never used again, and take 0.9 GB each.
+        for image in (self.folder / "containers/images").glob("*.sif"):
+            if not image.stem.endswith(environment_hash()):
+                image.unlink()
 
     def _copy(self, source: Path, target: str) -> None:
         """Copy a file or folder of this machine into a folder of the shared checkout."""

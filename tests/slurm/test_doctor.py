@@ -21,7 +21,7 @@ from calobatch.checkout import CHECKOUT
 from calobatch.communicator.speed import Speed
 from calobatch.config.load import load_scenario
 from calobatch.slurm import profile, trial
-from calobatch.slurm.checks import compute_node, ranks
+from calobatch.slurm.checks import compute_node, ranks, storage
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Mark
 from calobatch.slurm.doctor import CHECKS, doctor, examine
@@ -384,6 +384,25 @@ def test_locks_that_a_node_does_not_see_give_a_warning():
     finding = compute_node.file_locks(SimpleNamespace(node=node))
     assert finding.mark is Mark.WARNING
     assert "(flock: not seen)" in finding.result
+
+
+@pytest.mark.parametrize(("scenario", "needed"), [("quickstart", "2 GB"), ("cms", "31 GB")])
+def test_the_disk_needs_room_for_this_scenario_and_not_for_the_largest(
+    monkeypatch, scenario, needed
+):
+    case = SimpleNamespace(scenario=load_scenario(scenario))
+    marks = {}
+    for free in (1, 3, 32):
+        disk = SimpleNamespace(f_bavail=free * 10**9, f_frsize=1, f_favail=0, f_files=0)
+        monkeypatch.setattr(storage.os, "statvfs", lambda path, disk=disk: disk)
+        finding = storage.disk_space(case)
+        marks[free] = finding.mark
+        assert f"this scenario may need {needed}" in f"{finding.result} {finding.fix}"
+    assert marks == {
+        1: Mark.WARNING,
+        3: Mark.WARNING if scenario == "cms" else Mark.OK,
+        32: Mark.OK,
+    }
 
 
 def test_a_different_folder_of_the_same_name_is_noticed(project):

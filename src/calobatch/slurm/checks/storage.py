@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from calobatch.config.models import AnyDataset, Simulated
 from calobatch.errors import UserError
 from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.checks.case import Case
@@ -18,7 +19,10 @@ from calobatch.slurm.checks.node_facts import FROM_LOGIN, LOCKS
 from calobatch.slurm.folder import mounted, require_usable_folder
 
 GB = 1_000_000_000
-LEAST_BYTES, LEAST_FILES = 20 * GB, 10_000
+LEAST_FILES = 10_000
+# Generous amounts, in bytes: a simulated event in a raw file and a store (a jet with pile-up needs
+# 12 kB), any other dataset with its store (the larger public one has 5 GB of files), all results.
+EVENT, DATASET, RESULTS = 20_000, 10 * GB, GB
 # The name of the folder for the trials begins with a dot, so that no pattern of a rule matches it.
 PREFIX = ".calobatch-doctor-"
 
@@ -51,17 +55,24 @@ def links(case: Case) -> Finding:
 
 
 def disk_space(case: Case) -> Finding:
-    """Check how much space the file system of the project has left."""
+    """Check that the file system of the project has room for the scenario's data and results."""
     free = os.statvfs(Path.cwd())
     left, files = free.f_bavail * free.f_frsize, free.f_favail
+    needed = RESULTS + sum(map(_bytes_of, case.scenario.datasets.values()))
     # Some file systems do not limit the number of files, and report 0.
     result = f"{left / GB:.0f} GB free" + (f", room for {files:,} files" if free.f_files else "")
-    if left < LEAST_BYTES or (free.f_files and files < LEAST_FILES):
+    if left < needed or (free.f_files and files < LEAST_FILES):
         return warning(
             result,
-            f"free some space; the full datasets and their stores need {LEAST_BYTES / GB:.0f} GB",
+            f"free some space; this scenario may need {needed / GB:.0f} GB and "
+            f"{LEAST_FILES:,} files",
         )
-    return ok(result)
+    return ok(f"{result}; this scenario may need {needed / GB:.0f} GB")
+
+
+def _bytes_of(dataset: AnyDataset) -> int:
+    """Return the bytes that a dataset and its store may need at most."""
+    return dataset.events * EVENT if isinstance(dataset, Simulated) else DATASET
 
 
 def quota(case: Case) -> Finding:
