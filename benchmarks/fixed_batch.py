@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.models.build import build_model, input_names
 from calobatch.store import open_store
 from calobatch.train.allocator import keep_freed_memory

@@ -9,7 +9,7 @@ from benchmarks.comparison import Row, compare, take_turns
 from benchmarks.inputs import Inputs
 from benchmarks.runs import fixed_batch, joined, settings, speeds, store_of, train
 from benchmarks.workload import CORES, Workload
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 
 DEFAULTS = f"the defaults, {CORES} ranks"
 # The changed settings of each row, by task. The ViT has the largest gradients and the largest

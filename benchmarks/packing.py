@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.layouts import Layout
 from calobatch.pack.pack import pack
 

@@ -14,7 +14,7 @@ from benchmarks.workload import Workload
 from calobatch.checkout import CHECKOUT
 from calobatch.config.layout_file import read_layout
 from calobatch.config.load import load_scenario
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.run.files import HISTORY_FILE
 from calobatch.run.history import Epoch, read_history
 

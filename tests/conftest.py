@@ -5,7 +5,7 @@ import signal
 import hypothesis
 import pytest
 
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.pack.pack import pack
 from calobatch.store import Store, open_store
 from tests.checkout import Workflow

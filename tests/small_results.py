@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from calobatch.config.models import Scenario, Split
+from calobatch.config.dataset import Split
+from calobatch.config.scenario import Scenario
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.layouts import Layout
 from calobatch.pack.pack import pack

@@ -12,7 +12,8 @@ import torch
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
-from calobatch.config.models import Scenario, Training
+from calobatch.config.scenario import Scenario
+from calobatch.config.training import Training
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export
 from calobatch.run.folder import read_run

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calobatch.checksum import sha256_of
-from calobatch.config.models import SPLITS, Split
+from calobatch.config.dataset import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.store import hit_type, open_store, read_manifest

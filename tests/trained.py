@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from calobatch.config.models import Split, Training
+from calobatch.config.dataset import Split
+from calobatch.config.training import Training
 from calobatch.pack.pack import pack
 from calobatch.train.train import train
 from tests.layouts import SMALL_JETS, THREE_CLASSES

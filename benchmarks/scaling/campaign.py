@@ -29,7 +29,8 @@ from typing import NamedTuple
 
 from benchmarks.scaling.model import MEASURED
 from calobatch.config.load import load_scenario
-from calobatch.config.models import Scenario, Training
+from calobatch.config.scenario import Scenario
+from calobatch.config.training import Training
 from calobatch.errors import JobError, UserError, exiting
 from calobatch.plan.finished_run import speed_of_run
 from calobatch.plan.measurements import Measurements, Sweep, TrainingSpeed

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from calobatch.arrow_view import reading_arrow, view
+from calobatch.config.dataset import SPLITS, Reweight, Split
 from calobatch.config.layout_file import by_name
-from calobatch.config.models import SPLITS, Reweight, Split
 from calobatch.errors import UserError, reading
 from calobatch.known_sha256 import known_sha256
 from calobatch.layouts import Layout

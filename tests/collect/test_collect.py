@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from calobatch.collect.collect import collect
 from calobatch.collect.description import of_scenario
 from calobatch.collect.tags import tag_of
-from calobatch.config.models import SPLITS
+from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
 from calobatch.run.folder import read_run
 from calobatch.run.history import read_history
@@ -152,7 +152,7 @@ def test_a_machine_without_git_gets_no_complaint_about_it(scenario, runs, tmp_pa
     """As in the images. The message is GitPython's, which MLflow imports."""
     code = (
         "import sys; from pathlib import Path; from calobatch.collect.collect import collect;"
-        "from calobatch.config.models import Scenario;"
+        "from calobatch.config.scenario import Scenario;"
         "scenario = Scenario.model_validate_json(sys.argv[1]);"
         "collect(scenario, [Path(name) for name in sys.argv[3:]], sys.argv[2], Path('board.csv'))"
     )

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from calobatch.config.models import ScenarioFile, Task
 from calobatch.config.reference import SECTIONS, reference_page
+from calobatch.config.scenario import ScenarioFile, Task
 from tests.checkout import CHECKOUT
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from calobatch.config.models import SPLITS
+from calobatch.config.dataset import SPLITS
 from calobatch.run.files import HISTORY_FILE, PREDICTIONS_FILE, RECORD_FILE
 from calobatch.run.history import write_history
 from tests.run.examples import epoch, record

@@ -27,7 +27,9 @@ import numpy as np
 import torch
 
 from calobatch.checksum import sha256_of
-from calobatch.config.models import SPLITS, Scenario, Split, Training
+from calobatch.config.dataset import SPLITS, Split
+from calobatch.config.scenario import Scenario
+from calobatch.config.training import Training
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export

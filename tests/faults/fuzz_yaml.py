@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
-from calobatch.config.models import Scenario, Training
+from calobatch.config.scenario import Scenario
+from calobatch.config.training import Training
 from calobatch.errors import UserError
 from calobatch.public.table import read_table
 from calobatch.slurm import profile

@@ -22,6 +22,7 @@ MODELS = {
     "cnn": ELECTRON_PHOTON,
     "jet_cnn": QUARK_GLUON,
     "vision_transformer": ELECTRON_PHOTON,
+    "resnet": ELECTRON_PHOTON,
 }
 
 # Weights and biases of each layer, from the published descriptions.
@@ -29,6 +30,20 @@ BRANCH = (4 * 4 * 1 * 3 + 3) + (3 * 8 * 8 * 32 + 32)
 ATTENTION = (64 * 3 * 128 + 3 * 128) + (128 * 64 + 64)
 PERCEPTRON = (64 * 128 + 128) + (128 * 64 + 64)
 NORM = 64 + 64
+
+
+def convolution(before, after, kernel=3):
+    """A convolution without biases, and the scales and offsets of its normalisation."""
+    return kernel * kernel * before * after + 2 * after
+
+
+def wider(before, after):
+    """The two blocks of a stage with more features than before, and the shortcut into it."""
+    return (
+        convolution(before, after) + 3 * convolution(after, after) + convolution(before, after, 1)
+    )
+
+
 BY_HAND = {
     "two_branch_cnn": 2 * BRANCH + (64 * 8 + 8) + (8 * 2 + 2),
     "cnn": (2 * 2 * 2 * 16 + 16) + (16 * 16 * 16 * 64 + 64) + (64 * 2 + 2),
@@ -40,12 +55,32 @@ BY_HAND = {
     + (256 * 64 * 512 + 512)
     + (512 * 256 + 256)
     + (256 * 2 + 2),
+    "resnet": convolution(2, 16)
+    + 4 * convolution(16, 16)
+    + wider(16, 32)
+    + wider(32, 64)
+    + (64 * 2 + 2),
 }
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters_are_those_counted_by_hand(name):
     assert parameter_count(build_model(name, MODELS[name], {})) == BY_HAND[name]
+
+
+def test_a_resnet_15_has_15_convolutions():
+    layers = build_model("resnet", ELECTRON_PHOTON, {}).modules()
+    assert sum(isinstance(layer, torch.nn.Conv2d) for layer in layers) == 15
+
+
+def test_a_resnet_sees_only_the_channels_that_it_is_told_to_use():
+    energy, time = torch.rand(2, 4, 1, 32, 32)
+    model = build_model("resnet", ELECTRON_PHOTON, {"channels": ["energy"]}).eval()
+    logits = model(torch.cat([energy, time], dim=1))
+    assert torch.equal(logits, model(torch.cat([energy, 2 * time], dim=1)))
+    assert not torch.equal(logits, model(torch.cat([2 * energy, time], dim=1)))
+    with pytest.raises(UserError, match="no channel 'tracks'"):
+        build_model("resnet", ELECTRON_PHOTON, {"channels": ["tracks"]})
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,14 @@ def trial(name):
     try_model(build_model(name, ELECTRON_PHOTON, {}), name, ELECTRON_PHOTON)
 
 
-@pytest.mark.parametrize("name", ["cnn", "two_branch_cnn", "vision_transformer"])
+@pytest.mark.parametrize("name", ["cnn", "two_branch_cnn", "vision_transformer", "resnet"])
 def test_the_models_for_crops_pass(name):
     trial(name)
 
 
-def test_the_model_for_jets_passes():
-    try_model(build_model("jet_cnn", QUARK_GLUON, {}), "jet_cnn", QUARK_GLUON)
+@pytest.mark.parametrize("name", ["jet_cnn", "resnet"])
+def test_the_models_for_jets_pass(name):
+    try_model(build_model(name, QUARK_GLUON, {}), name, QUARK_GLUON)
 
 
 def test_a_model_with_scalars_needs_a_layout_that_has_some():
@@ -167,4 +168,4 @@ def test_an_error_while_the_model_is_built_names_its_options(written):
 def test_every_model_of_the_package_is_tried_here():
     folder = Path(sys.modules["calobatch.models.build"].__file__).parent
     models = {path.stem for path in folder.glob("*.py") if "class Model(" in path.read_text()}
-    assert models == {"cnn", "two_branch_cnn", "vision_transformer", "jet_cnn"}
+    assert models == {"cnn", "two_branch_cnn", "vision_transformer", "jet_cnn", "resnet"}

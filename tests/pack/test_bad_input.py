@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.store import open_store

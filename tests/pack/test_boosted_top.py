@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from calobatch.config.dataset import Split
 from calobatch.config.layout_file import read_layout
-from calobatch.config.models import Split
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
 from tests.raw_files import random_events, write_parquet

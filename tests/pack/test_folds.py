@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from calobatch.config.models import Reweight, Split
+from calobatch.config.dataset import Reweight, Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.store import open_store, read_manifest

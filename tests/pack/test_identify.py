@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calobatch.checksum import sha256_of
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.errors import UserError
 from calobatch.pack.identify import expected_files
 from calobatch.pack.pack import pack

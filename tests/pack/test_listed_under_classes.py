@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from calobatch.config.models import Files, Split
+from calobatch.config.dataset import Files, Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.pack.settings import own_files

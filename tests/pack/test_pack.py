@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from calobatch.checksum import sha256_of
-from calobatch.config.models import SPLITS, Split
+from calobatch.config.dataset import SPLITS, Split
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
 from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON

@@ -23,7 +23,7 @@ CLI = [sys.executable, "-m", "calobatch.cli"]
 PACK_SMALL_JETS = """
 import sys
 from pathlib import Path
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from tests.layouts import SMALL_JETS
 from calobatch.pack.pack import pack
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calobatch.checkout import CHECKOUT
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.pack.pack import pack
 from calobatch.store import open_store
 from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON

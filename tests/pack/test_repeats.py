@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.pack.pack import pack
 from calobatch.pack.repeats import FEWEST_HITS, image_keys
 from calobatch.pack.sparsify import sparsify

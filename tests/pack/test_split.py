@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.config.models import SPLITS, Split
+from calobatch.config.dataset import SPLITS, Split
 from calobatch.errors import UserError
 from calobatch.pack.split import TEST, assign_groups, assign_splits, check_groups
 

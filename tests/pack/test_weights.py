@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calobatch.config.models import Reweight, Split
+from calobatch.config.dataset import Reweight, Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.pack.weights import _edges, spectrum_factors

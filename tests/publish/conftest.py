@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from tests.trained_scenario import runs, scenario

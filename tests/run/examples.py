@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from calobatch.config.models import SPLITS, Scenario, Training
+from calobatch.config.dataset import SPLITS
+from calobatch.config.scenario import Scenario
+from calobatch.config.training import Training
 from calobatch.provenance import Provenance
 from calobatch.run.folder import RunFolder
 from calobatch.run.history import Epoch

@@ -8,7 +8,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export

@@ -4,7 +4,7 @@ from statistics import mean, stdev
 
 import pytest
 
-from calobatch.config.models import SPLITS
+from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
 from calobatch.run.leaderboard import COLUMNS, SPREAD, Line, format_leaderboard, read_leaderboard
 from calobatch.run.leaderboard_of_runs import check_leaderboard, write_leaderboard

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.config.models import Simulated
+from calobatch.config.dataset import Simulated
 from calobatch.simulate.planned_files import planned_files
 from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import calobatch.simulate
-from calobatch.config.models import Simulated, Split
+from calobatch.config.dataset import Simulated, Split
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.simulate.planned_files import planned_files

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from calobatch.config.models import Split, Training
+from calobatch.config.dataset import Split
+from calobatch.config.training import Training
 from calobatch.pack.pack import pack
 from tests.layouts import ELECTRON_PHOTON
 

@@ -8,7 +8,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
-from calobatch.config.models import Scenario, Split
+from calobatch.config.dataset import Split
+from calobatch.config.scenario import Scenario
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export
 from calobatch.pack.pack import pack

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from calobatch.config.models import Augmentation
+from calobatch.config.training import Augmentation
 from calobatch.train.augment import draw_moves, move_targets
 from calobatch.train.images import MappedImages, ResidentImages
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.train.learning_rate import LearningRate
 
 

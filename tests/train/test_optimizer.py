@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.train.optimizer import make_optimizer
 
 TORCH = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -17,7 +17,7 @@ TRAINING = """
 import sys, torch
 from calobatch.communicator.device import choose_device
 from calobatch.communicator.placement import placement
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.train.optimizer import make_optimizer
 
 choose_device(placement(), "cpu")

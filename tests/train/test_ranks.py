@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.run.predictions import read_predictions
 from calobatch.run.training import RunRecord
 

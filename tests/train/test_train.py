@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from calobatch.checksum import sha256_of
-from calobatch.config.models import SPLITS
+from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
 from calobatch.run.history import read_history
 from calobatch.run.predictions import read_predictions
@@ -24,7 +24,7 @@ from calobatch.train.train import train
 PROGRAM = """
 import sys
 from pathlib import Path
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.train.train import train
 
 store, run, settings = sys.argv[1:]

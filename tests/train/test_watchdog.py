@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.run.training import RunRecord
 from calobatch.train.heartbeat import Heartbeat, Phase, Place
 from tests.train.test_ranks import children_of, command, wait_until

@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from calobatch.collect.collect import collect
-from calobatch.config.models import Reweight, Scenario, Split
+from calobatch.config.dataset import Reweight, Split
+from calobatch.config.scenario import Scenario
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export
 from calobatch.pack.pack import pack

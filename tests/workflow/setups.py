@@ -1,6 +1,7 @@
 """Small setups of the workflow: a scenario of two datasets, a table of files, and a cluster."""
 
-from calobatch.config.models import Fetched, Scenario, Simulated, Task
+from calobatch.config.dataset import Fetched, Simulated
+from calobatch.config.scenario import Scenario, Task
 from calobatch.public.table import RemoteFile
 from calobatch.slurm.geometry import shapes_of
 from calobatch.slurm.site import Site

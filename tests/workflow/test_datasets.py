@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from calobatch.config.models import Fetched, Files, Simulated
+from calobatch.config.dataset import Fetched, Files, Simulated
 from calobatch.errors import UserError
 from calobatch.pack.settings import Packing, packing
 from calobatch.simulate.planned_files import planned_files

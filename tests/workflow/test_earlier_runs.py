@@ -2,7 +2,7 @@
 
 import pytest
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.run.files import (
     FINISHED_CHECKPOINT,
     METRICS_FILE,

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from calobatch.config.models import Fetched
+from calobatch.config.dataset import Fetched
 from calobatch.errors import UserError
 from calobatch.workflow.scenario import check_public_files, read_setup, setup_of
 from tests.checkout import CHECKOUT

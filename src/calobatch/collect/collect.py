@@ -5,7 +5,7 @@ from pathlib import Path
 
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.progress import Progress
 from calobatch.run.exported import exported_files
 from calobatch.run.folder import read_run

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.files import CARD_FILE, EXPORT_FOLDER
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import mean_auc

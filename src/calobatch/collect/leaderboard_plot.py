@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.plotting import BLACK, GREY, PURPLE, VERMILLION, new_figure
 from calobatch.run.folder import RunFolder
 

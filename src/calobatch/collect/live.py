@@ -24,7 +24,7 @@ from calobatch.collect.own_runs import (
 )
 from calobatch.collect.owner import owner_in
 from calobatch.collect.tags import tag_of
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.history import Epoch
 from calobatch.run.name import RunName
 from calobatch.tracking import retries

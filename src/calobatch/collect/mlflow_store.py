@@ -41,7 +41,7 @@ from calobatch.collect.own_runs import (
 from calobatch.collect.owner import owner_in, user
 from calobatch.collect.registry import Registry
 from calobatch.collect.tags import parameters, provenance_of, tag_of
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,

@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from calobatch.collect.description import of_version
 from calobatch.collect.owner import THIS_CHECKOUT
 from calobatch.collect.tags import tag_of
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.folder import RunFolder
 from calobatch.run.metrics import SplitMetrics
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
-from calobatch.config.models import ScenarioFile, Task
+from calobatch.config.scenario import ScenarioFile, Task
 from calobatch.layouts import Layout
 
 

@@ -10,11 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from calobatch.config.dataset import AnyDataset
 from calobatch.config.explain import blamed, closest_to, validated
 from calobatch.config.layout_file import LAYOUTS, read_layout
 from calobatch.config.model_file import check_model
-from calobatch.config.models import AnyDataset, Scenario, ScenarioFile, Task
 from calobatch.config.plain_yaml import plain_yaml, read_yaml
+from calobatch.config.scenario import Scenario, ScenarioFile, Task
 from calobatch.config.section import NAME
 from calobatch.errors import UserError
 from calobatch.layouts import simulator_of

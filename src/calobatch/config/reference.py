@@ -8,19 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from calobatch.config.models import (
-    Augmentation,
-    Constant,
-    Cosine,
-    Fetched,
-    Files,
-    Plateau,
-    Reweight,
-    ScenarioFile,
-    Simulated,
-    Split,
-    Task,
-)
+from calobatch.config.dataset import Fetched, Files, Reweight, Simulated, Split
+from calobatch.config.scenario import ScenarioFile, Task
+from calobatch.config.training import Augmentation, Constant, Cosine, Plateau
 from calobatch.layouts import Axis, Channel, Layout, Scalar
 
 OPENING = """\

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.errors import UserError
 from calobatch.pack.split import check_splits
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import Reweight, Split
+from calobatch.config.dataset import Reweight, Split
 from calobatch.layouts import Layout
 from calobatch.pack.check import check_balance, check_not_empty
 from calobatch.pack.check_files import check_contents_differ, check_names_differ

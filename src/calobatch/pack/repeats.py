@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.pack.sparsify import Hits
 from calobatch.raw.interface import RawFile
 

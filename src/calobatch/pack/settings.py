@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_serializer
 
+from calobatch.config.dataset import Dataset, Files, Reweight, Split
 from calobatch.config.explain import closest_to
 from calobatch.config.layout_file import by_name, read_layout
-from calobatch.config.models import Dataset, Files, Reweight, Split
 from calobatch.config.section import Section
 from calobatch.errors import UserError
 from calobatch.layouts import Layout

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import Split
+from calobatch.config.dataset import Split
 from calobatch.errors import UserError
 
 TRAIN, VALIDATION, TEST = range(3)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import Reweight, Split
+from calobatch.config.dataset import Reweight, Split
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.raw.interface import RawFile

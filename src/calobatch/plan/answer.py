@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario, Task
+from calobatch.config.scenario import Scenario, Task
 from calobatch.errors import UserError
 from calobatch.plan.allreduce import Algorithm
 from calobatch.plan.finished_run import speeds_of_runs

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.plan.allreduce import Network
 from calobatch.plan.fit import fit_relative
 from calobatch.plan.measurements import TrainingSpeed

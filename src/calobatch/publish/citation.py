@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 
 ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")

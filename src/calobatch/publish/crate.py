@@ -14,7 +14,7 @@ from rocrate.model.person import Person
 from rocrate.model.softwareapplication import SoftwareApplication
 from rocrate.rocrate import ROCrate
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.provenance import version_of
 from calobatch.publish.citation import Author
 from calobatch.run.folder import RunFolder

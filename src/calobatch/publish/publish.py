@@ -13,7 +13,7 @@ from pathlib import Path
 from calobatch.checksum import sha256_of
 from calobatch.config.load import CONFIG
 from calobatch.config.model_code import model_files
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.progress import Progress
 from calobatch.publish.citation import Author, citation

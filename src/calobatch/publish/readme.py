@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import format_leaderboard
 from calobatch.words import counted

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from calobatch.atomic import write_text
 from calobatch.compare.compare import SIGNIFICANT
-from calobatch.config.models import SPLITS, Scenario
+from calobatch.config.dataset import SPLITS
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.progress import Progress
 from calobatch.report import formats

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario, Task
+from calobatch.config.scenario import Scenario, Task
 from calobatch.errors import UserError
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import Line

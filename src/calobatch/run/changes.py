@@ -4,7 +4,7 @@ import json
 
 from pydantic import BaseModel
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 
 
 def changes(first: Training, second: Training) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.files import PREDICTIONS_FILE
 from calobatch.run.folder import RunFolder
 from calobatch.run.metrics import SplitMetrics

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ValidationError
 
-from calobatch.config.models import SPLITS
+from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
 from calobatch.record import Record
 from calobatch.run.mark import Mark

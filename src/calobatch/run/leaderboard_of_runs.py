@@ -6,7 +6,8 @@ from pathlib import Path
 from statistics import mean
 
 from calobatch.atomic import atomic_path
-from calobatch.config.models import SPLITS, Scenario
+from calobatch.config.dataset import SPLITS
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds, complete_folds, fold_metrics

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 
 # The groups have no names, because Snakemake would take named ones for wildcards.
 MEMBER = re.compile(r"(?:fold([0-9]+)_)?seed([0-9]+)")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from calobatch.arrow_view import reading_arrow
 from calobatch.atomic import atomic_path
-from calobatch.config.models import SPLITS
+from calobatch.config.dataset import SPLITS
 from calobatch.layouts import Layout
 from calobatch.store import Store
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from calobatch.config.layout_file import by_name
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.layouts import Layout
 from calobatch.provenance import Provenance
 from calobatch.record import Record

@@ -5,7 +5,7 @@ The workflow needs these names whenever it starts, so this module imports no sim
 
 from typing import NamedTuple
 
-from calobatch.config.models import Simulated
+from calobatch.config.dataset import Simulated
 from calobatch.layouts import Layout, simulator_of
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.atomic import atomic_path
-from calobatch.config.models import Simulated
+from calobatch.config.dataset import Simulated
 from calobatch.errors import UserError
 from calobatch.layouts import Layout, simulator_of
 from calobatch.progress import Progress

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.slurm.checks import compute_node, environment, partitions, ranks, scheduler, storage
 from calobatch.slurm.checks.case import Case
 from calobatch.slurm.checks.finding import Finding, Mark, skipped

@@ -3,7 +3,7 @@
 import shlex
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.slurm.site import Site
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.slurm.geometry import NOTICE_SECONDS
 from calobatch.slurm.sbatch import answer_of, sbatch, walltime

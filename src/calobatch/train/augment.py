@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.config.models import Augmentation
+from calobatch.config.training import Augmentation
 from calobatch.layouts import Layout
 from calobatch.store import pixel_type
 

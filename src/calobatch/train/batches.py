@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from calobatch.config.models import Augmentation
+from calobatch.config.training import Augmentation
 from calobatch.scalars import standardised
 from calobatch.store import Store
 from calobatch.train.augment import move_targets

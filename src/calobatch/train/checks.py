@@ -1,6 +1,6 @@
 """What a training needs before it starts: its ranks, and events of all classes."""
 
-from calobatch.config.models import SPLITS
+from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
 from calobatch.run.decision import missing_classes
 from calobatch.store import Store

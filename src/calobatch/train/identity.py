@@ -5,7 +5,7 @@ import hashlib
 import torch
 
 from calobatch.config.model_code import bytes_sha256
-from calobatch.config.models import Cosine, Training
+from calobatch.config.training import Cosine, Training
 from calobatch.store import Store
 
 # Version of what a training computes. Raise it whenever a change to calobatch changes the numbers

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from calobatch.config.models import Cosine, Plateau, Training
+from calobatch.config.training import Cosine, Plateau, Training
 
 # A smaller gain in AUC does not count as progress: `min_delta` of Keras' ReduceLROnPlateau, which
 # the reference of the Vision Transformer was trained with.

@@ -3,7 +3,7 @@
 import torch
 
 from calobatch.communicator.device import device_name
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.errors import StoppedError, UserError
 from calobatch.models.build import parameter_count
 from calobatch.run.history import Epoch

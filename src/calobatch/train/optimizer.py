@@ -7,7 +7,7 @@ import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 
 # The methods around which torch tells its compiler to keep away from them.
 METHODS = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")

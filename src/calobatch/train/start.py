@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from calobatch.checksum import sha256_of
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.errors import UserError
 from calobatch.run.checked import finished_run
 from calobatch.run.name import RunName

@@ -20,7 +20,7 @@ import torch
 from calobatch.communicator.device import autocast, choose_device, device_name
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import placement
-from calobatch.config.models import Training
+from calobatch.config.training import Training
 from calobatch.models.build import build_model, input_names, parameter_count, save_weights
 from calobatch.models.trial import try_model
 from calobatch.progress import Progress

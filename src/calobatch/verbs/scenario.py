@@ -19,7 +19,7 @@ from calobatch.verbs.verb import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from calobatch.config.models import Scenario
+    from calobatch.config.scenario import Scenario
     from calobatch.watch.training import Training
 
 
@@ -275,7 +275,7 @@ def _try_options(parser: argparse.ArgumentParser) -> None:
 
 def _try(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
-    from calobatch.config.models import Scenario
+    from calobatch.config.scenario import Scenario
     from calobatch.models.build import build_model
     from calobatch.models.trial import try_model
     from calobatch.workflow.datasets import layout_of

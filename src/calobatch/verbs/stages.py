@@ -64,9 +64,9 @@ def _simulate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(options: argparse.Namespace) -> None:
+    from calobatch.config.dataset import Simulated
     from calobatch.config.explain import validated
     from calobatch.config.layout_file import read_layout
-    from calobatch.config.models import Simulated
     from calobatch.simulate.simulate import simulate
 
     settings = validated(Simulated, options.settings, "--settings")
@@ -162,7 +162,7 @@ def _train(options: argparse.Namespace) -> None:
         signal.signal(number, _stop_outside_of_an_epoch)
     from calobatch.communicator.placement import placement
     from calobatch.config.explain import validated
-    from calobatch.config.models import Training
+    from calobatch.config.training import Training
     from calobatch.models.blame import blaming_model
     from calobatch.train.only_training import only_training
     from calobatch.train.train import train
@@ -232,7 +232,7 @@ def _collect_options(parser: argparse.ArgumentParser) -> None:
 def _collect(options: argparse.Namespace) -> None:
     from calobatch.collect.collect import collect
     from calobatch.config.explain import validated
-    from calobatch.config.models import Scenario
+    from calobatch.config.scenario import Scenario
 
     scenario = validated(Scenario, options.settings, "--settings")
     collect(scenario, options.runs, tracking_uri.from_environment(), options.leaderboard)
@@ -261,7 +261,7 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 
 def _report(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
-    from calobatch.config.models import Scenario
+    from calobatch.config.scenario import Scenario
     from calobatch.report.report import report
 
     scenario = validated(Scenario, options.settings, "--settings")

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.leaderboard import DIGITS
 from calobatch.run.name import runs_of
 from calobatch.watch.training import State, Training, look

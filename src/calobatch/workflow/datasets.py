@@ -3,8 +3,9 @@
 import shlex
 from pathlib import Path
 
+from calobatch.config.dataset import Fetched, Files, Simulated
 from calobatch.config.layout_file import read_layout
-from calobatch.config.models import Fetched, Files, Scenario, Simulated
+from calobatch.config.scenario import Scenario
 from calobatch.layouts import Layout
 from calobatch.pack.settings import own_files, packing
 from calobatch.run.name import runs_of

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from calobatch.config.models import Cosine, Training
+from calobatch.config.training import Cosine, Training
 from calobatch.errors import UserError
 from calobatch.run.files import (
     EARLIER_FOLDER,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
 from calobatch.run.name import runs_of
 from calobatch.store_files import MANIFEST_FILE

@@ -8,7 +8,7 @@ requested.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.slurm.ended import telling_the_end
 from calobatch.slurm.geometry import (
     MOST_CORES,

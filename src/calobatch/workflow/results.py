@@ -5,7 +5,8 @@ from pathlib import Path
 
 from calobatch.config.explain import closest_to
 from calobatch.config.load import CONFIG
-from calobatch.config.models import Scenario, Task, Training
+from calobatch.config.scenario import Scenario, Task
+from calobatch.config.training import Training
 from calobatch.errors import UserError
 from calobatch.run.changes import changes
 from calobatch.run.files import METRICS_FILE, RECORD_FILE, missing_files

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from calobatch.config.dataset import Files
 from calobatch.config.layout_file import read_layout
 from calobatch.config.load import load_scenario
-from calobatch.config.models import Files, Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.pack.settings import check_reweight, file_labels
 from calobatch.public.address import fault_of_folder

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.run.files import RECORD_FILE, WEIGHTS_FILE, missing_files
 from calobatch.run.name import runs_of

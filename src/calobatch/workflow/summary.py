@@ -1,6 +1,7 @@
 """Say in a few lines what a scenario is: what will run, on which data, and where results go."""
 
-from calobatch.config.models import Fetched, Files, Scenario, Simulated, Task
+from calobatch.config.dataset import Fetched, Files, Simulated
+from calobatch.config.scenario import Scenario, Task
 from calobatch.layouts import Layout
 from calobatch.pack.settings import file_labels, own_files
 from calobatch.run.name import runs_of

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from calobatch.config.model_code import code_sha256
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.provenance import version_of
 from calobatch.workflow.datasets import layout_of

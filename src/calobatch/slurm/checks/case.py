@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.slurm.checks.node_facts import NodeFacts
 from calobatch.slurm.checks.request import Request
 from calobatch.slurm.sinfo import Partition

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from calobatch.config.models import Scenario
+from calobatch.config.scenario import Scenario
 from calobatch.slurm.geometry import TRAINING_MB, Geometry, memory, shapes_of
 from calobatch.slurm.profile import PROFILE, minutes_of
 from calobatch.slurm.site import Site

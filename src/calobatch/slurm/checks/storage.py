@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from calobatch.config.models import AnyDataset, Simulated
+from calobatch.config.dataset import AnyDataset, Simulated
 from calobatch.errors import UserError
 from calobatch.slurm.ask import Answer, ask
 from calobatch.slurm.checks.case import Case

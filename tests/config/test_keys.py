@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from calobatch.config.models import Fetched, Plateau, Scenario, Simulated, Split, Task, Training
+from calobatch.config.dataset import Fetched, Simulated, Split
+from calobatch.config.scenario import Scenario, Task
+from calobatch.config.training import Plateau, Training
 
 TRAINING = {"model": "cnn", "epochs": 1, "batch_size": 8, "learning_rate": 1e-3}
 
