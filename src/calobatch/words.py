@@ -1,5 +1,7 @@
 """Times and numbers in words."""
 
+from collections.abc import Sequence
+
 
 def in_words(seconds: float) -> str:
     """Return a time as "8 s", "12 min 5 s" or "3 h 20 min"."""
@@ -13,3 +15,8 @@ def in_words(seconds: float) -> str:
 def counted(number: int, noun: str) -> str:
     """Return "1 rank", "2 ranks" and so on."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence: "a", "a and b", or "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -47,6 +47,6 @@ def test_the_metrics_of_an_epoch_have_the_names_and_the_order_that_mlflow_has_ha
     names = [
         *("train_loss", "validation_loss", "validation_auc", "validation_accuracy"),
         *("learning_rate", "seconds", "data_seconds", "compute_seconds", "communication_seconds"),
-        "events_per_second",
+        *("events_per_second", "gradient_norm", "weight_norm", "skipped_steps"),
     ]
     assert list(EPOCH_METRICS) == names

@@ -6,7 +6,15 @@ import pytest
 
 from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
-from calobatch.run.leaderboard import COLUMNS, SPREAD, Line, format_leaderboard, read_leaderboard
+from calobatch.run.leaderboard import (
+    COLUMNS,
+    CORRECTED,
+    SPREAD,
+    Line,
+    format_leaderboard,
+    read_leaderboard,
+    significance,
+)
 from calobatch.run.leaderboard_of_runs import check_leaderboard, write_leaderboard
 from tests.run.examples import run_folder, scenario
 
@@ -54,7 +62,7 @@ def test_the_columns_are_those_of_the_contract(written):
     columns = (
         "task,dataset,model,seed,split,n_events,auc,auc_low,auc_high,accuracy,parameters,ranks,"
         "events_per_second,reference_auc,run_id,mark,simulated,fold,auc_std,"
-        "effective_events"
+        "effective_events,p_behind_best"
     )
     assert written.read_text().splitlines()[0] == columns
     assert ",".join(COLUMNS) == columns
@@ -162,3 +170,35 @@ def test_a_damaged_leaderboard_is_named(tmp_path, content):
 def test_a_missing_leaderboard_is_named_with_what_to_do(tmp_path):
     with pytest.raises(UserError, match=r"^cannot read .*absent\.csv: .*; run the scenario first$"):
         read_leaderboard(tmp_path / "absent.csv")
+
+
+def test_p_values_are_on_test_lines_and_survive_the_file(tmp_path):
+    runs = [run_folder(tmp_path, 5)]
+    path = tmp_path / "leaderboard.csv"
+    ids = {run.record.name: "id" for run in runs}
+    write_leaderboard(scenario({}), runs, ids, path, {"crops": 1.25e-9})
+    lines = read_leaderboard(path)
+    found = {line.split: line.p_behind_best for line in lines}
+    assert found == {"train": None, "validation": None, "test": pytest.approx(1.25e-9, rel=0.05)}
+    check_leaderboard(lines, scenario({}), runs, path)
+
+
+def test_what_is_significant_is_said_in_words(tmp_path):
+    written = tmp_path / "leaderboard.csv"
+    run = run_folder(tmp_path, 5)
+    write_leaderboard(scenario({}), [run], {run.record.name: "id"}, written)
+    line = next(line for line in read_leaderboard(written) if line.split == "test")
+
+    def of(task, auc, p, dataset="crops"):
+        changes = {"task": task, "auc": auc, "p_behind_best": p, "dataset": dataset}
+        return line.model_copy(update=changes)
+
+    lines = [of("a", 0.6, 1e-9), of("b", 0.8, None), of("c", 0.79, 0.3), of("d", 0.7, 0.049)]
+    assert significance(lines) == [
+        "On crops, b is significantly better than a (p = 1e-09) and d (p = 0.049), but not "
+        "significantly better than c (p = 0.3).",
+        CORRECTED,
+    ]
+    # A task alone on its dataset was compared with none, and so were those of older leaderboards.
+    assert significance([of("a", 0.6, None), of("b", 0.8, None, "jets")]) == []
+    assert significance([of("a", 0.6, None), of("b", 0.8, None)]) == []

@@ -56,7 +56,8 @@ def test_a_checkpoint_with_different_settings_is_not_used(
         with pytest.raises(KeyboardInterrupt):
             train("task", quick(), 1, crops_store, tmp_path)
     train("task", quick(learning_rate=1e-3), 1, crops_store, tmp_path)
-    assert "was left with different settings, data, code" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "was left with different settings (learning_rate 0.002 → 0.001), so it is not" in said
     assert RunRecord.read(tmp_path / "run.json").resumed_after_epoch == 0
 
 

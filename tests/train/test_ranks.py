@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from calobatch.config.training import Training
+from calobatch.run.history import read_history
 from calobatch.run.predictions import read_predictions
 from calobatch.run.training import RunRecord
 
@@ -128,18 +129,27 @@ SLOW = Training(
 )
 
 
-@pytest.fixture(scope="module")
-def slow_and_undisturbed(crops_store, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("slow")
-    run(SLOW, crops_store, folder)
-    return folder
+# What an option keeps between steps must be in a checkpoint.
+EVERY_OPTION = SLOW.model_copy(
+    update={
+        "average_weights": 0.9,
+        "clip_gradients": 1.0,
+        "decay_biases": False,
+        "label_smoothing": 0.1,
+        "skip_bad_steps": True,
+        "weight_decay": 0.1,
+    }
+)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    ("number", "settings"), [(signal.SIGTERM, SLOW), (signal.SIGUSR1, EVERY_OPTION)]
+)
 def test_a_request_to_stop_leaves_a_checkpoint_and_the_same_command_continues(
-    crops_store, slow_and_undisturbed, tmp_path, number
+    crops_store, tmp_path, number, settings
 ):
-    settings, stopped = SLOW, tmp_path / "stopped"
+    stopped, undisturbed = tmp_path / "stopped", tmp_path / "undisturbed"
+    run(settings, crops_store, undisturbed)
     first = subprocess.Popen(
         command(settings, crops_store, stopped), stderr=subprocess.PIPE, text=True
     )
@@ -151,10 +161,17 @@ def test_a_request_to_stop_leaves_a_checkpoint_and_the_same_command_continues(
     run(settings, crops_store, stopped)
     assert RunRecord.read(stopped / "run.json").resumed_after_epoch == 1
     assert RunRecord.read(stopped / "run.json").resumed_at_step > 0
-    ends = [
-        (folder / "predictions.parquet").read_bytes() for folder in (slow_and_undisturbed, stopped)
-    ]
+    ends = [(folder / "predictions.parquet").read_bytes() for folder in (undisturbed, stopped)]
     assert ends[0] == ends[1]
+    losses, norms = (
+        [
+            [getattr(epoch, name) for epoch in read_history(folder / "history.jsonl")]
+            for folder in (undisturbed, stopped)
+        ]
+        for name in ("train_loss", "gradient_norm")
+    )
+    assert losses[0] == losses[1]
+    assert norms[0] == norms[1]
 
 
 def test_a_request_to_stop_before_the_first_epoch_is_not_a_failure(

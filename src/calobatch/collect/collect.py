@@ -5,6 +5,7 @@ from pathlib import Path
 
 from calobatch.collect.mlflow_store import MlflowStore
 from calobatch.collect.only_writer import only_writer
+from calobatch.compare.behind_best import behind_best
 from calobatch.config.scenario import Scenario
 from calobatch.progress import Progress
 from calobatch.run.exported import exported_files
@@ -47,7 +48,7 @@ def collect(
                 run_ids[name] = store.write(run, parent)
                 progress.advance(1)
         store.register({run_ids[run.record.name]: run for run in runs})
-    write_leaderboard(scenario, runs, run_ids, leaderboard)
+    write_leaderboard(scenario, runs, run_ids, leaderboard, behind_best(runs))
     trainings = "1 training" if len(runs) == 1 else f"{len(runs)} trainings"
     print(
         f"collect: wrote {trainings} to MLflow ({shown(tracking_uri)}) and to {leaderboard}",

@@ -23,9 +23,10 @@ MEASURES_OF_USE = {"peak_memory_mb", "gpu_peak_memory_mb", "gpu_utilisation", "g
 def epoch_metrics(history: Sequence[Epoch]) -> list[Metric]:
     """Return what a history has about each epoch, at the time when the epoch ended."""
     return [
-        Metric(f"epoch/{name}", float(getattr(epoch, name)), round(epoch.time * 1000), epoch.epoch)
+        Metric(f"epoch/{name}", float(value), round(epoch.time * 1000), epoch.epoch)
         for epoch in history
         for name in EPOCH_METRICS
+        if (value := getattr(epoch, name)) is not None
     ]
 
 

@@ -14,12 +14,10 @@ from calobatch.run.auc import mean_auc
 from calobatch.run.changes import changes
 from calobatch.run.checked import checked_file
 from calobatch.run.files import PREDICTIONS_FILE, RECORD_FILE
+from calobatch.run.leaderboard import SIGNIFICANT
 from calobatch.run.name import MEMBER
 from calobatch.run.predictions import Predictions, read_predictions
 from calobatch.run.training import RunRecord
-
-# A smaller probability of a difference by chance is called significant.
-SIGNIFICANT = 0.05
 
 
 class Side(NamedTuple):
@@ -60,9 +58,18 @@ def compare(first: Path, second: Path) -> Comparison:
     ``first`` and ``second`` are the folders of runs, or of tasks. Raises UserError if one of them
     has no finished training, or if the trainings were not tested on the same events.
     """
-    pairs = _pairs(first, second)
-    sides = [_side(place, folders) for place, folders in zip((first, second), pairs, strict=True)]
-    a, b = sides
+    return compare_runs(first, second, *_pairs(first, second))
+
+
+def compare_runs(
+    first: Path, second: Path, of_first: Sequence[Path], of_second: Sequence[Path]
+) -> Comparison:
+    """Compare the runs in the folders ``of_first``, one by one, with those of ``of_second``.
+
+    ``first`` and ``second`` are what the two sides are called. Raises UserError if the trainings
+    were not tested on the same events.
+    """
+    a, b = _side(first, of_first), _side(second, of_second)
     _require_same_events(a, b)
     replicas = paired_differences(a.tests, b.tests)
     low, high = np.quantile(replicas, [0.025, 0.975])

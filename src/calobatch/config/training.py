@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from calobatch.config.section import Number, Section, unit
+from calobatch.config.section import Number, Section, Share, unit
 
 
 class Constant(Section):
@@ -99,6 +99,38 @@ class Training(Section):
         "adam", description="optimizer of torch: Adam or AdamW"
     )
     weight_decay: Number = Field(0.0, ge=0, description="weight decay of the optimizer")
+    # The following ones are left out where they have their defaults, like start_from.
+    decay_biases: bool = Field(
+        True,
+        description="apply the weight decay also to biases, and to the scales and offsets of "
+        "normalisations",
+        exclude_if=lambda decay_biases: decay_biases,
+    )
+    clip_gradients: Number | None = Field(
+        None,
+        gt=0,
+        description="longest norm of the gradients of a step, to which longer ones are scaled "
+        "down; default: no limit",
+        exclude_if=lambda longest: longest is None,
+    )
+    label_smoothing: Share = Field(
+        0.0,
+        description="share of each label that is divided equally among all classes; the validation "
+        "loss is that of the labels as they are",
+        exclude_if=lambda share: share == 0,
+    )
+    average_weights: Share = Field(
+        0.0,
+        description="decay per step of a moving average of the weights, such as 0.999, which is "
+        "validated and kept in place of the weights of the last step; default: no average",
+        exclude_if=lambda decay: decay == 0,
+    )
+    skip_bad_steps: bool = Field(
+        False,
+        description="leave out steps whose gradients are infinite or not a number, and count them, "
+        "in place of ending the training",
+        exclude_if=lambda skip: not skip,
+    )
     schedule: Schedule = Field(
         Constant(), description="how the learning rate changes during the training"
     )

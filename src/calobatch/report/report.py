@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from calobatch.atomic import write_text
-from calobatch.compare.compare import SIGNIFICANT
 from calobatch.config.dataset import SPLITS
 from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
@@ -35,7 +34,7 @@ from calobatch.report.since import Since, since_last
 from calobatch.run.files import plots_in
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
-from calobatch.run.leaderboard import read_leaderboard
+from calobatch.run.leaderboard import SIGNIFICANT, Line, read_leaderboard, significance
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.mark import MEANINGS
 from calobatch.run.name import RunName
@@ -129,13 +128,14 @@ def report(
             for part in drawn:
                 parts[name].append(part)
                 progress.advance(1)
-    write_text(output, _render(scenario, found, rows, parts, failed or {}, changes))
+    write_text(output, _render(scenario, found, rows, lines, parts, failed or {}, changes))
 
 
 def _render(
     scenario: Scenario,
     runs: Sequence[RunFolder],
     rows: Sequence[TaskRow],
+    lines: Sequence[Line],
     parts: Mapping[str, Sequence[Part]],
     failed: Mapping[str, str],
     changes: str,
@@ -162,6 +162,7 @@ def _render(
         lowest_efficiency=LOWEST_EFFICIENCY,
         rank_seconds=rank_seconds,
         significant=SIGNIFICANT,
+        significance=significance(lines),
         chart_of_run=chart_of_run,
         chart_of_mean=chart_of_mean,
         references=references,

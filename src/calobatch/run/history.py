@@ -24,6 +24,10 @@ class Epoch(Record):
     compute_seconds: float
     communication_seconds: float
     events_per_second: float
+    # Histories of version 0.2 do not have the following values.
+    gradient_norm: float | None = None  # mean over the steps, before the limit of clip_gradients
+    weight_norm: float | None = None  # of the weights that were validated
+    skipped_steps: int = 0  # see skip_bad_steps
 
 
 # The fields that are measured in each epoch, in the order in which MLflow gets them.

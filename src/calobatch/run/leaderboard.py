@@ -1,7 +1,7 @@
 """leaderboard.csv: one line per finished run and split."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import mean, stdev
@@ -13,10 +13,17 @@ from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
 from calobatch.record import Record
 from calobatch.run.mark import Mark
+from calobatch.words import joined
 
 OTHER_DATA = (
     "The reference AUCs were measured on the public CMS data. These runs used simulated "
     "stand-ins, so their AUCs are not comparable with the references."
+)
+# A smaller probability of a difference by chance is called significant.
+SIGNIFICANT = 0.05
+CORRECTED = (
+    "p is the probability that so large a difference arises by chance, corrected for the number of "
+    "pairs of tasks on the dataset (Holm's method)."
 )
 SPREAD = "After ± is the standard deviation of the AUCs of single trainings."
 # The columns that are printed in a terminal: as many as fit into a line.
@@ -55,6 +62,9 @@ class Line(Record):
     auc_std: Annotated[float | None, BeforeValidator(_none_if_empty)] = None
     # The number of events without weights that would be as precise; None if events have none.
     effective_events: Annotated[float | None, BeforeValidator(_none_if_empty)] = None
+    # Of the test split, on all lines of a task: the probability that it is so far behind the best
+    # task of its dataset by chance (calobatch.compare.behind_best); None for the best itself.
+    p_behind_best: Annotated[float | None, BeforeValidator(_none_if_empty)] = None
 
     @property
     def key(self) -> tuple[str, int, int | str | None, str]:
@@ -65,16 +75,18 @@ class Line(Record):
 # What tells a run from all others: its task, seed and fold, as in the lines.
 RunKey = tuple[str, int, int | str | None]
 COLUMNS = tuple(Line.model_fields)
-# The number of decimals of the columns that do not have all.
-DIGITS = dict.fromkeys(("auc", "auc_low", "auc_high", "auc_std", "accuracy"), 6) | dict.fromkeys(
-    ("effective_events", "events_per_second"), 1
+# The format of the columns that do not have all digits.
+FORMATS = (
+    dict.fromkeys(("auc", "auc_low", "auc_high", "auc_std", "accuracy"), ".6f")
+    | dict.fromkeys(("effective_events", "events_per_second"), ".1f")
+    | {"p_behind_best": ".2g"}
 )
 
 
 def cells_of(line: Line) -> dict[str, object]:
     """Return the cells of a line: floating-point numbers are rounded, None is an empty cell."""
     return {
-        name: "" if value is None else f"{value:.{DIGITS[name]}f}" if name in DIGITS else value
+        name: "" if value is None else format(value, FORMATS[name]) if name in FORMATS else value
         for name, value in line
     }
 
@@ -102,7 +114,8 @@ def format_leaderboard(path: Path) -> str:
 
     Tasks with several seeds or folds have a line with the means over them, and their standard
     deviation in the AUC. The table has columns of folds and of marks only if a run has one. Notes
-    below it explain the deviation, and say if a reference is that of other data.
+    below it say which differences are significant, explain the deviation, and say if a reference is
+    that of other data.
     """
     # The mean over the folds of one seed is left to the line with the means.
     lines = [
@@ -126,12 +139,46 @@ def format_leaderboard(path: Path) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    notes = []
+    notes = significance(lines)
     if any(" ± " in row for row in table):
         notes.append(SPREAD)
     if any(line.simulated and line.reference_auc is not None for line in lines):
         notes.append(OTHER_DATA)
     return "\n".join([*table, *([""] if notes else []), *notes])
+
+
+def significance(lines: Sequence[Line]) -> list[str]:
+    """Say of each dataset whether its best task is significantly better than the others."""
+    tests = [line for line in lines if line.split == "test" and line.fold != "all"]
+    said = []
+    for dataset in dict.fromkeys(line.dataset for line in tests):
+        of_task: dict[str, list[Line]] = {}
+        for line in tests:
+            if line.dataset == dataset:
+                of_task.setdefault(line.task, []).append(line)
+        best = max(of_task, key=lambda task: mean(line.auc for line in of_task[task]))
+        compared = {
+            task: p
+            for task, of_this in of_task.items()
+            if task != best and (p := of_this[0].p_behind_best) is not None
+        }
+        parts = [
+            f"{verdict} better than {joined(found)}"
+            for verdict, found in (
+                ("significantly", _with_p(compared, significant=True)),
+                ("not significantly", _with_p(compared, significant=False)),
+            )
+            if found
+        ]
+        if parts:
+            said.append(f"On {dataset}, {best} is {', but '.join(parts)}.")
+    return [*said, CORRECTED] if said else []
+
+
+def _with_p(compared: Mapping[str, float], *, significant: bool) -> list[str]:
+    return [
+        f"{task} (p = {p:.2g})" for task, p in compared.items() if (p < SIGNIFICANT) == significant
+    ]
 
 
 def _means(lines: Sequence[Line]) -> dict[str, str]:

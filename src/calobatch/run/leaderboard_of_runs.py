@@ -4,6 +4,8 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
+from types import MappingProxyType
+from typing import Any
 
 from calobatch.atomic import atomic_path
 from calobatch.config.dataset import SPLITS
@@ -13,23 +15,31 @@ from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds, complete_folds, fold_metrics
 from calobatch.run.leaderboard import COLUMNS, Line, RunKey, cells_of
 
+# The columns that check_leaderboard leaves out.
+NOT_CHECKED = {"run_id", "p_behind_best"}
+
 
 def write_leaderboard(
     scenario: Scenario,
     runs: Sequence[RunFolder],
     run_ids: Mapping[RunKey, str],
     path: Path,
+    behind_best: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Write the leaderboard, either the whole file or nothing.
 
-    ``run_ids`` has the id of the MLflow run of each run. The runs of
-    all folds of a task, if there are some, are followed by a line with the mean over them.
+    ``run_ids`` has the id of the MLflow run of each run, and ``behind_best`` the p-value of each
+    task that was compared with the best one of its dataset. The runs of all folds of a task, if
+    there are some, are followed by a line with the mean over them.
     """
     with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for line in _lines(scenario, runs):
-            writer.writerow(cells_of(line.model_copy(update={"run_id": run_ids[line.key[:3]]})))
+            known: dict[str, Any] = {"run_id": run_ids[line.key[:3]]}
+            if line.split == "test":
+                known["p_behind_best"] = behind_best.get(line.task)
+            writer.writerow(cells_of(line.model_copy(update=known)))
 
 
 def _lines(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[Line]:
@@ -94,7 +104,7 @@ def check_leaderboard(
     """Raise a UserError if a line of the file ``path`` has other numbers than the files of its run.
 
     The file is text that people and programs read, so it has no checksum. Only the name of the run
-    in MLflow is nowhere else.
+    in MLflow is nowhere else. The p-values are not computed again, because that takes minutes.
     """
     right_lines = {line.key: line for line in _lines(scenario, runs)}
     for line in lines:
@@ -102,7 +112,7 @@ def check_leaderboard(
             continue
         found, right = cells_of(line), cells_of(right_lines[line.key])
         # A file of an older version may have fewer columns.
-        if any(found[column] != right[column] for column in line.model_fields_set - {"run_id"}):
+        if any(found[column] != right[column] for column in line.model_fields_set - NOT_CHECKED):
             fold = f", fold {line.fold}" if line.fold else ""
             raise UserError(
                 f"{path} and the files of {line.task}, seed {line.seed}{fold} have different "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import cycle
 from typing import NamedTuple, TypeVar
 
@@ -28,15 +29,18 @@ class Batch(NamedTuple):
     label_B: Tensor  # int64
     weight_B: Tensor | None  # float32; None if all events count the same
 
-    def loss(self, logits_BK: Tensor) -> Tensor:
+    def loss(self, logits_BK: Tensor, smoothing: float = 0.0) -> Tensor:
         """Return the sum of the cross-entropies of all events, each times its weight.
 
-        It is computed in float32, because bfloat16 has only 3 digits.
+        ``smoothing`` is the share of each label that all classes get in equal parts. The sum is
+        computed in float32, because bfloat16 has only 3 digits.
         """
+        cross_entropy = partial(
+            functional.cross_entropy, logits_BK.float(), self.label_B, label_smoothing=smoothing
+        )
         if self.weight_B is None:
-            return functional.cross_entropy(logits_BK.float(), self.label_B, reduction="sum")
-        loss_B = functional.cross_entropy(logits_BK.float(), self.label_B, reduction="none")
-        return (loss_B * self.weight_B).sum()
+            return cross_entropy(reduction="sum")
+        return (cross_entropy(reduction="none") * self.weight_B).sum()
 
 
 class BatchMaker:

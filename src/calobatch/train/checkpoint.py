@@ -15,13 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from calobatch.atomic import atomic_path
 from calobatch.communicator.interface import Communicator
+from calobatch.config.training import Training
 from calobatch.errors import JobError
+from calobatch.run.changes import changes
 from calobatch.run.files import CHECKPOINT_FOLDER, FINISHED_CHECKPOINT, HISTORY_FILE
 from calobatch.run.history import Epoch, best_epoch, write_history
+from calobatch.train.epoch_sums import EpochSums
 from calobatch.written_file import written_file
 
 STATE_FILE = "state.pt"
@@ -38,7 +43,8 @@ class Checkpoint:
     time that they took. In the middle of an epoch, ``ranks`` has one :func:`rank_state` per rank;
     between epochs it is empty. The state of the learning-rate schedule is not stored: it is
     computed again from the history. ``epochs`` is the number of epochs that the training was to
-    have (0 in files of older versions).
+    have (0 in files of older versions). ``averaged`` is empty unless the weights are averaged.
+    ``settings`` are those of the training, to name a difference (empty in files of older versions).
     """
 
     identity: str
@@ -51,6 +57,8 @@ class Checkpoint:
     seconds: float = 0.0
     ranks: list[dict[str, Any]] = field(default_factory=list)
     epochs: int = 0
+    averaged: dict[str, Tensor] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 class CheckpointKeeper:
@@ -67,21 +75,23 @@ class CheckpointKeeper:
         run_folder: Path,
         identity: str,
         older_identity: str,
-        epochs: int,
+        settings: Training,
         communicator: Communicator,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
+        average: AveragedModel | None = None,
     ) -> None:
         self.folder = run_folder / CHECKPOINT_FOLDER
         self.identity = identity
         self.older_identity = older_identity
-        self.epochs = epochs
+        self.settings = settings
         self.communicator = communicator
         self.model = model
         self.optimizer = optimizer
+        self.average = average
 
     def load(self) -> Checkpoint | None:
-        """Restore model and optimizer from the checkpoint, and return the checkpoint.
+        """Restore model, optimizer and average from the checkpoint, and return the checkpoint.
 
         Returns None if there is none for this training. All ranks get what rank 0 read, so that all
         of them start at the same step. Raises a JobError on all ranks if rank 0 cannot read a file
@@ -104,20 +114,22 @@ class CheckpointKeeper:
         found = _checkpoint(content)
         self.model.load_state_dict(found.model)
         self.optimizer.load_state_dict(found.optimizer)
+        if self.average:
+            self.average.load_state_dict(found.averaged)
         return found
 
     def _read(self) -> Checkpoint | None:
         """Return the last good checkpoint that this training can continue from, or None."""
         identities = (self.identity, self.older_identity)
         for name in (STATE_FILE, PREVIOUS_FILE, FINISHED_FILE):
-            found = read_checkpoint(self.folder / name, *identities)
+            found = read_checkpoint(self.folder / name, *identities, settings=self.settings)
             if found is None:
                 continue
             # The same training is asked for again: it is repeated, not copied.
-            if name == FINISHED_FILE and found.epochs >= self.epochs:
+            if name == FINISHED_FILE and found.epochs >= self.settings.epochs:
                 continue
-            if len(found.history) + bool(found.step) > self.epochs:
-                reason = f"has more epochs than the {self.epochs} of this training"
+            if len(found.history) + bool(found.step) > self.settings.epochs:
+                reason = f"has more epochs than the {self.settings.epochs} of this training"
             elif _has_other_best_epoch(found):
                 reason = "was left by an older version, which chose the best epoch differently"
             else:
@@ -151,7 +163,9 @@ class CheckpointKeeper:
             step=step,
             seconds=seconds,
             ranks=list(ranks),
-            epochs=self.epochs,
+            epochs=self.settings.epochs,
+            averaged=self.average.state_dict() if self.average else {},
+            settings=self.settings.model_dump(mode="json"),
         )
         last = self.folder / STATE_FILE
         if last.exists():
@@ -178,14 +192,15 @@ class CheckpointKeeper:
             (self.folder / name).unlink(missing_ok=True)
 
 
-def rank_state(model: nn.Module, loss_sum: Tensor, device: torch.device) -> dict[str, Any]:
+def rank_state(model: nn.Module, sums: EpochSums, device: torch.device) -> dict[str, Any]:
     """Return what differs between ranks in the middle of an epoch.
 
-    That is the sum of losses so far, the buffers of the model (such as the means of batch
+    That is the sums over the steps so far, the buffers of the model (such as the means of batch
     normalisation, which each rank computes from its own events), and the random generators.
     """
     state: dict[str, Any] = {
-        "loss_sum": loss_sum.cpu(),
+        # Under the name that it had when it was the sum of losses alone.
+        "loss_sum": sums.state(),
         "buffers": {name: buffer.cpu() for name, buffer in model.named_buffers()},
         "generator": torch.get_rng_state(),
     }
@@ -195,10 +210,10 @@ def rank_state(model: nn.Module, loss_sum: Tensor, device: torch.device) -> dict
 
 
 def restore_rank(
-    state: dict[str, Any], model: nn.Module, loss_sum: Tensor, device: torch.device
+    state: dict[str, Any], model: nn.Module, sums: EpochSums, device: torch.device
 ) -> None:
     """Put back what :func:`rank_state` returned."""
-    loss_sum.copy_(state["loss_sum"])
+    sums.restore(state["loss_sum"])
     for name, buffer in model.named_buffers():
         buffer.copy_(state["buffers"][name])
     torch.set_rng_state(state["generator"])
@@ -212,12 +227,15 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         torch.save(_content(checkpoint), file)
 
 
-def read_checkpoint(path: Path, *identities: str) -> Checkpoint | None:
+def read_checkpoint(
+    path: Path, *identities: str, settings: Training | None = None
+) -> Checkpoint | None:
     """Return the checkpoint in the file ``path``, with its tensors on the CPU.
 
     Returns None if there is no file, and also, with one line in the log, if the file is damaged or
-    has none of the ``identities``. A damaged file is renamed. Raises a JobError if the file exists
-    and cannot be read: it may be good, and a training that started from scratch would overwrite it.
+    has none of the ``identities``; the line names the keys that differ from ``settings``. A damaged
+    file is renamed. Raises a JobError if the file exists and cannot be read: it may be good, and a
+    training that started from scratch would overwrite it.
     """
     damaged = path.with_name(f"{path.name}.damaged")
     try:
@@ -234,8 +252,8 @@ def read_checkpoint(path: Path, *identities: str) -> Checkpoint | None:
         content = _decode(raw)
         if content["identity"] not in identities:
             _say(
-                f"the checkpoint {path} was left with different settings, data, code or package "
-                "versions, so it is not used"
+                f"the checkpoint {path} was left with different "
+                f"{_differences(content, settings)}, so it is not used"
             )
             return None
         return _checkpoint(content)
@@ -258,6 +276,21 @@ def read_checkpoint(path: Path, *identities: str) -> Checkpoint | None:
         "training continues from the checkpoint before it, or from scratch if there is none"
     )
     return None
+
+
+def _differences(content: dict[str, Any], settings: Training | None) -> str:
+    """Return what a checkpoint may have been left with that is different now."""
+    try:
+        before = Training.model_validate(content["settings"])
+    except (KeyError, ValidationError):
+        settings = None
+    if settings is None:
+        return "settings, data, code or package versions"
+    differing = changes(before, settings)
+    if not differing:
+        return "data, code or package versions"
+    keys = ", ".join(f"{key} {before} → {now}" for key, (before, now) in differing.items())
+    return f"settings ({keys})"
 
 
 def _has_other_best_epoch(checkpoint: Checkpoint) -> bool:

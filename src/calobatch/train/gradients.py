@@ -7,7 +7,7 @@ it adds the ranks' values, and so the last bits of the sum, would then change fr
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from calobatch.communicator.interface import Communicator
 
@@ -49,6 +49,16 @@ class Gradients:
         # Counted on the device, which does not have to wait for the host to read it.
         self.overflows += was_finite & ~_is_finite(self.flat)
 
+    def limit(self, longest: float | None) -> Tensor:
+        """Return the norm of the gradients, and scale them down to ``longest`` if it is above that.
+
+        Pascanu et al., arXiv:1211.5063, section 3.2. None scales nothing.
+        """
+        norm: Tensor = torch.linalg.vector_norm(self.flat)
+        if longest is not None:
+            self.flat *= torch.clamp(longest / norm, max=1)
+        return norm
+
     def overflowed(self, communicator: Communicator) -> bool:
         """Return whether gradients became infinite because half precision ends at 65504.
 
@@ -59,7 +69,7 @@ class Gradients:
         return bool(ranks[0] == communicator.size)
 
 
-def _is_finite(tensor: torch.Tensor) -> torch.Tensor:
+def _is_finite(tensor: Tensor) -> Tensor:
     """Return whether all numbers are finite, as a tensor on their device."""
     # Both extremes are NaN if any number is. This takes a twentieth of the time of isfinite().
     lowest, highest = torch.aminmax(tensor)

@@ -32,11 +32,12 @@ def opening(
 
 def epoch_line(name: RunName, epoch: Epoch, epochs: int) -> str:
     """Return the line of a finished epoch."""
+    skipped = f" skipped {counted(epoch.skipped_steps, 'step')}" if epoch.skipped_steps else ""
     return (
         f"train {name}: epoch {epoch.epoch}/{epochs} "
         f"loss {epoch.train_loss:.4f} validation loss {epoch.validation_loss:.4f} "
         f"AUC {epoch.validation_auc:.4f} rate {epoch.learning_rate:.2e} "
-        f"{epoch.events_per_second:,.0f} events/s"
+        f"{epoch.events_per_second:,.0f} events/s{skipped}"
     )
 
 

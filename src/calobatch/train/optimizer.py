@@ -2,8 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
@@ -35,7 +37,26 @@ def make_optimizer(settings: Training, parameters: Iterable[Parameter]) -> Optim
 
     It gets no learning rate, because the schedule sets that before every step.
     """
+    groups: list[dict[str, Any]] = [{"params": list(parameters)}]
+    if not settings.decay_biases:
+        # Biases, and the scales and offsets of normalisations, have one dimension.
+        (group,) = groups
+        groups = [
+            {"params": [p for p in group["params"] if p.ndim > 1]},
+            {"params": [p for p in group["params"] if p.ndim <= 1], "weight_decay": 0.0},
+        ]
     # fused=True updates all parameters in one kernel.
     return OPTIMIZERS[settings.optimizer](
-        parameters, weight_decay=settings.weight_decay, fused=True
+        [group for group in groups if group["params"]],
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
+
+
+def skip_if_not_finite(optimizer: Optimizer, norm: Tensor) -> None:
+    """Make the next step of ``optimizer`` change nothing if the gradients' ``norm`` is not finite.
+
+    The kernel decides, as it does for torch's GradScaler, so that the host does not have to wait
+    for the norm.
+    """
+    optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]

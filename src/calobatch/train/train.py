@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.utils import get_total_norm
 
 from calobatch.communicator.device import autocast, choose_device, device_name
 from calobatch.communicator.interface import Communicator, connect
@@ -37,15 +38,17 @@ from calobatch.store import open_store
 from calobatch.train.account import Account
 from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.augment import draw_moves
+from calobatch.train.averaged_weights import averaged
 from calobatch.train.batches import BatchMaker, one_ahead
 from calobatch.train.checkpoint import CheckpointKeeper, rank_state, restore_rank
 from calobatch.train.checks import check_classes, check_events, check_ranks
+from calobatch.train.epoch_sums import EpochSums
 from calobatch.train.gradients import Gradients
 from calobatch.train.heartbeat import Heartbeat, Phase
 from calobatch.train.identity import course_identity, training_identity
 from calobatch.train.learning_rate import LearningRate
 from calobatch.train.messages import diverged, epoch_line, mark_line, opening, stopped
-from calobatch.train.optimizer import make_optimizer
+from calobatch.train.optimizer import make_optimizer, skip_if_not_finite
 from calobatch.train.order import epoch_batches
 from calobatch.train.score import score_events, validate
 from calobatch.train.start import begin, start_line
@@ -111,11 +114,14 @@ def train(
     # After the broadcast, because Horovod can only send contiguous tensors.
     model.to(memory_format=memory_format)  # type: ignore[call-overload]
     gradients = Gradients(model)
+    average = averaged(model, settings.average_weights)
+    # What is validated and kept.
+    evaluated = average.module if average else model
 
     # ---- What an earlier attempt has left: a finished run, or a checkpoint ----
     course = course_identity(settings, seed, store, device, start.sha256)
     keeper = CheckpointKeeper(
-        output, course, identity, settings.epochs, communicator, model, optimizer
+        output, course, identity, settings, communicator, model, optimizer, average
     )
     if communicator.broadcast(communicator.rank == 0 and _took_over(output, identity)):
         keeper.finish()
@@ -160,14 +166,12 @@ def train(
                 ranks=communicator.size,
             )
             moves = draw_moves(len(store), settings.augmentation, seed=seed, epoch=number)
-            # In double precision, because in single precision a sum over a million events loses
-            # digits.
-            loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+            sums = EpochSums(device, skip=settings.skip_bad_steps)
             clock, first_step = time.monotonic(), 0
             # After a restart, the first epoch may continue from its middle.
             if checkpoint and checkpoint.step and number == resumed_after + 1:
                 first_step, clock = checkpoint.step, clock - checkpoint.seconds
-                restore_rank(checkpoint.ranks[communicator.rank], model, loss_sum, device)
+                restore_rank(checkpoint.ranks[communicator.rank], model, sums, device)
             # `parts` has, for each step, the events of each of its forward and backward passes. A
             # thread makes their batches in advance.
             parts = [share.parts(settings.passes_per_step) for share in shares[first_step:]]
@@ -182,20 +186,27 @@ def train(
                 # of 0, and the first step would change nothing.
                 rate = schedule.set(optimizer, number - 1 + (step + 1) / len(shares))
                 gradients.clear()
+                step_loss = torch.zeros((), dtype=torch.float64, device=device)
                 for batch in itertools.islice(batches, len(parts[step - first_step])):
                     stopwatch.lap("data")
                     with autocast(settings.precision, device):
                         logits_BK = model(*batch.inputs)
-                    loss = batch.loss(logits_BK)
+                    loss = batch.loss(logits_BK, settings.label_smoothing)
                     # The sum of losses is divided by the number of events over all ranks. Summed
                     # over passes and ranks, the gradients are then those of the mean loss of the
                     # batch, for any number of passes and ranks.
                     (loss / share.batch_events).backward()  # type: ignore[no-untyped-call]
-                    loss_sum += loss.detach()
+                    step_loss += loss.detach()
                     stopwatch.lap("compute")
                 gradients.add_up(communicator, compress=settings.compress_gradients)
                 stopwatch.lap("communication")
+                norm = gradients.limit(settings.clip_gradients)
+                sums.add(step_loss, norm, len(share.events))
+                if settings.skip_bad_steps:
+                    skip_if_not_finite(optimizer, norm)
                 optimizer.step()
+                if average:
+                    average.update_parameters(model)
                 stopwatch.lap("compute")
                 progress.advance(share.batch_events)
                 stopping = stop.agreed()
@@ -209,7 +220,7 @@ def train(
                         best_model=best_model,
                         step=step + 1,
                         seconds=time.monotonic() - clock,
-                        ranks=communicator.allgather(rank_state(model, loss_sum, device)),
+                        ranks=communicator.allgather(rank_state(model, sums, device)),
                     )
                     keeper.wait()
                     raise stopped(name, number, step + 1, stop)
@@ -221,17 +232,19 @@ def train(
             # The running means of batch normalisation differ between ranks. All ranks take over
             # those of rank 0, for the validation and for the next epoch.
             communicator.broadcast_tensors(model.buffers())
-            sums = communicator.allreduce(np.array([loss_sum.item(), *seconds.values()]))
-            # Also if events have weights, whose mean over the training split is 1.
-            train_loss = sums[0] / len(training_events)
-            data, compute, communication = sums[1:] / communicator.size
-            validation = validate(model, maker, validation_events, communicator, heartbeat)
-            if not (np.isfinite(train_loss) and validation.finite):
+            if average:
+                communicator.broadcast_tensors(evaluated.buffers())
+            means = sums.means(communicator, len(shares), len(training_events))
+            data, compute, communication = (
+                communicator.allreduce(np.array(list(seconds.values()))) / communicator.size
+            )
+            validation = validate(evaluated, maker, validation_events, communicator, heartbeat)
+            if not (np.isfinite(means.loss) and validation.finite):
                 raise diverged(name, number, gradients.overflowed(communicator))
             epoch = Epoch(
                 epoch=number,
                 time=time.time(),
-                train_loss=train_loss,
+                train_loss=means.loss,
                 validation_loss=validation.loss,
                 validation_auc=validation.auc,
                 validation_accuracy=validation.accuracy,
@@ -241,13 +254,16 @@ def train(
                 compute_seconds=compute,
                 communication_seconds=communication,
                 events_per_second=len(training_events) / epoch_seconds,
+                gradient_norm=means.gradient_norm,
+                weight_norm=float(get_total_norm([p.detach() for p in evaluated.parameters()])),
+                skipped_steps=means.skipped_steps,
             )
             # The ranks' clocks differ. All ranks keep rank 0's times, because the history is in the
             # checkpoint and must be the same on all ranks.
             history.append(Epoch.model_validate(communicator.broadcast(epoch.model_dump())))
             schedule.epoch_ended(epoch.validation_auc)
             if best_epoch(history).epoch == number:
-                best_model = _copy_of_weights(model)
+                best_model = _copy_of_weights(evaluated)
             keeper.save(started=started, history=history, best_model=best_model)
             _say(communicator, epoch_line(name, history[-1], settings.epochs))
             if mark := _mark(epoch, classes, constant=validation.constant):

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from calobatch.config.scenario import Scenario
-from calobatch.run.leaderboard import DIGITS
+from calobatch.run.leaderboard import FORMATS
 from calobatch.run.name import runs_of
 from calobatch.watch.training import State, Training, look
 from calobatch.words import in_words
@@ -117,7 +117,9 @@ def _row(training: Training) -> list[Text | ProgressBar | str]:
         bar if at_work else f"{done} of {training.epochs}" if done else "",
         f"{max(epoch.validation_auc for epoch in training.history):.4f}" if last else "",
         # Rounded twice, as `calobatch leaderboard` does, so that both show the same.
-        "" if training.test_auc is None else f"{round(training.test_auc, DIGITS['auc']):.4f}",
+        ""
+        if training.test_auc is None
+        else f"{float(format(training.test_auc, FORMATS['auc'])):.4f}",
         f"{last.events_per_second:,.0f}" if last else "",
         "" if left is None else in_words(left),
     ]
@@ -129,3 +131,7 @@ def _silence(training: Training) -> Text:
         f"{training.name} has been silent for {in_words(training.silence)}{by}",
         STYLES[State.SILENT],
     )
+
+
+def _short(auc: float) -> str:
+    return f"{float(format(auc, FORMATS['auc'])):.4f}"
