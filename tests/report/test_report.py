@@ -10,6 +10,7 @@ from calobatch.allocation import Allocation
 from calobatch.errors import UserError
 from calobatch.report import report as report_module
 from calobatch.report.formats import duration, fixed, signed
+from calobatch.report.used import used_rows
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.run.training import RunRecord
@@ -381,6 +382,13 @@ def test_what_a_training_asked_of_slurm_stands_beside_what_it_used(html, results
     for words in ("27.8", "of the time", "11.2", "of the memory", "of the GPUs", "job 4711"):
         assert words in row.text
     assert "of the cores" not in row.text, "more than half of them computed"
+
+
+def test_gpus_that_slurm_does_not_count_are_one_per_rank(results, tmp_path):
+    on_gpu = {"gpu_peak_memory_mb": 2e3, "gpu_utilisation": 0.75}
+    first = in_a_job(results.runs[0], tmp_path, on_gpu, gpus=0)
+    (row,) = used_rows([read_run(first)])
+    assert row.gpus == (1, 0.75)
 
 
 def test_what_is_unlimited_or_was_not_measured_is_called_that(results, tmp_path):

@@ -61,11 +61,14 @@ def _row(record: RunRecord) -> UsedRow | None:
     if allocated is None:
         return None
     memory = allocated.memory_mb / record.ranks if allocated.memory_mb else None
-    busy = None if used.gpu_utilisation is None else allocated.gpus * used.gpu_utilisation
+    on_gpus = used.gpu_peak_memory_mb is not None
+    # SLURM counts GPUs only where its accounting is set up to. Every rank has one of its own.
+    gpus = allocated.gpus or (record.ranks if on_gpus else 0)
+    busy = None if used.gpu_utilisation is None else gpus * used.gpu_utilisation
     return UsedRow(
         record,
         time=Pair(allocated.seconds, record.finished - allocated.started),
         memory=Pair(memory, used.peak_memory_mb),
         cores=Pair(allocated.cores / record.ranks, used.cores),
-        gpus=Pair(allocated.gpus, busy),
+        gpus=Pair(gpus, busy),
     )
