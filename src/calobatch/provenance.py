@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import Field
 
+from calobatch.allocation import Allocation, allocation
 from calobatch.checkout import CHECKOUT
 from calobatch.record import Record
 
@@ -34,7 +35,8 @@ class Provenance(Record):
 
     ``git_commit`` is empty if the code is not in a git repository of its own. ``git_dirty`` is true
     if there were uncommitted changes, and None if git could not say. ``packages`` has an empty
-    version for each package that is missing. ``slurm_job`` is empty if SLURM did not start it.
+    version for each package that is missing. ``slurm_job`` is empty if SLURM did not start it, and
+    ``allocated`` is None if SLURM did not say what it had allocated to that job.
     """
 
     git_commit: str
@@ -43,6 +45,7 @@ class Provenance(Record):
     packages: dict[str, str]
     host: str
     slurm_job: str = Field("", exclude_if=lambda job: not job)
+    allocated: Allocation | None = Field(None, exclude_if=lambda allocated: allocated is None)
 
 
 def provenance() -> Provenance:
@@ -59,6 +62,7 @@ def provenance() -> Provenance:
         packages={name: version_of(name) for name in PACKAGES},
         host=socket.gethostname(),
         slurm_job=os.environ.get(JOB, ""),
+        allocated=allocation(),
     )
 
 

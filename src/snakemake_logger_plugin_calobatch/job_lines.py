@@ -51,7 +51,9 @@ class JobLines(logging.Formatter):
             LogEvent.JOB_ERROR: self._job_error,
             LogEvent.SHELLCMD: lambda record: getattr(record, "cmd", "") or record.getMessage(),
         }
-        for event in ("WORKFLOW_STARTED", "RESOURCES_INFO", "JOB_STARTED", "GROUP_INFO"):
+        # Snakemake sends the graph of the rules, without a text, if another logger wants it.
+        hidden = ("WORKFLOW_STARTED", "RESOURCES_INFO", "JOB_STARTED", "GROUP_INFO", "RULEGRAPH")
+        for event in hidden:
             self.by_event[LogEvent[event]] = lambda record: ""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -161,6 +161,15 @@ def test_the_run_record_names_the_nodes_of_the_ranks(finished_on_cluster):
     assert set(record["hosts"]) <= {"c1", "c2"}
 
 
+def test_the_run_record_has_what_slurm_allocated_to_the_job(finished_on_cluster):
+    place, _ = finished_on_cluster
+    record = json.loads((place.folder / "results/test/quark_gluon_cnn/seed1/run.json").read_text())
+    allocated, used = record["provenance"]["allocated"], record["throughput"]
+    assert allocated["nodes"] * allocated["cores"] >= record["ranks"]
+    assert 0 < record["finished"] - allocated["started"] < allocated["seconds"]
+    assert used["peak_memory_mb"] < allocated["memory_mb"]
+
+
 def test_a_second_run_has_nothing_to_do(finished_on_cluster):
     place, _ = finished_on_cluster
     answer = place.shell(RUN)

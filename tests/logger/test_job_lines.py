@@ -47,6 +47,11 @@ def test_the_first_line_counts_the_jobs_of_each_rule():
     assert shown(lines, LogEvent.RUN_INFO, stats=stats) == "3 jobs: 1 pack, 2 train"
 
 
+def test_the_graph_of_the_rules_that_another_logger_wants_is_not_shown(told):
+    # Snakemake's queue of records has turned its missing text into this word.
+    assert told(LogEvent.RULEGRAPH, "None") == ""
+
+
 def test_a_job_has_a_line_when_it_starts_and_one_with_its_time_when_it_ends(told, clock):
     assert start(told, 5, "train", task="cnn", run="seed1") == "start   train cnn seed1"
     clock.seconds = 75

@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from calobatch.allocation import Allocation
 from calobatch.errors import UserError
 from calobatch.report import report as report_module
 from calobatch.report.formats import duration, fixed, signed
+from calobatch.report.used import used_rows
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.run.training import RunRecord
@@ -337,3 +339,62 @@ def test_gpu_columns_are_shown_if_a_run_used_gpus(page, results, tmp_path):
     text = speed_table(read_page(with_gpu.page(tmp_path / "report.html"))).text
     for shown in ("GPU energy", "2\N{NARROW NO-BREAK SPACE}GB", "75", "2 Wh", "no meter"):
         assert shown in text
+
+
+def in_a_job(run, folder, throughput, **allocated):
+    """Copy a run as if it had been trained in a SLURM job."""
+    moved = shutil.copytree(run, folder / run.parent.name / run.name)
+    record = RunRecord.read(moved / "run.json")
+    given = {
+        "started": record.finished - 6000,
+        "seconds": 21600,
+        "nodes": 1,
+        "cores": 4,
+    } | allocated
+    origin = {"slurm_job": "4711", "allocated": Allocation.model_validate(given)}
+    changed = {
+        "provenance": record.provenance.model_copy(update=origin),
+        "throughput": record.throughput.model_copy(update=throughput),
+    }
+    record.model_copy(update=changed).write(moved / "run.json")
+    return moved
+
+
+def used_table(page):
+    return next(table for table in page.all("table") if "Cores per rank" in table.text)
+
+
+def test_what_a_training_asked_of_slurm_stands_beside_what_it_used(html, results, tmp_path):
+    assert "Asked of SLURM" not in html
+    used = {"peak_memory_mb": 900.0, "cores": 3.25, "gpu_utilisation": 0.25}
+    first = in_a_job(results.runs[0], tmp_path, used, memory_mb=8000, gpus=2)
+    page = read_page(results._replace(runs=[first, *results.runs[1:]]).page(tmp_path / "page.html"))
+    assert "#used" in [
+        link.attributes["href"] for link in page.all("a") if "href" in link.attributes
+    ]
+    *_, row = used_table(page).all("tr")
+    asked = [duration(21600), "8\N{NARROW NO-BREAK SPACE}GB", "4", "2"]
+    of_that = [duration(6000), "900\N{NARROW NO-BREAK SPACE}MB", "3.25", "25"]
+    cells = [cell.text for cell in row.all("td")[1:]]
+    for number, pair in enumerate(zip(asked, of_that, strict=True)):
+        assert cells[2 * number] == pair[0]
+        assert pair[1] in cells[2 * number + 1]
+    for words in ("27.8", "of the time", "11.2", "of the memory", "of the GPUs", "job 4711"):
+        assert words in row.text
+    assert "of the cores" not in row.text, "more than half of them computed"
+
+
+def test_gpus_that_slurm_does_not_count_are_one_per_rank(results, tmp_path):
+    on_gpu = {"gpu_peak_memory_mb": 2e3, "gpu_utilisation": 0.75}
+    first = in_a_job(results.runs[0], tmp_path, on_gpu, gpus=0)
+    (row,) = used_rows([read_run(first)])
+    assert row.gpus == (1, 0.75)
+
+
+def test_what_is_unlimited_or_was_not_measured_is_called_that(results, tmp_path):
+    first = in_a_job(results.runs[0], tmp_path, {"cores": None}, seconds=None, gpus=0)
+    page = read_page(results._replace(runs=[first, *results.runs[1:]]).page(tmp_path / "page.html"))
+    *_, row = used_table(page).all("tr")
+    assert row.text.count("unlimited") == 2, "time and memory"
+    assert "not measured" in row.text
+    assert "GPUs" not in used_table(page).text

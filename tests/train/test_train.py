@@ -1,6 +1,7 @@
 """One process: what a training leaves behind, when it stops, and what it refuses."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -251,4 +252,5 @@ def test_the_time_of_the_steps_is_accounted_for_without_the_first_of_several_epo
     assert accounted <= sum(epoch.seconds for epoch in history)
     assert len(speed.rank_events_per_second) == 1
     assert 50 < speed.peak_memory_mb < 20_000
+    assert 0 < speed.cores < 1.1 * os.cpu_count()
     assert speed.gpu_energy_joules is None

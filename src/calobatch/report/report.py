@@ -31,6 +31,7 @@ from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, re
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.report.since import Since, since_last
+from calobatch.report.used import used_rows
 from calobatch.run.files import plots_in
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
@@ -161,6 +162,7 @@ def _render(
         axis=axis_for(rows),
         lowest_efficiency=LOWEST_EFFICIENCY,
         rank_seconds=rank_seconds,
+        used=used_rows(runs),
         significant=SIGNIFICANT,
         significance=significance(lines),
         chart_of_run=chart_of_run,

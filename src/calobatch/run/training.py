@@ -25,8 +25,9 @@ class Throughput(Record):
     ``rank_events_per_second`` has one speed per rank, not counting the time in which the rank
     waited for the others. Seconds are means over the ranks. ``peak_memory_mb`` and
     ``gpu_peak_memory_mb`` (tensors only) are those of the rank that used the most.
-    ``gpu_utilisation`` (0 to 1) is the mean over all GPUs, the energy the sum. A quantity that
-    could not be measured is None.
+    ``cores`` is the mean number of cores on which the busiest rank computed, from its first step
+    until its last score; None if an older version wrote the record. ``gpu_utilisation`` (0 to 1)
+    is the mean over all GPUs, the energy the sum. A quantity that could not be measured is None.
     """
 
     rank_events_per_second: tuple[float, ...]
@@ -37,6 +38,7 @@ class Throughput(Record):
     gpu_peak_memory_mb: float | None
     gpu_utilisation: float | None
     gpu_energy_joules: float | None
+    cores: float | None = Field(None, exclude_if=lambda cores: cores is None)
 
     @property
     def shares(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from calobatch.checkout import CHECKOUT
 from calobatch.errors import UserError
+from calobatch.slurm.allocated import ask_allocation
 from calobatch.slurm.folder import links_of_jobs, mounted
 from calobatch.slurm.images import require_image
 from calobatch.slurm.place import place_of_rank
@@ -107,6 +108,8 @@ def handed_in(environment: Mapping[str, str], site: Site) -> dict[str, str]:
             f"meeting at {place.address}:{place.port}",
             file=sys.stderr,
         )
+    if allocated := ask_allocation(environment):
+        given |= allocated.as_environment()
     if has_gpus(environment, site):
         given["CALOBATCH_GPU_EXPECTED"] = "1"
     return {f"APPTAINERENV_{name}": value for name, value in given.items()}

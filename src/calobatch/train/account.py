@@ -1,6 +1,7 @@
 """Account for the time, memory and energy that the ranks of a training use."""
 
 import resource
+import time
 
 import torch
 from pydantic import BaseModel
@@ -20,6 +21,7 @@ class RankThroughput(BaseModel):
     events: int
     seconds: dict[str, float]
     peak_memory_mb: float
+    cores: float
     gpu_peak_memory_mb: float | None
     gpu: GpuUse | None
 
@@ -34,6 +36,7 @@ class Account:
         self.epochs = 0
         self.seconds = no_seconds()
         self.events = 0
+        self.clock, self.processor = time.monotonic(), time.process_time()
 
     def epoch_ended(self, events: int) -> Seconds:
         """Add an epoch in which this rank trained on ``events``; return its seconds per phase."""
@@ -55,6 +58,8 @@ class Account:
             events=self.events,
             seconds=self.seconds,
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MB,
+            # The time of the processor is that of all threads together.
+            cores=(time.process_time() - self.processor) / (time.monotonic() - self.clock),
             gpu_peak_memory_mb=torch.cuda.max_memory_allocated(self.device) / 1e6
             if on_gpu
             else None,
@@ -73,6 +78,7 @@ class Account:
             rank_events_per_second=tuple(_speed(rank) for rank in ranks),
             **{f"{phase}_seconds": seconds for phase, seconds in mean.items()},
             peak_memory_mb=max(rank.peak_memory_mb for rank in ranks),
+            cores=max(rank.cores for rank in ranks),
             gpu_peak_memory_mb=max(gpu_memory, default=None),
             gpu_utilisation=sum(gpu.utilisation for gpu in gpus) / len(gpus) if gpus else None,
             gpu_energy_joules=sum(gpu.joules for gpu in gpus) if gpus else None,

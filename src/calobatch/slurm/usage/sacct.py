@@ -5,12 +5,12 @@ Memory is in MB of 1024 * 1024 bytes, as SLURM counts it.
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.errors import JobError, UserError
 from calobatch.slurm.ask import NO_PROGRAM, Answer, ask
+from calobatch.slurm.printed import number_of_gpus, read_memory, read_resources, read_time
 
 # The submit line is last, because it may contain every character, a line break included.
 FIELDS = (
@@ -19,7 +19,6 @@ FIELDS = (
     "WorkDir", "SubmitLine",
 )  # fmt: skip
 ROW = re.compile(r"\d+(\.\w+)?\|" + r"[^|]*\|" * (len(FIELDS) - 2))
-MB = {"": 1 / 1024**2, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2, "P": 1024.0**3}
 # Accounting of years may be large.
 TIMEOUT_SECONDS = 120.0
 
@@ -143,8 +142,8 @@ def _step(name: str, row: dict[str, str]) -> Step:
         seconds=float(row["ElapsedRaw"] or 0),
         nodes=max(int(row["NNodes"] or 1), 1),
         tasks=max(int(row["NTasks"] or 1), 1),
-        task_memory=_memory(row["MaxRSS"]),
-        memory=_memory(_resources(row["TRESUsageInTot"]).get("mem", "")),
+        task_memory=read_memory(row["MaxRSS"]),
+        memory=read_memory(read_resources(row["TRESUsageInTot"]).get("mem", "")),
     )
 
 
@@ -158,48 +157,29 @@ def _run(row: dict[str, str], steps: Sequence[Step]) -> Run:
         state=state,
         seconds=float(row["ElapsedRaw"] or 0),
         cpu_seconds=read_seconds(row["TotalCPU"]),
-        start=_time(row["Start"]),
-        end=_time(row["End"]),
+        start=read_time(row["Start"]),
+        end=read_time(row["End"]),
         steps=tuple(steps),
     )
 
 
 def _job(number: str, row: dict[str, str], run: Run) -> Job:
     # A job that never started has nothing allocated.
-    given = _resources(row["ReqTRES"]) | _resources(row["AllocTRES"])
+    given = read_resources(row["ReqTRES"]) | read_resources(row["AllocTRES"])
     limit = row["TimelimitRaw"]
     return Job(
         id=number,
         name=row["JobName"],
         folder=row["WorkDir"],
         submit_line=row["SubmitLine"],
-        submitted=_time(row["Submit"]) or 0.0,
+        submitted=read_time(row["Submit"]) or 0.0,
         minutes=float(limit) if limit.isdigit() else None,
         nodes=max(int(given.get("node") or row["NNodes"] or 1), 1),
         cpus=max(int(given.get("cpu") or row["NCPUS"] or 1), 1),
-        memory=_memory(given.get("mem", "")) or 0.0,
-        gpus=_gpus(given),
+        memory=read_memory(given.get("mem", "")) or 0.0,
+        gpus=number_of_gpus(given),
         runs=(run,),
     )
-
-
-def _resources(text: str) -> dict[str, str]:
-    """Return the resources in a text such as "cpu=4,gres/gpu=2,mem=4000M,node=2"."""
-    pairs = (pair.partition("=") for pair in text.split(",") if pair)
-    return {name: value for name, _, value in pairs}
-
-
-def _gpus(given: dict[str, str]) -> int:
-    """Return the number of GPUs. Where "gres/gpu" is missing, only types of GPUs are accounted."""
-    if "gres/gpu" in given:
-        return int(given["gres/gpu"])
-    return sum(int(count) for name, count in given.items() if name.startswith("gres/gpu:"))
-
-
-def _memory(text: str) -> float | None:
-    """Return the MB in a text such as "3752K" or "1.5G"; None if it is empty or zero."""
-    found = re.fullmatch(r"([\d.]+)([KMGTP]?)\w*", text)
-    return (float(found[1]) * MB[found[2]] or None) if found else None
 
 
 def read_seconds(text: str) -> float:
@@ -209,12 +189,6 @@ def read_seconds(text: str) -> float:
     for part in clock.split(":"):
         seconds = 60 * seconds + float(part or 0)
     return 86400 * int(days or 0) + seconds
-
-
-def _time(text: str) -> float | None:
-    """Return a time such as "2026-01-31T09:15:00" in seconds since 1970; None for "Unknown"."""
-    # sacct prints the local time of this machine.
-    return datetime.fromisoformat(text).timestamp() if text[:1].isdigit() else None
 
 
 def submitted_from(jobs: Sequence[Job], folder: Path) -> list[Job]:

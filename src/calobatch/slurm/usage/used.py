@@ -3,13 +3,12 @@
 from typing import NamedTuple
 
 from calobatch.run.training import RunRecord
+from calobatch.slurm.printed import SLURM_MB
 from calobatch.slurm.usage.sacct import Job, Run, Step
 from calobatch.slurm.usage.submit_line import WorkflowJob
 
 # A job must live for this number of samples, or its largest memory was probably missed.
 FEWEST_SAMPLES = 2
-# SLURM counts memory in MB of 1024 * 1024 bytes, run.json in MB of 1,000,000 bytes.
-SLURM_MB = 1024**2 / 1e6
 # The clocks of two nodes may differ by this number of seconds.
 SECONDS_OF_CLOCKS = 60.0
 
