@@ -6,6 +6,7 @@ from typing import NamedTuple
 from calobatch.report.formats import percent
 from calobatch.run.folder import RunFolder
 from calobatch.run.training import RunRecord
+from calobatch.words import joined
 
 # Less than this fraction of a quantity is worth a remark.
 LITTLE = 0.5
@@ -47,8 +48,7 @@ class UsedRow(NamedTuple):
         ]
         if not little:
             return "used at least half of what it asked for"
-        *others, last = little
-        return f"used only {', '.join(others)} and {last}" if others else f"used only {last}"
+        return f"used only {joined(little)}"
 
 
 def used_rows(runs: Sequence[RunFolder]) -> list[UsedRow]:
