@@ -12,7 +12,6 @@ from calobatch.simulate.jets.generator import Particles
 
 Floats = NDArray[np.float64]
 
-JET_RADIUS = 0.5  # as for the public jets (arXiv:1902.08276)
 # Keeps FastJet from printing its references before the first jet; they are given above.
 fastjet.ClusterSequenceArea.set_fastjet_banner_stream(None)
 
@@ -24,10 +23,11 @@ class LeadingJets(NamedTuple):
     eta: Floats
     phi: Floats  # radians, -pi to pi
     mass: Floats  # GeV
+    constituents: NDArray[np.int64]  # indices of the measured particles of all jets
 
 
 def leading_jets(
-    particles: Particles, response: Response, events: int, pt_min_gev: float
+    particles: Particles, response: Response, events: int, pt_min_gev: float, radius: float
 ) -> LeadingJets:
     """Cluster the measured particles of each of ``events`` collisions; return the leading jets.
 
@@ -47,14 +47,23 @@ def leading_jets(
         "E": pt * np.cosh(eta),
     }
     # Particles that were not measured would only slow the clustering down.
-    seen = pt > 0
+    seen = np.flatnonzero(pt > 0)
     measured = ak.zip({name: component[seen] for name, component in momenta.items()})
     by_event = ak.unflatten(measured, np.bincount(particles.event[seen], minlength=events))
-    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, JET_RADIUS)
-    return _leading(fastjet.ClusterSequence(by_event, definition).inclusive_jets(pt_min_gev))
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
+    clusters = fastjet.ClusterSequence(by_event, definition)
+    return _leading(
+        clusters.inclusive_jets(pt_min_gev),
+        clusters.constituent_index(pt_min_gev),
+        ak.unflatten(seen, ak.num(by_event)),
+    )
 
 
-def _leading(jets: ak.Array) -> LeadingJets:
+def _leading(jets: ak.Array, members: ak.Array, seen: ak.Array) -> LeadingJets:
+    """Return the leading jets.
+
+    ``members`` has the places of each jet's particles in ``seen``, which has their indices.
+    """
     # inclusive_jets does not sort by pt, so the best jet is looked for. An event without a jet has
     # none: firsts gives None there, and fill_none turns that into zero.
     best = ak.argmax(np.hypot(jets.px, jets.py), axis=1, keepdims=True)
@@ -66,4 +75,5 @@ def _leading(jets: ak.Array) -> LeadingJets:
     eta = np.arcsinh(np.divide(pz, pt, out=np.zeros_like(pt), where=pt > 0))
     # Rounding can make the squared mass of a jet of one particle slightly negative.
     mass = np.sqrt(np.maximum(energy**2 - pt**2 - pz**2, 0.0))
-    return LeadingJets(pt, eta, np.arctan2(py, px), mass)
+    constituents = ak.to_numpy(ak.flatten(seen[ak.flatten(members[best], axis=2)]))
+    return LeadingJets(pt, eta, np.arctan2(py, px), mass, constituents)
