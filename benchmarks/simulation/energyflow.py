@@ -62,7 +62,7 @@ def measured(dijets: Dijets, settings: Generator) -> Block:
     """Return the selected jets of a batch of collisions."""
     particles, events = dijets.particles, len(dijets.parton_eta_EP)
     exact = exact_response(particles)
-    jets = leading_jets(particles, exact, events, settings.pt_min, settings.radius)
+    jets = leading_jets(particles, exact, events, settings)
     kept = selected(jets, dijets, settings)
     event, pt = particles.event[jets.constituents], particles.pt[jets.constituents]
     order = np.lexsort((-pt, event))

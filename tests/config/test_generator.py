@@ -25,6 +25,7 @@ def test_a_generator_with_its_defaults_is_left_out_of_the_settings():
         ({"processes": {"gluon": ["gg2gg = on"]}}, "should match pattern"),
         ({"processes": {"taus": ["HardQCD:gg2gg"]}}, "Extra inputs are not permitted"),
         ({"energy": 0}, "greater than 0"),
+        ({"energy": 300}, "pt_hat_max is 170, but each proton has only 150; lower pt_hat_max"),
     ],
 )
 def test_a_generator_that_cannot_give_jets_is_refused(keys, message):

@@ -92,6 +92,11 @@ class Generator(Section):
                 f"pt_min is {self.pt_min:g}, but pt_max is {self.pt_max:g}; lower pt_min, or "
                 "raise pt_max"
             )
+        if self.pt_hat_max >= self.energy / 2:
+            raise ValueError(
+                f"pt_hat_max is {self.pt_hat_max:g}, but each proton has only {self.energy / 2:g}; "
+                "lower pt_hat_max, or raise energy"
+            )
         if self.pt_hat_max <= self.pt_min:
             raise ValueError(
                 f"pt_min is {self.pt_min:g}, but pt_hat_max is {self.pt_hat_max:g}: hardly any jet "

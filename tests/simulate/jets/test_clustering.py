@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from calobatch.config.generator import Generator
 from calobatch.simulate.jets.clustering import leading_jets
 from calobatch.simulate.jets.detector import Response
 from calobatch.simulate.jets.generator import Particles
@@ -12,7 +13,7 @@ def cluster(event, pt, eta, phi, events, pt_min=20.0, radius=0.5):
     zero = np.zeros_like(pt)
     particles = Particles(np.array(event), np.full(pt.size, 211), zero + 1, pt, eta, phi)
     response = Response(pt, zero, zero, eta, phi, zero.astype(bool))
-    return leading_jets(particles, response, events, pt_min, radius)
+    return leading_jets(particles, response, events, Generator(pt_min=pt_min, radius=radius))
 
 
 def test_the_jet_of_highest_transverse_momentum_leads():
@@ -42,7 +43,7 @@ def test_a_particle_without_a_track_counts_in_the_direction_of_its_calorimeter_e
     one = np.ones(1)
     particles = Particles(np.zeros(1, int), np.array([211]), one, 30 * one, 0 * one, 0 * one)
     response = Response(0 * one, 20 * one, 25 * one, 0.5 * one, -0.1 * one, np.array([False]))
-    jets = leading_jets(particles, response, 1, 20.0, 0.5)
+    jets = leading_jets(particles, response, 1, Generator(pt_min=20))
     assert jets.pt[0] == pytest.approx(45 / np.cosh(0.5))
     assert (jets.eta[0], jets.phi[0]) == (pytest.approx(0.5), pytest.approx(-0.1))
 

@@ -69,7 +69,7 @@ def simulate_jets(
     if min(quarks, gluons, seed, pile_up) < 0:
         raise ValueError(f"no number may be negative: {quarks=}, {gluons=}, {seed=}, {pile_up=}")
     rng = np.random.default_rng(seed)
-    quark_seed, gluon_seed, pile_up_seed = _pythia_seeds(seed, 3)
+    quark_seed, gluon_seed, pile_up_seed = pythia_seeds(seed, 3)
     overlay = PileUp(pile_up, pile_up_seed, settings) if pile_up else None
     jets = _joined(
         [
@@ -80,7 +80,7 @@ def simulate_jets(
     return jets.at(rng.permutation(quarks + gluons))
 
 
-def _pythia_seeds(seed: int, count: int) -> list[int]:
+def pythia_seeds(seed: int, count: int) -> list[int]:
     """Derive ``count`` unrelated seeds for Pythia from ``seed``.
 
     They come from a child of the seed's sequence, so that they are independent of what ``rng``
@@ -129,7 +129,7 @@ def _jets_in(
     if pile_up is not None:
         particles = pile_up.overlay(particles, events, rng)
     response = respond(particles, rng) if settings.detector else exact_response(particles)
-    jets = leading_jets(particles, response, events, settings.pt_min, settings.radius)
+    jets = leading_jets(particles, response, events, settings)
     kept = selected(jets, dijets, settings)
     hits = hits_near(particles, response, jets.eta, jets.phi, kept)
     image_BCHW, centred = jet_images(
