@@ -2,9 +2,10 @@
 
     python -m benchmarks.simulation.energyflow --jets 40000
 
-It simulates the jets of config/energyflow.yaml, without images, and prints the table of
-docs/simulation/quark_gluon.md. The jets are kept in .cache/bench/energyflow in blocks, so that a
-command that was stopped continues where it was; delete the folder after a change of the simulation.
+It simulates the jets of config/energyflow.yaml, without images, and prints the numbers of
+docs/simulation/quark_gluon.md; with --published FILE.npz also those of the published jets. The
+simulated ones are kept in .cache/bench/energyflow in blocks, so that a command that was stopped
+continues where it was. Delete the folder after a change of the simulation.
 """
 
 import argparse
@@ -35,9 +36,6 @@ BLOCK = 500  # jets of one class
 BATCH = 64  # collisions
 LEADING = 10
 CLASSES: tuple[Flavour, Flavour] = ("quark", "gluon")
-# arXiv:1810.05165 and the files of Zenodo 3164691.
-PUBLISHED_MULTIPLICITY = {"quark": 33, "gluon": 53}
-PUBLISHED_AUC = 0.843
 ONE_SIGMA = 0.683
 
 Floats = NDArray[np.float64]
@@ -49,6 +47,9 @@ class Block(NamedTuple):
     multiplicity_B: Floats
     # Transverse momenta of the ten leading constituents, as shares of their sum over the jet.
     share_BL: Floats
+
+
+Blocks = dict[Flavour, Block]
 
 
 def benchmark_generator() -> Generator:
@@ -103,26 +104,37 @@ def collected(paths: Sequence[Path]) -> Block:
     return Block(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def report(blocks: dict[Flavour, Block]) -> None:
-    """Print the table in Markdown."""
-    print("| | quark | published | gluon | published |\n|---|---|---|---|---|")
-    cells = [
-        f"{mean_with_error(block.multiplicity_B, 2)} | {PUBLISHED_MULTIPLICITY[flavour]}"
-        for flavour, block in blocks.items()
-    ]
-    print(f"| mean number of particles | {' | '.join(cells)} |")
+def read_published(path: Path) -> Blocks:
+    """Return the jets of a file of Zenodo 3164691, such as QG_jets.npz.
+
+    It has ``X`` (jets, particles, 4), whose first number is the transverse momentum and which is
+    filled up with zeros, and ``y``, 1 for quarks.
+    """
+    with np.load(path) as file:
+        pt_BP, label = -np.sort(-file["X"][..., 0], axis=1), file["y"]
+    share_BL = pt_BP[:, :LEADING] / pt_BP.sum(axis=1, keepdims=True)
+    multiplicity_B = np.count_nonzero(pt_BP, axis=1).astype(float)
+    return {
+        flavour: Block(multiplicity_B[own], share_BL[own])
+        for flavour, own in zip(CLASSES, (label == 1, label == 0), strict=True)
+    }
+
+
+def report(blocks: Blocks) -> None:
+    """Print a table in Markdown."""
+    print(f"| | {' | '.join(blocks)} |\n|---|{'---|' * len(blocks)}")
+    rows = {"mean number of particles": [b.multiplicity_B for b in blocks.values()]}
     for rank in range(LEADING):
-        cells = [f"{mean_with_error(100 * b.share_BL[:, rank], 2)} | " for b in blocks.values()]
-        print(f"| share of the jet's pt, particle {rank + 1} (%) | {' | '.join(cells)} |")
-    quark, gluon = (block.multiplicity_B for block in blocks.values())
+        name = f"share of pt, particle {rank + 1} (%)"
+        rows[name] = [100 * b.share_BL[:, rank] for b in blocks.values()]
+    for name, columns in rows.items():
+        print(f"| {name} | {' | '.join(mean_with_error(values, 2) for values in columns)} |")
+    quark, gluon = (blocks[flavour].multiplicity_B for flavour in CLASSES)
     label = np.repeat([1, 0], [quark.size, gluon.size]).astype(np.uint8)
     fewer = -np.concatenate([quark, gluon])
     low, high = auc_interval(label, fewer, confidence=ONE_SIGMA)
-    print(
-        f"\nAUC of the number of particles: {auc(label, fewer):.4f}, {low:.4f} to {high:.4f} "
-        f"(published: {PUBLISHED_AUC})"
-    )
-    print(f"jets: {quark.size:,} quarks, {gluon.size:,} gluons")
+    print(f"\nAUC of the number of particles: {auc(label, fewer):.4f}, {low:.4f} to {high:.4f}")
+    print(f"jets: {quark.size:,} quarks, {gluon.size:,} gluons\n")
 
 
 def main() -> None:
@@ -133,11 +145,19 @@ def main() -> None:
     )
     parser.add_argument("--jets", type=int, default=10_000, help="number, a multiple of 1000")
     parser.add_argument("--workers", type=int, default=2, help="number of processes")
+    parser.add_argument(
+        "--published", type=Path, help="file of Zenodo 3164691 to print the same table of"
+    )
     arguments = parser.parse_args()
+    if arguments.published and not arguments.published.is_file():
+        parser.error(f"--published: {arguments.published} does not exist; give a file of Zenodo")
     folder = CACHE / "energyflow"
     folder.mkdir(parents=True, exist_ok=True)
     seeds = range(1, arguments.jets // (2 * BLOCK) + 1)
-    blocks = {}
+    if arguments.published:
+        print("Published jets")
+        report(read_published(arguments.published))
+    blocks: Blocks = {}
     with (
         ProcessPoolExecutor(arguments.workers) as pool,
         Progress("simulate", len(CLASSES) * len(seeds), "blocks") as bar,
@@ -148,6 +168,7 @@ def main() -> None:
                 paths.append(path)
                 bar.advance(1)
             blocks[flavour] = collected(paths)
+    print("Simulated jets")
     report(blocks)
 
 
