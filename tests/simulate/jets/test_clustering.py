@@ -1,9 +1,10 @@
+import fastjet
 import numpy as np
 import pytest
 
 from calobatch.config.generator import Generator
 from calobatch.simulate.jets.clustering import leading_jets
-from calobatch.simulate.jets.detector import Response
+from calobatch.simulate.jets.detector import Response, wrap
 from calobatch.simulate.jets.generator import Particles
 
 
@@ -61,3 +62,25 @@ def test_collisions_without_any_jet_have_no_constituents():
     jets = cluster([0, 1], [5, 6], [0, 0], [0, 0], 2)
     assert jets.constituents.size == 0
     assert jets.pt.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("radius", [0.3, 0.5, 1.0])
+def test_the_jets_are_those_of_fastjet_on_all_particles(radius):
+    """Among many soft particles, with jets at the seam in phi and far forward."""
+    rng = np.random.default_rng(3)
+    pt = np.concatenate([rng.exponential(0.6, 1500), rng.exponential(12, 40)])
+    eta = np.concatenate([rng.uniform(-7, 7, 1500), np.repeat([0.2, 3.9], 20)])
+    phi = np.concatenate([rng.uniform(-np.pi, np.pi, 1500), np.repeat([3.1, -1.0], 20)])
+    eta[1500:] += rng.normal(0, radius / 4, 40)
+    phi[1500:] = wrap(phi[1500:] + rng.normal(0, radius / 4, 40))
+    jet = cluster(np.zeros(1540, int), pt, eta, phi, 1, pt_min=50, radius=radius)
+    particles = [
+        fastjet.PseudoJet(p * np.cos(f), p * np.sin(f), p * np.sinh(e), p * np.cosh(e))
+        for p, e, f in zip(pt, eta, phi, strict=True)
+    ]
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
+    clusters = fastjet.ClusterSequence(particles, definition)
+    best = max(clusters.inclusive_jets(50.0), key=lambda found: found.pt())
+    assert jet.pt[0] == pytest.approx(best.pt(), rel=1e-9)
+    assert jet.mass[0] == pytest.approx(best.m(), rel=1e-6)
+    assert jet.constituents.size == len(best.constituents())
