@@ -20,8 +20,8 @@ from benchmarks.workload import SMALL, Workload
 from calobatch.checkout import CHECKOUT
 
 SUBJECTS = (
-    "start", "pack", "pack_formats", "memory", "store_size", "store_check", "batches", "epoch",
-    "training", "options", "wait", "quickstart",
+    "start", "simulate", "pack", "pack_formats", "memory", "store_size", "store_check", "batches",
+    "epoch", "training", "options", "wait", "quickstart",
 )  # fmt: skip
 FOLDER = Path(__file__).resolve().parent
 

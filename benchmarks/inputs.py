@@ -78,7 +78,7 @@ class Inputs:
         return path
 
     def _jet_blocks(self, events: int) -> Iterator[Arrays]:
-        jets = self._simulated("jets", _simulate_jets)
+        jets = self._simulated("jets-with-multiplicity", _simulate_jets)
         rng = np.random.default_rng(1)
         for count in block_sizes(events, EVENTS_PER_BLOCK["jets"]):
             kinds = [np.flatnonzero(jets["label"] == label) for label in (0, 1)]

@@ -25,6 +25,7 @@ class Workload:
     jets_x8: int = 24_000
     crops: int = 30_000
     crops_x8: int = 240_000
+    simulated_jets: int = 250  # a block, as `calobatch simulate` has them
     slow_jets: int = 16  # for loops over pixels in Python
     dense_jets: int = 2_000  # for the other loaders; 375 MB in each of their formats
     # Each training is started `rounds` times, and runs 1 + `epochs` epochs, since the first one
@@ -44,8 +45,8 @@ class Workload:
 
 
 SMALL = Workload(
-    repeats=2, jets=100, jets_x8=800, crops=3_000, crops_x8=24_000, slow_jets=4, dense_jets=300,
-    rounds=1, epochs=2,
+    repeats=2, jets=100, jets_x8=800, crops=3_000, crops_x8=24_000, simulated_jets=20, slow_jets=4,
+    dense_jets=300, rounds=1, epochs=2,
     tasks={
         "electron_photon_two_branch": TaskWorkload(3_000, 256),
         "electron_photon_cnn": TaskWorkload(3_000, 256),

@@ -17,9 +17,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
+from benchmarks.simulation.mean import mean_with_error
 from calobatch.simulate.jets.calorimeter import CRYSTAL
-from calobatch.simulate.jets.clustering import JET_RADIUS
-from calobatch.simulate.jets.jets import Jets, simulate_jets
+from calobatch.simulate.jets.jets import PUBLIC_JETS, Jets, simulate_jets
 
 # An even number of jets per block, so that each block has as many quark as gluon jets.
 BLOCK = 250
@@ -46,7 +46,7 @@ def features(jets: Jets) -> NDArray[np.float64]:
     """
     offset = (np.arange(125) - 62) * CRYSTAL
     radius_HW = np.hypot(offset[:, None], offset)
-    image_BCHW = jets.image_BCHW * (radius_HW < JET_RADIUS)
+    image_BCHW = jets.image_BCHW * (radius_HW < PUBLIC_JETS.radius)
     track_BHW = image_BCHW[:, 0].astype(np.float64)
     track_sum, ecal_sum, hcal_sum = image_BCHW.sum((2, 3)).T
     norm = np.maximum(track_sum, 1e-9)
@@ -79,7 +79,13 @@ def report(jets: Jets) -> None:
         for channel, pixels, total in zip(CHANNELS, fill, energy, strict=True):
             print(f"  {channel}: {pixels:.0f} non-zero pixels, {total:.1f} GeV")
     centre = jets.image_BCHW[:, 2, 62, 62]
-    print(f"pt {jets.pt.min():.1f} to {jets.pt.max():.1f} GeV")
+    filled_BC = np.count_nonzero(jets.image_BCHW, axis=(2, 3))
+    for channel, zeros in zip(CHANNELS, 100 * (1 - filled_BC / 125**2).T, strict=True):
+        print(f"{channel}: {mean_with_error(zeros, 2)} % zeros")
+    print(f"non-zero pixels: {mean_with_error(filled_BC.sum(1).astype(float), 0)}")
+    print(f"m0: {mean_with_error(jets.m0, 1)} GeV")
+    quantiles = " ".join(f"{pt:.0f}" for pt in np.percentile(jets.pt, (5, 25, 50, 75, 95)))
+    print(f"pt {jets.pt.min():.1f} to {jets.pt.max():.1f} GeV; 5, 25, 50, 75, 95 %: {quantiles}")
     print(
         f"middle is the hottest tower: {np.mean(centre >= jets.image_BCHW[:, 2].max((1, 2))):.3f}"
     )

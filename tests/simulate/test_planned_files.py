@@ -3,6 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calobatch.config.dataset import Simulated
+from calobatch.errors import UserError
+from calobatch.layouts import Scalar
 from calobatch.simulate.planned_files import planned_files
 from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
@@ -58,3 +60,14 @@ def test_the_test_file_of_jets_has_the_requested_share(events, test_share):
 def test_without_a_test_share_there_is_no_test_file():
     (train,) = plan(QUARK_GLUON, 100, test_share=0)
     assert train.class_0 == train.class_1 == 50
+
+
+def test_a_scalar_that_is_not_simulated_is_refused():
+    layout = QUARK_GLUON.model_copy(update={"scalars": (Scalar(name="tau21"),)})
+    with pytest.raises(UserError, match="simulation of jets has no scalar 'tau21', only pt, m0, m"):
+        plan(layout, 10)
+
+
+def test_crops_have_no_generator_of_jets():
+    with pytest.raises(UserError, match="generator is of jets; remove it"):
+        plan(ELECTRON_PHOTON, 10, generator={"radius": 0.4})

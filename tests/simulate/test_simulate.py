@@ -9,6 +9,8 @@ import pytest
 
 import calobatch.simulate
 from calobatch.config.dataset import Simulated, Split
+from calobatch.config.generator import Generator
+from calobatch.config.layout_file import read_layout
 from calobatch.errors import UserError
 from calobatch.pack.pack import pack
 from calobatch.simulate.planned_files import planned_files
@@ -154,3 +156,14 @@ def test_neither_simulation_imports_the_other(simulation, other):
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.stdout.strip() == "[]", run.stderr
+
+
+def test_a_layout_with_the_multiplicity_is_simulated_and_packed_with_it(small_blocks, tmp_path):
+    layout = read_layout("quark_gluon_multiplicity")
+    settings = JETS.model_copy(update={"generator": Generator(detector=False), "test_share": 0})
+    (path,) = simulated(layout, settings, tmp_path)
+    pack("data", layout, [path], tmp_path / "store", split=SPLIT, zero_below=0.0)
+    scalars_BS = open_store(tmp_path / "store").scalars_BS
+    written = pq.read_table(path)["multiplicity"].to_numpy()
+    np.testing.assert_array_equal(scalars_BS[:, 2], written)
+    assert np.all(written > 1)

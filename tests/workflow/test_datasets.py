@@ -150,3 +150,10 @@ def test_on_a_cluster_own_files_must_be_where_images_see_them(own, tmp_path_fact
     (project / "data" / "mine").symlink_to(own)
     linked = setup(crops=Files(source="files", files=f"{project}/data/mine/*.npz"))
     datasets.require_visible_files(linked, project)
+
+
+def test_the_settings_of_simulate_are_as_before_there_was_a_generator():
+    """With another text, Snakemake would simulate, pack and train again."""
+    assert datasets.simulate_settings(setup().scenario, "electron_photon") == (
+        '{"layout":"","source":"simulate","events":1000,"test_share":0.2,"pile_up":0,"seed":1}'
+    )

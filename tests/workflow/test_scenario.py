@@ -73,6 +73,12 @@ def test_a_spectrum_that_cannot_be_made_equal_is_refused(in_the_checkout, keys, 
     assert message in str(refused.value)
 
 
+def test_a_generator_of_jets_is_refused_for_crops_before_anything_runs(in_the_checkout):
+    change = "datasets.electron_photon.generator.radius=0.4"
+    with pytest.raises(UserError, match="layout electron_photon: generator is of jets"):
+        setup_of({"scenario": "test", "set": change})
+
+
 def test_every_run_begins_with_what_it_will_do(fresh):
     answer = fresh.snakemake("-n", "--config", "scenario=test", "set=seeds=[1,2,3]")
     said = answer.stderr + answer.stdout

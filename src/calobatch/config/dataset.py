@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from calobatch.config.generator import Generator
 from calobatch.config.section import (
     Name,
     NotNegative,
@@ -182,6 +183,12 @@ class Simulated(Dataset):
         json_schema_extra=unit("collisions"),
     )
     seed: Seed = Field(1, description="seed of the simulation")
+    # Left out where it has its default, because older files were simulated without it.
+    generator: Generator = Field(
+        Generator(),
+        description="collisions and jets, and whether there is a detector (jets only)",
+        exclude_if=lambda generator: generator == Generator(),
+    )
 
 
 class Fetched(Dataset):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from calobatch.config.dataset import Fetched, Files, Reweight, Simulated, Split
+from calobatch.config.generator import Generator, Processes
 from calobatch.config.scenario import ScenarioFile, Task
 from calobatch.config.training import Augmentation, Constant, Cosine, Plateau
 from calobatch.layouts import Axis, Channel, Layout, Scalar
@@ -19,8 +20,9 @@ OPENING = """\
 <!-- Written by `make schema` from the models in src/calobatch; do not edit. -->
 
 `tasks.yaml` lists the tasks, each with the settings of its published reference. A scenario
-(`quickstart.yaml`, `cms.yaml`, `test.yaml`, or one of your own) chooses datasets, tasks and seeds,
-and may change any key. `calobatch check NAME --full` prints a scenario with every default.
+(`quickstart.yaml`, `cms.yaml`, `energyflow.yaml`, `test.yaml`, or one of your own) chooses
+datasets, tasks and seeds, and may change any key. `calobatch check NAME --full` prints a scenario
+with every default.
 `layouts/` has a file for each kind of dataset: its images, its classes, and its keys in raw files.
 `datasets.csv` lists the public files and their addresses, and `pins/` has their checksums.
 
@@ -42,6 +44,8 @@ A value that YAML reads as a date must be in quotes, and a key that appears twic
 SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("A scenario file", ScenarioFile, "at the top of the file"),
     ("A simulated dataset", Simulated, "`datasets.<name>` with `source: simulate`"),
+    ("The generator of simulated jets", Generator, "`datasets.<name>.generator`"),
+    ("The processes of each class", Processes, "`datasets.<name>.generator.processes`"),
     ("A fetched dataset", Fetched, "`datasets.<name>` with `source: fetch`"),
     ("A dataset of your own files", Files, "`datasets.<name>` with `source: files`"),
     ("The split of a dataset", Split, "`datasets.<name>.split`"),

@@ -6,7 +6,12 @@ The workflow needs these names whenever it starts, so this module imports no sim
 from typing import NamedTuple
 
 from calobatch.config.dataset import Simulated
+from calobatch.config.generator import Generator
+from calobatch.errors import UserError
 from calobatch.layouts import Layout, simulator_of
+
+# The numbers that each simulation can write beside an image.
+SCALARS = {"crops": (), "jets": ("pt", "m0", "multiplicity")}
 
 
 class PlannedFile(NamedTuple):
@@ -25,9 +30,20 @@ class PlannedFile(NamedTuple):
 def planned_files(layout: Layout, settings: Simulated) -> list[PlannedFile]:
     """Return the files of a simulated dataset; half of its events are from each class.
 
-    A file without events is left out. Raises a UserError if the layout cannot be simulated.
+    A file without events is left out. Raises a UserError if the layout cannot be simulated, or has
+    a scalar that is not simulated, or if crops are to have a generator of jets.
     """
-    match simulator_of(layout):
+    simulator = simulator_of(layout)
+    for scalar in layout.scalars:
+        if scalar.in_file not in SCALARS[simulator]:
+            raise UserError(
+                f"layout {layout.name}: the simulation of {simulator} has no scalar "
+                f"{scalar.in_file!r}, only {', '.join(SCALARS[simulator]) or 'images'}; remove it "
+                "from the layout"
+            )
+    if simulator == "crops" and settings.generator != Generator():
+        raise UserError(f"layout {layout.name}: generator is of jets; remove it from this dataset")
+    match simulator:
         case "crops":
             files = _crop_files(settings)
         case "jets":

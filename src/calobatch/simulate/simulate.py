@@ -64,7 +64,8 @@ def simulate(layout: Layout, settings: Simulated, output: Path, *, workers: int 
                 write_crops(path, file.events, label, _crops(blocks, pool, bar))
             case "jets":
                 blocks = _blocks(file, settings.seed, JETS_PER_BLOCK)
-                write_jets(path, _jets(blocks, settings.pile_up, pool, bar))
+                scalars = [scalar.in_file for scalar in layout.scalars]
+                write_jets(path, _jets(blocks, settings, pool, bar), scalars)
 
 
 def _blocks(file: PlannedFile, seed: int, events_per_block: int) -> list[Block]:
@@ -102,11 +103,13 @@ def _crop_block(block: Block) -> NDArray[np.float32]:
     return simulate_crops("photon", block.class_0, rng)
 
 
-def _jets(blocks: list[Block], pile_up: int, pool: Workers, bar: Progress) -> Iterator[Jets]:
-    for jets in pool.map_in_order(partial(_jet_block, pile_up=pile_up), blocks):
+def _jets(blocks: list[Block], settings: Simulated, pool: Workers, bar: Progress) -> Iterator[Jets]:
+    for jets in pool.map_in_order(partial(_jet_block, settings=settings), blocks):
         yield jets
         bar.advance(len(jets.label))
 
 
-def _jet_block(block: Block, pile_up: int) -> Jets:
-    return simulate_jets(block.class_1, block.class_0, block.seed, pile_up)
+def _jet_block(block: Block, settings: Simulated) -> Jets:
+    return simulate_jets(
+        block.class_1, block.class_0, block.seed, settings.pile_up, settings.generator
+    )

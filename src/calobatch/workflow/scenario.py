@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from calobatch.config.dataset import Files
+from calobatch.config.dataset import Files, Simulated
 from calobatch.config.layout_file import read_layout
 from calobatch.config.load import load_scenario
 from calobatch.config.scenario import Scenario
@@ -12,6 +12,7 @@ from calobatch.errors import UserError
 from calobatch.pack.settings import check_reweight, file_labels
 from calobatch.public.address import fault_of_folder
 from calobatch.public.table import RemoteFile, read_table
+from calobatch.simulate.planned_files import planned_files
 from calobatch.slurm.geometry import Geometry, shapes_of
 from calobatch.slurm.site import EXAMPLE, SITE_FILE, Site, read_site
 from calobatch.workflow.starts import check_starts
@@ -94,11 +95,13 @@ def check_layouts(scenario: Scenario) -> None:
     for name, dataset in scenario.datasets.items():
         layout = read_layout(dataset.layout or name)
         check_reweight(name, dataset, layout)
-        if dataset.source == "simulate" and layout.weight is not None:
-            raise UserError(
-                f"datasets.{name}: simulated files have no weights, but layout {layout.name} names "
-                "their key; remove `weight` from it, or use files of your own"
-            )
+        if isinstance(dataset, Simulated):
+            if layout.weight is not None:
+                raise UserError(
+                    f"datasets.{name}: simulated files have no weights, but layout {layout.name} "
+                    "names their key; remove `weight` from it, or use files of your own"
+                )
+            planned_files(layout, dataset)
         if isinstance(dataset, Files):
             file_labels(name, dataset, layout)
 

@@ -5,6 +5,7 @@ from calobatch.simulate.barrel import CALORIMETER_RADIUS_M, FIELD_T
 from calobatch.simulate.jets.detector import (
     calorimeter_entry,
     ecal_resolution,
+    exact_response,
     hcal_resolution,
     respond,
     track_efficiency,
@@ -136,3 +137,23 @@ def test_measured_energies_are_never_negative():
 def test_wrapped_angles_are_between_minus_pi_and_pi():
     wrapped = wrap(np.array([0.1, np.pi + 0.1, -np.pi - 0.1, 7.0]))
     assert wrapped == pytest.approx([0.1, 0.1 - np.pi, np.pi - 0.1, 7 - 2 * np.pi])
+
+
+@pytest.mark.parametrize(
+    ("pdg", "charge", "track", "ecal", "hcal"),
+    [
+        (PHOTON, 0.0, 0, 1, 0),
+        (ELECTRON, -1.0, 1, 1, 0),
+        (MUON, -1.0, 1, 0, 0),
+        (PION, 1.0, 1, 0, 1),
+        (NEUTRON, 0.0, 0, 0, 1),
+    ],
+)
+def test_without_a_detector_all_is_exact_and_nothing_bends(pdg, charge, track, ecal, hcal):
+    """Soft and forward particles, which a detector would not see."""
+    exact = exact_response(copies(1, pdg, charge, 0.05, 2.6, 0.3))
+    momentum = 0.05 * np.cosh(2.6)
+    assert exact.track_pt == pytest.approx([0.05 * track])
+    assert exact.ecal == pytest.approx([momentum * ecal])
+    assert exact.hcal == pytest.approx([momentum * hcal])
+    assert (exact.eta[0], exact.phi[0]) == (2.6, 0.3)

@@ -10,7 +10,7 @@ def jets(number):
     rng = np.random.default_rng(0)
     shape = (number, 3, 125, 125)
     image_BCHW = np.where(rng.random(shape) < 0.02, rng.normal(size=shape), 0).astype(np.float32)
-    return Jets(image_BCHW, *rng.uniform(70, 337, (2, number)), np.arange(number) % 2.0)
+    return Jets(image_BCHW, *rng.uniform(70, 337, (3, number)), np.arange(number) % 2.0)
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +51,11 @@ def test_nested_lists_agree_with_those_of_numpy():
     image_BCHW = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
     assert nested_lists(image_BCHW).to_pylist() == image_BCHW.tolist()
     assert nested_lists(image_BCHW[:0]).to_pylist() == []
+
+
+def test_a_file_has_the_scalars_that_are_requested(tmp_path):
+    of_all, path = jets(2), tmp_path / "a.parquet"
+    write_jets(path, iter([of_all]), ["multiplicity", "pt"])
+    table = pq.read_table(path)
+    assert table.column_names == ["X_jets", "multiplicity", "pt", "y"]
+    np.testing.assert_array_equal(table["multiplicity"].to_numpy(), of_all.multiplicity)

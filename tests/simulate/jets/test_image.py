@@ -104,3 +104,15 @@ def test_hits_of_dropped_collisions_and_far_from_the_jet_are_left_out():
     assert hits.narrow.event.tolist() == [0]
     assert hits.broad.event.tolist() == [1]
     assert hits.hcal.energy.tolist() == [6.0, 6.0]
+
+
+def test_without_a_detector_each_particle_is_one_pixel_or_one_tower():
+    middle = 0.5 * TOWER
+    hits = Hits(
+        NOTHING, one_hit(0.05, 0.1, 0.1), NOTHING, one_hit(0.4, middle, middle)
+    )  # both below the thresholds of the detector
+    rng = np.random.default_rng(0)
+    image_BCHW, centred = jet_images(hits, np.zeros(1), np.zeros(1), rng, detector=False)
+    assert centred.tolist() == [True]
+    assert np.count_nonzero(image_BCHW[0], axis=(1, 2)).tolist() == [0, 1, 25]
+    assert image_BCHW[0].sum((1, 2)) == pytest.approx([0, 0.05, 0.4])

@@ -4,6 +4,8 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 
+from calobatch.config.generator import Generator
+from calobatch.errors import JobError
 from calobatch.simulate.jets.jets import Jets, simulate_jets
 
 QUARKS, GLUONS = 140, 120
@@ -27,7 +29,7 @@ def test_the_number_of_jets_of_each_kind_is_exactly_as_requested(jets):
 def test_arrays_have_the_documented_shapes_and_types(jets):
     assert jets.image_BCHW.shape == (QUARKS + GLUONS, 3, 125, 125)
     assert jets.image_BCHW.dtype == np.float32
-    for column in (jets.pt, jets.m0, jets.label):
+    for column in (jets.pt, jets.m0, jets.multiplicity, jets.label):
         assert column.shape == (QUARKS + GLUONS,)
         assert column.dtype == np.float64
 
@@ -111,3 +113,48 @@ def test_pile_up_fills_the_images(jets):
 def test_a_negative_number_is_refused():
     with pytest.raises(ValueError, match="gluons=-1"):
         simulate_jets(1, -1, 0)
+
+
+def test_the_defaults_give_the_jets_of_the_version_before_there_was_a_generator_to_choose():
+    """A finished scenario stays what it is: these numbers are that version's.
+
+    They are compared as numbers, because another processor may change the last bits.
+    """
+    jets = simulate_jets(3, 2, seed=1, pile_up=2)
+    assert jets.label.tolist() == [1, 0, 1, 0, 1]
+    assert jets.pt == pytest.approx(
+        [172.546760608, 172.354837308, 79.860140638, 199.221134051, 79.641266963]
+    )
+    assert jets.m0 == pytest.approx(
+        [11.572609457, 36.514301592, 6.389670837, 23.177872745, 7.284854858]
+    )
+    assert np.count_nonzero(jets.image_BCHW, axis=(2, 3)).tolist() == [
+        [40, 219, 450], [43, 355, 1025], [13, 103, 175], [28, 217, 550], [28, 149, 400],
+    ]  # fmt: skip
+    assert jets.image_BCHW.sum((1, 2, 3), dtype=float) == pytest.approx(
+        [561.124719318, 527.483537398, 180.235604744, 409.499056187, 253.905909329]
+    )
+
+
+def test_jets_are_in_the_ranges_of_the_generator():
+    narrow = Generator(pt_min=90, pt_max=110, eta_max=0.8, radius=0.4, detector=False)
+    jets = simulate_jets(15, 15, seed=2, settings=narrow)
+    assert np.all((jets.pt > 90) & (jets.pt < 110))
+    # Charged particles are measured twice, as tracks and by the calorimeters. The energy of a jet
+    # of the largest eta is 1.34 times its pt, and there is more in the image than the jet.
+    calorimeters = jets.image_BCHW[:, 1:].sum((1, 2, 3))
+    assert np.all(calorimeters > 0.95 * jets.pt)
+
+
+def test_without_a_detector_a_jet_has_all_its_particles():
+    exact = simulate_jets(20, 20, seed=2, settings=Generator(detector=False))
+    seen = simulate_jets(20, 20, seed=2)
+    assert exact.multiplicity.mean() > seen.multiplicity.mean()
+    assert np.all(exact.multiplicity >= 2)
+    assert np.array_equal(exact.multiplicity, np.round(exact.multiplicity))
+
+
+def test_ranges_in_which_there_is_no_jet_are_given_up(monkeypatch):
+    monkeypatch.setattr("calobatch.simulate.jets.jets.EMPTY_BATCHES", 2)
+    with pytest.raises(JobError, match="no quark jet was selected in 2 batches"):
+        simulate_jets(1, 0, seed=1, settings=Generator(pt_min=169.9, pt_max=169.91))

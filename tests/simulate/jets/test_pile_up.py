@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from calobatch.config.generator import Generator
 from calobatch.simulate.jets.generator import Particles
 from calobatch.simulate.jets.pile_up import POOL, PileUp
 
@@ -10,7 +11,7 @@ MEAN = 3
 
 @pytest.fixture(scope="module")
 def pile_up():
-    return PileUp(MEAN, seed=1)
+    return PileUp(MEAN, 1, Generator())
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,25 @@ def respond(particles: Particles, rng: np.random.Generator) -> Response:
     )
 
 
+def exact_response(particles: Particles) -> Response:
+    """Measure every particle exactly and where it flies at the vertex, as if without a detector.
+
+    Charged particles are tracks. Photons and electrons leave their momentum in the ECAL, hadrons in
+    the HCAL, and muons in neither.
+    """
+    kind = np.abs(particles.pdg)
+    electromagnetic = (kind == PHOTON) | (kind == ELECTRON)
+    momentum = particles.pt * np.cosh(particles.eta)
+    return Response(
+        np.where(particles.charge != 0, particles.pt, 0.0),
+        np.where(electromagnetic, momentum, 0.0),
+        np.where(electromagnetic | (kind == MUON), 0.0, momentum),
+        particles.eta,
+        particles.phi,
+        electromagnetic,
+    )
+
+
 def track_efficiency(pt: Floats, eta: Floats) -> Floats:
     """Return the probability that a charged particle of ``pt`` (GeV) leaves a track."""
     # The steps of the card: at |eta| 1.5 and 2.5, and at 0.1 and 1 GeV.

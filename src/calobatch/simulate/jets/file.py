@@ -1,6 +1,6 @@
 """Jets in the public parquet layout: nested lists of doubles, snappy, one row group per jet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +12,19 @@ from calobatch.simulate.jets.jets import Jets
 from calobatch.simulate.stand_in import STATEMENT
 
 NESTED_IMAGE = pa.list_(pa.list_(pa.list_(pa.float64())))
-SCHEMA = pa.schema(
-    [
-        ("X_jets", NESTED_IMAGE),
-        ("pt", pa.float64()),
-        ("m0", pa.float64()),
-        ("y", pa.float64()),
-    ],
-    metadata={"simulation": STATEMENT},
-)
 
 
-def write_jets(path: Path, blocks: Iterable[Jets]) -> None:
-    """Write the jets of all ``blocks``, in order."""
-    with pq.ParquetWriter(path, SCHEMA, compression="snappy") as writer:
+def write_jets(path: Path, blocks: Iterable[Jets], scalars: Sequence[str] = ("pt", "m0")) -> None:
+    """Write the jets of all ``blocks``, in order, with these ``scalars``."""
+    numbers = [(name, pa.float64()) for name in (*scalars, "y")]
+    schema = pa.schema([("X_jets", NESTED_IMAGE), *numbers], metadata={"simulation": STATEMENT})
+    with pq.ParquetWriter(path, schema, compression="snappy") as writer:
         for jets in blocks:
-            columns = [nested_lists(jets.image_BCHW), jets.pt, jets.m0, jets.label]
+            values = [getattr(jets, name) for name in scalars]
+            columns = [nested_lists(jets.image_BCHW), *values, jets.label]
             # One row group per jet is slow to write and to read, but the public files have it, and
             # pack must cope with it.
-            writer.write_table(pa.table(columns, schema=SCHEMA), row_group_size=1)
+            writer.write_table(pa.table(columns, schema=schema), row_group_size=1)
 
 
 def nested_lists(image_BCHW: NDArray[np.floating]) -> pa.Array:

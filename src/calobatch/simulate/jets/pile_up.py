@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from calobatch.config.generator import Generator
 from calobatch.simulate.jets.detector import wrap
 from calobatch.simulate.jets.generator import Particles, minimum_bias
 
@@ -19,9 +20,9 @@ class PileUp:
     of which leave the physics as it is, so that no two overlays are the same.
     """
 
-    def __init__(self, mean: float, seed: int) -> None:
+    def __init__(self, mean: float, seed: int, settings: Generator) -> None:
         self.mean = mean
-        self.pool = minimum_bias(POOL, seed)
+        self.pool = minimum_bias(POOL, seed, settings)
         # Where the particles of each collision begin in the pool, and how many there are.
         self.start = np.searchsorted(self.pool.event, np.arange(POOL))
         self.size = np.bincount(self.pool.event, minlength=POOL)
