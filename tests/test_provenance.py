@@ -90,3 +90,19 @@ def test_jobs_without_git_get_the_facts_of_the_head_process(repository, changed)
         patched.setenv("PYTHONPATH", str(CHECKOUT / "src"))
         answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.split() == [git(repository, "rev-parse", "HEAD"), str(changed)]
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("https://example.org/group/code.git", "https://example.org/group/code.git"),
+        ("https://ada:secret@example.org/code.git", "https://example.org/code.git"),
+        ("git@example.org:group/code.git", "git@example.org:group/code.git"),
+        ("/home/ada/code", ""),  # of no use to others
+        ("file:///home/ada/code", ""),
+    ],
+)
+def test_the_address_of_the_code_is_one_that_others_can_use(repository, address, told):
+    assert provenance.address_of_code() == ""
+    git(repository, "remote", "add", "origin", address)
+    assert provenance.address_of_code() == told

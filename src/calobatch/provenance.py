@@ -10,6 +10,7 @@ from pydantic import Field
 
 from calobatch.allocation import Allocation, allocation
 from calobatch.checkout import CHECKOUT
+from calobatch.credentials import without_credentials
 from calobatch.record import Record
 
 # The packages whose versions can change a result.
@@ -75,10 +76,32 @@ def hand_down_commit() -> None:
     os.environ[DIRTY] = STATES[dirty]
 
 
+def address_of_code() -> str:
+    """Return the address from which others can clone the code; empty if git knows of none.
+
+    That is the one from which this checkout was cloned, unless it is a folder of this machine.
+    """
+    if not _has_own_repository():
+        return ""
+    address = _git("remote", "get-url", "origin") or ""
+    # The second form is git@host:path.
+    is_reachable = address.startswith(("https://", "http://", "ssh://", "git://")) or (
+        "@" in address and ":" in address and not address.startswith(("/", "."))
+    )
+    return without_credentials(address) if is_reachable else ""
+
+
+def _has_own_repository() -> bool:
+    """Return whether git keeps the code in a repository of its own.
+
+    A copy without .git may be inside another repository, whose commit would say nothing.
+    """
+    return _git("rev-parse", "--show-toplevel") == str(CHECKOUT.resolve())
+
+
 def _state_of_code() -> tuple[str, bool | None]:
     """Return the commit of the checkout, and whether it has uncommitted changes."""
-    # A copy without .git may be inside another repository, whose commit would say nothing.
-    if _git("rev-parse", "--show-toplevel") != str(CHECKOUT.resolve()):
+    if not _has_own_repository():
         return "", None
     commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
     return commit or "", None if changes is None else bool(changes)

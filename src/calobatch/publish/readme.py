@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calobatch.config.scenario import Scenario
+from calobatch.provenance import address_of_code
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import format_leaderboard
 from calobatch.words import counted
@@ -70,7 +71,7 @@ def readme(scenario: Scenario, runs: Sequence[RunFolder], leaderboard: Path, ove
 
 
 def _commits(runs: Sequence[RunFolder]) -> str:
-    """Say which state of the code made the results."""
+    """Say which state of the code made the results, and where it is."""
     origins = [run.record.provenance for run in runs]
     found = sorted({origin.git_commit for origin in origins if origin.git_commit})
     known = (
@@ -78,6 +79,8 @@ def _commits(runs: Sequence[RunFolder]) -> str:
         if found
         else "The commit of calobatch's code is not known, because it was not in a git repository."
     )
+    if address := address_of_code():
+        known += f" It was cloned from {address}."
     if any(origin.git_dirty for origin in origins):
         known += " Some of it had changes that were not committed, so results can differ."
     return known
