@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+# Far in the tails, a p-value depends on more than the approximations behind it can know.
+SMALLEST_P = 1e-6
+
 
 def in_words(seconds: float) -> str:
     """Return a time as "8 s", "12 min 5 s" or "3 h 20 min"."""
@@ -20,3 +23,8 @@ def counted(number: int, noun: str) -> str:
 def joined(words: Sequence[str]) -> str:
     """Return words as a list in a sentence: "a", "a and b", or "a, b and c"."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def p_value(p: float) -> str:
+    """Return "p = 0.031", or "p < 1e-06" if it is smaller."""
+    return f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"

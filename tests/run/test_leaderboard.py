@@ -9,6 +9,7 @@ from calobatch.errors import UserError
 from calobatch.run.leaderboard import (
     COLUMNS,
     CORRECTED,
+    ONE_TRAINING,
     SPREAD,
     Line,
     format_leaderboard,
@@ -195,10 +196,12 @@ def test_what_is_significant_is_said_in_words(tmp_path):
 
     lines = [of("a", 0.6, 1e-9), of("b", 0.8, None), of("c", 0.79, 0.3), of("d", 0.7, 0.049)]
     assert significance(lines) == [
-        "On crops, b is significantly better than a (p = 1e-09) and d (p = 0.049), but not "
+        "On crops, b is significantly better than a (p < 1e-06) and d (p = 0.049), but not "
         "significantly better than c (p = 0.3).",
         CORRECTED,
+        ONE_TRAINING,
     ]
+    assert significance(2 * lines)[-1] == CORRECTED
     # A task alone on its dataset was compared with none, and so were those of older leaderboards.
     assert significance([of("a", 0.6, None), of("b", 0.8, None, "jets")]) == []
     assert significance([of("a", 0.6, None), of("b", 0.8, None)]) == []

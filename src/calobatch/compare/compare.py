@@ -18,6 +18,7 @@ from calobatch.run.leaderboard import SIGNIFICANT
 from calobatch.run.name import MEMBER
 from calobatch.run.predictions import Predictions, read_predictions
 from calobatch.run.training import RunRecord
+from calobatch.words import p_value
 
 
 class Side(NamedTuple):
@@ -162,7 +163,7 @@ def described(found: Comparison) -> str:
         each = ", ".join(f"{y - x:+.4f}" for x, y in zip(a.aucs, b.aucs, strict=True))
         lines.append(f"of each pair of trainings: {each}")
     if found.delong:
-        lines.append(f"DeLong's test: p = {', '.join(f'{p:.2g}' for p in found.delong)}")
+        lines.append(f"DeLong's test: {', '.join(map(p_value, found.delong))}")
     lines.append(_verdict(found))
     differing = what_differs(a.records[0], b.records[0])
     lines.append(f"What differs from A → B: {'; '.join(differing) or 'nothing that is recorded'}.")
@@ -180,7 +181,7 @@ def _verdict(found: Comparison) -> str:
     sources = "test events and trainings" if number > 1 else "test events"
     better = f"{'B' if found.difference > 0 else 'A'} is better"
     verdict = better if found.p < SIGNIFICANT else "the difference is not significant"
-    text = f"With the uncertainty of {sources}, p = {found.p:.2g}: {verdict}."
+    text = f"With the uncertainty of {sources}, {p_value(found.p)}: {verdict}."
     if number == 1:
         text += " Another seed could change either AUC; compare tasks with several seeds."
     return text

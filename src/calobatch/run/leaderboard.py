@@ -1,6 +1,7 @@
 """leaderboard.csv: one line per finished run and split."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +14,7 @@ from calobatch.config.dataset import SPLITS
 from calobatch.errors import UserError
 from calobatch.record import Record
 from calobatch.run.mark import Mark
-from calobatch.words import joined
+from calobatch.words import joined, p_value
 
 OTHER_DATA = (
     "The reference AUCs were measured on the public CMS data. These runs used simulated "
@@ -24,6 +25,9 @@ SIGNIFICANT = 0.05
 CORRECTED = (
     "p is the probability that so large a difference arises by chance, corrected for the number of "
     "pairs of tasks on the dataset (Holm's method)."
+)
+ONE_TRAINING = (
+    "Where a task has one training, p does not include that another seed could change its AUC."
 )
 SPREAD = "After ± is the standard deviation of the AUCs of single trainings."
 # The columns that are printed in a terminal: as many as fit into a line.
@@ -172,12 +176,15 @@ def significance(lines: Sequence[Line]) -> list[str]:
         ]
         if parts:
             said.append(f"On {dataset}, {best} is {', but '.join(parts)}.")
-    return [*said, CORRECTED] if said else []
+    if not said:
+        return []
+    few = min(Counter((line.dataset, line.task) for line in tests).values()) == 1
+    return [*said, CORRECTED, *([ONE_TRAINING] if few else [])]
 
 
 def _with_p(compared: Mapping[str, float], *, significant: bool) -> list[str]:
     return [
-        f"{task} (p = {p:.2g})" for task, p in compared.items() if (p < SIGNIFICANT) == significant
+        f"{task} ({p_value(p)})" for task, p in compared.items() if (p < SIGNIFICANT) == significant
     ]
 
 
