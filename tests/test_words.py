@@ -1,8 +1,8 @@
-"""Times in words."""
+"""Times, lists and p-values in words."""
 
 import pytest
 
-from calobatch.words import in_words
+from calobatch.words import in_words, joined, p_value
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,14 @@ from calobatch.words import in_words
 )
 def test_times_are_in_words(seconds, words):
     assert in_words(seconds) == words
+
+
+def test_words_are_joined_as_in_a_sentence():
+    assert [joined(list("abc")[:number]) for number in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(1.0, "p = 1"), (0.0312, "p = 0.031"), (1e-6, "p = 1e-06"), (0, "p < 1e-06")]
+)
+def test_p_values_are_written_out_as_far_as_they_can_be_known(p, words):
+    assert p_value(p) == words

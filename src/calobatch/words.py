@@ -1,4 +1,4 @@
-"""Times and numbers in words."""
+"""Times, numbers and lists in words."""
 
 from collections.abc import Sequence
 
