@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import socket
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +30,9 @@ JOB = "SLURM_JOB_ID"
 # The variables that hand these facts to jobs, and the texts of the second one.
 COMMIT, DIRTY = "CALOBATCH_GIT_COMMIT", "CALOBATCH_GIT_DIRTY"
 STATES: dict[bool | None, str] = {True: "yes", False: "no", None: "unknown"}
+
+# How an address of git begins that is no folder; the second form is git@host:path.
+OF_ANOTHER_MACHINE = re.compile(r"(https?|ssh|git)://|[^/:]+@[^/:]+:")
 
 
 class Provenance(Record):
@@ -84,11 +88,7 @@ def address_of_code() -> str:
     if not _has_own_repository():
         return ""
     address = _git("remote", "get-url", "origin") or ""
-    # The second form is git@host:path.
-    is_reachable = address.startswith(("https://", "http://", "ssh://", "git://")) or (
-        "@" in address and ":" in address and not address.startswith(("/", "."))
-    )
-    return without_credentials(address) if is_reachable else ""
+    return without_credentials(address) if OF_ANOTHER_MACHINE.match(address) else ""
 
 
 def _has_own_repository() -> bool:

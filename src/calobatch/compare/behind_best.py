@@ -1,7 +1,7 @@
 """How significantly each task of a dataset is behind the best one."""
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations, groupby
+from itertools import combinations
 from statistics import mean
 
 import numpy as np
@@ -20,11 +20,11 @@ def behind_best(runs: Iterable[RunFolder]) -> dict[str, float]:
     (:func:`holm`). Tasks without a seed and fold in common with the best one are left out.
     """
     found: dict[str, float] = {}
-    by_dataset = sorted(runs, key=lambda run: run.record.dataset_sha256)
-    for _, same in groupby(by_dataset, lambda run: run.record.dataset_sha256):
-        tasks: dict[str, Runs] = {}
-        for run in same:
-            tasks.setdefault(run.record.task, {})[run.record.seed, run.record.fold] = run
+    datasets: dict[str, dict[str, Runs]] = {}
+    for run in runs:
+        tasks = datasets.setdefault(run.record.dataset_sha256, {})
+        tasks.setdefault(run.record.task, {})[run.record.seed, run.record.fold] = run
+    for tasks in datasets.values():
         best = max(tasks, key=lambda task: mean(_test_aucs(tasks[task])))
         p_of = {
             pair: p
