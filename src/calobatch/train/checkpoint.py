@@ -26,6 +26,7 @@ from calobatch.errors import JobError
 from calobatch.run.changes import changes
 from calobatch.run.files import CHECKPOINT_FOLDER, FINISHED_CHECKPOINT, HISTORY_FILE
 from calobatch.run.history import Epoch, best_epoch, write_history
+from calobatch.train.course import Course
 from calobatch.train.epoch_sums import EpochSums
 from calobatch.written_file import written_file
 
@@ -59,6 +60,16 @@ class Checkpoint:
     epochs: int = 0
     averaged: dict[str, Tensor] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+
+    def course(self) -> Course:
+        """Return the course of the training until this checkpoint."""
+        return Course(
+            started=self.started,
+            best_model=self.best_model,
+            history=self.history,
+            resumed_after=len(self.history),
+            resumed_at=self.step,
+        )
 
 
 class CheckpointKeeper:
@@ -139,10 +150,8 @@ class CheckpointKeeper:
 
     def save(
         self,
+        course: Course,
         *,
-        started: float,
-        history: Sequence[Epoch],
-        best_model: dict[str, Tensor],
         step: int = 0,
         seconds: float = 0.0,
         ranks: Sequence[dict[str, Any]] = (),
@@ -155,10 +164,10 @@ class CheckpointKeeper:
             return
         checkpoint = Checkpoint(
             identity=self.identity,
-            started=started,
-            history=list(history),
+            started=course.started,
+            history=course.history,
             model=self.model.state_dict(),
-            best_model=best_model,
+            best_model=course.best_model,
             optimizer=self.optimizer.state_dict(),
             step=step,
             seconds=seconds,
@@ -172,7 +181,7 @@ class CheckpointKeeper:
             last.replace(self.folder / PREVIOUS_FILE)
         write_checkpoint(checkpoint, last)
         # Not read by calobatch: it lets people follow a training.
-        write_history(history, self.folder / HISTORY_FILE)
+        write_history(course.history, self.folder / HISTORY_FILE)
 
     def wait(self) -> None:
         """Wait until rank 0 has written the checkpoint, which it does before this broadcast."""

@@ -15,17 +15,17 @@ def check_ranks(task: str, wanted: int, started: int) -> None:
         )
 
 
-def check_events(task: str, ranks: int, events: int) -> None:
-    """Raise UserError if there is not a training event for each rank."""
+def check_events(task: str, ranks: int, store: Store) -> None:
+    """Raise UserError unless each rank has a training event, and each split all classes.
+
+    A class that a split lacks could not be learned, or not be measured.
+    """
+    events = len(store.events_of("train"))
     if events < ranks:
         raise UserError(
             f"{task}: {ranks} ranks need at least one training event each, but there are only "
             f"{events}; lower ranks, or use more events"
         )
-
-
-def check_classes(task: str, store: Store) -> None:
-    """Raise UserError if a split lacks a class: it could not be learned, or not be measured."""
     for split in SPLITS:
         missing = missing_classes(store.label[store.events_of(split)], len(store.layout.classes))
         if missing:

@@ -10,6 +10,7 @@ from calobatch.run.history import Epoch
 from calobatch.run.mark import MEANINGS, Mark
 from calobatch.run.name import RunName
 from calobatch.store import Store
+from calobatch.train.checkpoint import Checkpoint
 from calobatch.train.stop import StopRequest
 from calobatch.words import counted
 
@@ -20,13 +21,21 @@ def opening(
     store: Store,
     model: torch.nn.Module,
     device: torch.device,
+    checkpoint: Checkpoint | None = None,
 ) -> str:
-    """Return the first line: the model, the epochs and events, the ranks and their device."""
+    """Return the first line: the model, the epochs and events, the ranks and their device.
+
+    With a ``checkpoint``, it also says from where the training continues.
+    """
+    resumed = ""
+    if checkpoint:
+        resumed = f", continued after epoch {len(checkpoint.history)}, step {checkpoint.step}"
     data = "simulated events" if store.manifest.simulated else "events"
     return (
         f"train {name}: {settings.model}, {parameter_count(model):,} parameters, "
         f"{counted(settings.epochs, 'epoch')} of {len(store.events_of('train')):,} {data}, "
-        f"{counted(settings.ranks, 'rank')} ({settings.communicator}) on {device_name(device)}"
+        f"{counted(settings.ranks, 'rank')} ({settings.communicator}) on "
+        f"{device_name(device)}{resumed}"
     )
 
 

@@ -8,7 +8,6 @@ Tensor names end in their shape: B events of the batch, C channels, H rows, W co
 """
 
 import itertools
-import statistics
 import sys
 import time
 from functools import partial
@@ -16,16 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn.utils import get_total_norm
 
-from calobatch.communicator.device import autocast, choose_device, device_name
+from calobatch.communicator.device import autocast, choose_device
 from calobatch.communicator.interface import Communicator, connect
 from calobatch.communicator.placement import placement
 from calobatch.config.training import Training
-from calobatch.models.build import build_model, input_names, parameter_count, save_weights
+from calobatch.models.build import build_model, input_names, save_weights
 from calobatch.models.trial import try_model
 from calobatch.progress import Progress
-from calobatch.provenance import provenance
 from calobatch.run.decision import is_constant
 from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import write_run
@@ -33,7 +30,6 @@ from calobatch.run.history import Epoch, best_epoch
 from calobatch.run.kept import forget_kept_run, kept_folder, kept_run, publish_kept_run
 from calobatch.run.mark import Mark, mark_of
 from calobatch.run.name import RunName
-from calobatch.run.training import Preparation, RunRecord
 from calobatch.store import open_store
 from calobatch.train.account import Account
 from calobatch.train.allocator import keep_freed_memory
@@ -41,7 +37,9 @@ from calobatch.train.augment import draw_moves
 from calobatch.train.averaged_weights import averaged
 from calobatch.train.batches import BatchMaker, one_ahead
 from calobatch.train.checkpoint import CheckpointKeeper, rank_state, restore_rank
-from calobatch.train.checks import check_classes, check_events, check_ranks
+from calobatch.train.checks import check_events, check_ranks
+from calobatch.train.course import Course, copy_of_weights
+from calobatch.train.epoch_record import epoch_record
 from calobatch.train.epoch_sums import EpochSums
 from calobatch.train.gradients import Gradients
 from calobatch.train.heartbeat import Heartbeat, Phase
@@ -50,11 +48,11 @@ from calobatch.train.learning_rate import LearningRate
 from calobatch.train.messages import diverged, epoch_line, mark_line, opening, stopped
 from calobatch.train.optimizer import make_optimizer, skip_if_not_finite
 from calobatch.train.order import epoch_batches
+from calobatch.train.origin import Origin
 from calobatch.train.score import score_events, validate
 from calobatch.train.start import begin, start_line
 from calobatch.train.stop import StopRequest
 from calobatch.train.watched_communicator import WatchedCommunicator
-from calobatch.training_code import training_code_sha256
 
 
 def train(
@@ -83,12 +81,9 @@ def train(
     keep_freed_memory()
     device = choose_device(place, settings.device, settings.threads)
     store = open_store(store_folder, fold)
-    name = RunName(task, seed, fold)
-    classes = len(store.layout.classes)
-    training_events = store.events_of("train")
-    validation_events = store.events_of("validation")
-    check_events(task, settings.ranks, len(training_events))
-    check_classes(task, store)
+    check_events(task, settings.ranks, store)
+    training_events, validation_events = store.events_of("train"), store.events_of("validation")
+    name, classes = RunName(task, seed, fold), len(store.layout.classes)
 
     # ---- Model and optimizer ----
     # The initial weights are drawn from torch's generator.
@@ -101,9 +96,11 @@ def train(
     maker = BatchMaker(store, input_names(model), device, settings.augmentation, memory_format)
     schedule = LearningRate(settings, place.size)
     batch_size = settings.global_batch(place.size)
+    order = partial(
+        epoch_batches, training_events, batch_size, seed=seed, rank=place.rank, ranks=place.size
+    )
     identity = training_identity(settings, seed, store, device, start.sha256)
-    # Recorded now, because the checkout may have changed by the time the training ends.
-    origin, code = provenance(), training_code_sha256(settings.model)
+    origin = Origin.now(name, settings, identity, start.sha256, model, device)
 
     # ---- All ranks start from rank 0's weights ----
     # All ranks drew them from the same seed, but different machines may round differently.
@@ -119,57 +116,45 @@ def train(
     evaluated = average.module if average else model
 
     # ---- What an earlier attempt has left: a finished run, or a checkpoint ----
-    course = course_identity(settings, seed, store, device, start.sha256)
+    begins = course_identity(settings, seed, store, device, start.sha256)
     keeper = CheckpointKeeper(
-        output, course, identity, settings, communicator, model, optimizer, average
+        output, begins, identity, settings, communicator, model, optimizer, average
     )
     if communicator.broadcast(communicator.rank == 0 and _took_over(output, identity)):
         keeper.finish()
         communicator.close()
         return
-    history: list[Epoch] = []
-    best_model = _copy_of_weights(model)
     checkpoint = keeper.load()
-    if checkpoint:
-        started, history, best_model = checkpoint.started, checkpoint.history, checkpoint.best_model
-        # The schedule's state is not in the checkpoint. Going through the past epochs restores it.
-        for epoch in history:
-            schedule.epoch_ended(epoch.validation_auc)
-    resumed_after, resumed_at = len(history), checkpoint.step if checkpoint else 0
-    resumed = f", continued after epoch {resumed_after}, step {resumed_at}" if checkpoint else ""
-    _say(communicator, opening(name, settings, store, model, device) + resumed)
+    course = checkpoint.course() if checkpoint else Course(started, copy_of_weights(model))
+    # The schedule's state is not in the checkpoint. Going through the past epochs restores it.
+    for epoch in course.history:
+        schedule.epoch_ended(epoch.validation_auc)
+    _say(communicator, opening(name, settings, store, model, device, checkpoint))
     if settings.start_from and not checkpoint:
         _say(communicator, start_line(name, settings.start_from, start))
 
     progress = Progress(
         f"train {name}",
-        total=settings.epochs * len(training_events) if communicator.rank == 0 else None,
+        total=settings.epochs * len(training_events),
         unit="events",
-        done=resumed_after * len(training_events) + resumed_at * batch_size,
+        done=course.resumed_after * len(training_events) + course.resumed_at * batch_size,
         quiet=communicator.rank != 0,
     )
     account = Account(device)
     stopwatch = account.stopwatch
     with progress, StopRequest(communicator) as stop:
         # ---- Epochs ----
-        for number in range(resumed_after + 1, settings.epochs + 1):
-            if _should_stop(history, settings.early_stopping):
+        for number in range(course.resumed_after + 1, settings.epochs + 1):
+            if course.should_stop(settings.early_stopping):
                 break
             torch.manual_seed(_epoch_seed(seed, number, communicator.rank))
             start.rest()
-            shares = epoch_batches(
-                training_events,
-                batch_size,
-                seed=seed,
-                epoch=number,
-                rank=communicator.rank,
-                ranks=communicator.size,
-            )
+            shares = order(epoch=number)
             moves = draw_moves(len(store), settings.augmentation, seed=seed, epoch=number)
             sums = EpochSums(device, skip=settings.skip_bad_steps)
             clock, first_step = time.monotonic(), 0
             # After a restart, the first epoch may continue from its middle.
-            if checkpoint and checkpoint.step and number == resumed_after + 1:
+            if checkpoint and checkpoint.step and number == course.resumed_after + 1:
                 first_step, clock = checkpoint.step, clock - checkpoint.seconds
                 restore_rank(checkpoint.ranks[communicator.rank], model, sums, device)
             # `parts` has, for each step, the events of each of its forward and backward passes. A
@@ -214,18 +199,13 @@ def train(
                 # At the last step of an epoch, the epoch is completed first: a checkpoint between
                 # epochs is smaller, because it needs nothing from the other ranks.
                 if stopping and step + 1 < len(shares):
-                    keeper.save(
-                        started=started,
-                        history=history,
-                        best_model=best_model,
-                        step=step + 1,
-                        seconds=time.monotonic() - clock,
-                        ranks=communicator.allgather(rank_state(model, sums, device)),
-                    )
+                    ranks = communicator.allgather(rank_state(model, sums, device))
+                    seconds = time.monotonic() - clock
+                    keeper.save(course, step=step + 1, seconds=seconds, ranks=ranks)
                     keeper.wait()
                     raise stopped(name, number, step + 1, stop)
-            epoch_seconds = time.monotonic() - clock
-            seconds = account.epoch_ended(sum(len(share.events) for share in shares[first_step:]))
+            seconds = time.monotonic() - clock
+            phases = account.epoch_ended(sum(len(share.events) for share in shares[first_step:]))
 
             # ---- Validation ----
             heartbeat.at(Phase.VALIDATING, number)
@@ -235,37 +215,18 @@ def train(
             if average:
                 communicator.broadcast_tensors(evaluated.buffers())
             means = sums.means(communicator, len(shares), len(training_events))
-            data, compute, communication = (
-                communicator.allreduce(np.array(list(seconds.values()))) / communicator.size
-            )
             validation = validate(evaluated, maker, validation_events, communicator, heartbeat)
             if not (np.isfinite(means.loss) and validation.finite):
                 raise diverged(name, number, gradients.overflowed(communicator))
-            epoch = Epoch(
-                epoch=number,
-                time=time.time(),
-                train_loss=means.loss,
-                validation_loss=validation.loss,
-                validation_auc=validation.auc,
-                validation_accuracy=validation.accuracy,
-                learning_rate=rate,
-                seconds=epoch_seconds,
-                data_seconds=data,
-                compute_seconds=compute,
-                communication_seconds=communication,
-                events_per_second=len(training_events) / epoch_seconds,
-                gradient_norm=means.gradient_norm,
-                weight_norm=float(get_total_norm([p.detach() for p in evaluated.parameters()])),
-                skipped_steps=means.skipped_steps,
-            )
-            # The ranks' clocks differ. All ranks keep rank 0's times, because the history is in the
-            # checkpoint and must be the same on all ranks.
-            history.append(Epoch.model_validate(communicator.broadcast(epoch.model_dump())))
+            epoch = epoch_record(
+                number, means, validation, learning_rate=rate, events=len(training_events),
+                seconds=seconds, phases=phases, weights=evaluated.parameters(),
+                communicator=communicator,
+            )  # fmt: skip
+            course.add(epoch, evaluated)
             schedule.epoch_ended(epoch.validation_auc)
-            if best_epoch(history).epoch == number:
-                best_model = _copy_of_weights(evaluated)
-            keeper.save(started=started, history=history, best_model=best_model)
-            _say(communicator, epoch_line(name, history[-1], settings.epochs))
+            keeper.save(course)
+            _say(communicator, epoch_line(name, epoch, settings.epochs))
             if mark := _mark(epoch, classes, constant=validation.constant):
                 _say(communicator, mark_line(name, mark))
             if stopping and number < settings.epochs:
@@ -274,32 +235,17 @@ def train(
 
     # ---- The finished run ----
     heartbeat.at(Phase.FINISHING)
-    model.load_state_dict(best_model)
+    model.load_state_dict(course.best_model)
     scores = score_events(model, maker, np.arange(len(store)), communicator, heartbeat)
-    hosts = communicator.allgather(origin.host)
+    mark = _mark(
+        best_epoch(course.history), classes, constant=is_constant(scores[validation_events])
+    )
     throughput = account.throughput(communicator)
+    record = origin.record(store, course, throughput, mark, communicator)
     if communicator.rank == 0:
-        manifest = store.manifest
-        record = RunRecord(
-            task=task, seed=seed, fold=fold, training=settings, identity=identity,
-            dataset=manifest.dataset, layout=store.layout, simulated=manifest.simulated,
-            dataset_sha256=manifest.events_sha256,
-            source_sha256={source.file: source.sha256 for source in manifest.sources},
-            parameters=parameter_count(model), ranks=communicator.size,
-            device=device_name(device), hosts=tuple(sorted(set(hosts))),
-            started=started, finished=time.time(),
-            epochs_run=len(history), best_epoch=best_epoch(history).epoch,
-            resumed_after_epoch=resumed_after, resumed_at_step=resumed_at,
-            events_per_second=_typical_speed(history), throughput=throughput,
-            provenance=origin, code_sha256=code, start_sha256=start.sha256,
-            preparation=Preparation(zero_below=manifest.zero_below, scalars=manifest.scalars),
-            mark=_mark(
-                best_epoch(history), classes, constant=is_constant(scores[validation_events])
-            ),
-        )  # fmt: skip
         kept = kept_folder(output)
-        save_weights(best_model, kept / WEIGHTS_FILE)
-        write_run(kept, store, history, scores, record)
+        save_weights(course.best_model, kept / WEIGHTS_FILE)
+        write_run(kept, store, course.history, scores, record)
         publish_kept_run(output)
     keeper.finish()
     communicator.close()
@@ -332,15 +278,6 @@ def _mark(epoch: Epoch, classes: int, *, constant: bool) -> Mark:
     )
 
 
-def _copy_of_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def _should_stop(history: list[Epoch], patience: int | None) -> bool:
-    """Return whether ``patience`` epochs have passed since the best one; False if it is None."""
-    return bool(patience and history and len(history) - best_epoch(history).epoch >= patience)
-
-
 def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
     """Return the seed of torch's random generator for an epoch, below 2^63 as torch requires.
 
@@ -348,11 +285,6 @@ def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
     start of every epoch, so that a resumed training draws the same numbers.
     """
     return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _typical_speed(history: list[Epoch]) -> float:
-    """Return the median of the epochs' events per second, without the first, slower epoch."""
-    return statistics.median(epoch.events_per_second for epoch in history[1:] or history)
 
 
 def _say(communicator: Communicator, line: str) -> None:
