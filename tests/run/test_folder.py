@@ -31,7 +31,8 @@ def scores_of(store):
 def run(packed_crops, tmp_path):
     """A finished and evaluated run."""
     (tmp_path / WEIGHTS_FILE).write_bytes(b"weights")
-    write_run(tmp_path, packed_crops, HISTORY, scores_of(packed_crops), record())
+    events = np.arange(len(packed_crops))
+    write_run(tmp_path, packed_crops, HISTORY, events, scores_of(packed_crops), record())
     metrics().write(tmp_path / METRICS_FILE)
     return tmp_path
 
@@ -73,8 +74,9 @@ def test_a_missing_file_is_named_with_what_to_do(run, name):
 def test_the_record_is_written_last(packed_crops, tmp_path):
     """A training that was killed while it wrote its files must not look finished."""
     (tmp_path / PREDICTIONS_FILE).mkdir()  # a folder cannot be replaced by a file
+    events = np.arange(len(packed_crops))
     with pytest.raises(OSError, match=PREDICTIONS_FILE):
-        write_run(tmp_path, packed_crops, HISTORY, scores_of(packed_crops), record())
+        write_run(tmp_path, packed_crops, HISTORY, events, scores_of(packed_crops), record())
     assert not (tmp_path / RECORD_FILE).exists()
 
 

@@ -63,7 +63,7 @@ def test_the_columns_are_those_of_the_contract(written):
     columns = (
         "task,dataset,model,seed,split,n_events,auc,auc_low,auc_high,accuracy,parameters,ranks,"
         "events_per_second,reference_auc,run_id,mark,simulated,fold,auc_std,"
-        "effective_events,p_behind_best"
+        "effective_events,p_behind_best,training_events"
     )
     assert written.read_text().splitlines()[0] == columns
     assert ",".join(COLUMNS) == columns

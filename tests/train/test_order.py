@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.train.order import epoch_batches, epoch_steps, rank_share
+from calobatch.train.order import epoch_batches, epoch_steps, first_events, rank_share
 
 sizes = st.integers(1, 12).flatmap(
     lambda ranks: st.tuples(st.just(ranks), st.integers(ranks, 300), st.integers(ranks, 64))
@@ -64,3 +64,14 @@ def test_the_shares_that_ranks_score_are_all_events_in_order(ranks, count):
     events = np.arange(count) * 3
     shares = [rank_share(events, rank, ranks) for rank in range(ranks)]
     assert np.array_equal(np.concatenate(shares), events)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 300))
+def test_a_smaller_number_of_training_events_is_part_of_a_larger_one(count, small, large):
+    events = np.arange(1000, 1000 + count)
+    small, large = sorted((min(small, count), min(large, count)))
+    of_small, of_large = first_events(events, small), first_events(events, large)
+    assert len(of_small) == small
+    assert set(of_small) <= set(of_large) <= set(events)
+    assert list(of_large) == sorted(of_large)
+    assert list(first_events(events, None)) == list(events)

@@ -254,3 +254,22 @@ def test_the_time_of_the_steps_is_accounted_for_without_the_first_of_several_epo
     assert 50 < speed.peak_memory_mb < 20_000
     assert 0 < speed.cores < 1.1 * os.cpu_count()
     assert speed.gpu_energy_joules is None
+
+
+def test_a_training_on_some_events_sees_and_predicts_only_those(crops_store, quick, tmp_path):
+    store = open_store(crops_store)
+    number = len(store.events_of("train")) // 2
+    for events in (number, number + 5):
+        train("task", quick(training_events=events), 1, crops_store, tmp_path / str(events))
+    predicted = [
+        pq.read_table(tmp_path / str(events) / "predictions.parquet").to_pandas()
+        for events in (number, number + 5)
+    ]
+    trained_on = [set(table.event[table.split == "train"]) for table in predicted]
+    assert [len(events) for events in trained_on] == [number, number + 5]
+    assert trained_on[0] < trained_on[1]
+    for split in ("validation", "test"):
+        assert set(predicted[0].event[predicted[0].split == split]) == set(store.events_of(split))
+    message = f"training_events is 100,000, but the training split has only {number * 2:,}"
+    with pytest.raises(UserError, match=message[:-1]):
+        train("task", quick(training_events=100_000), 1, crops_store, tmp_path / "many")

@@ -17,11 +17,14 @@ def behind_best(runs: Iterable[RunFolder]) -> dict[str, float]:
 
     It is the probability of so large a difference in test AUC between equally good tasks, by the
     events and the trainings, corrected for the number of pairs of tasks of the dataset
-    (:func:`holm`). Tasks without a seed and fold in common with the best one are left out.
+    (:func:`holm`). Left out are tasks on a part of the training events, for learning curves, and
+    tasks without a seed and fold in common with the best one.
     """
     found: dict[str, float] = {}
     datasets: dict[str, dict[str, Runs]] = {}
     for run in runs:
+        if run.record.training.training_events is not None:
+            continue
         tasks = datasets.setdefault(run.record.dataset_sha256, {})
         tasks.setdefault(run.record.task, {})[run.record.seed, run.record.fold] = run
     for tasks in datasets.values():

@@ -17,6 +17,7 @@ from calobatch.config.model_file import check_model
 from calobatch.config.plain_yaml import plain_yaml, read_yaml
 from calobatch.config.scenario import Scenario, ScenarioFile, Task
 from calobatch.config.section import NAME
+from calobatch.config.subsets import with_subsets
 from calobatch.errors import UserError
 from calobatch.layouts import simulator_of
 
@@ -66,7 +67,7 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
         "name": path.stem,
         "title": written.title,
         "datasets": written.datasets,
-        "tasks": tasks,
+        "tasks": with_subsets(tasks, written.datasets, written.training_events),
         "seeds": written.seeds,
     }
     scenario = validated(Scenario, resolved, str(path), overrides=changes)

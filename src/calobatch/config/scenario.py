@@ -68,6 +68,12 @@ class ScenarioFile(Section):
     all_tasks: dict[str, Any] = Field(
         {}, description="keys for all tasks; a task's own keys in this file go before them"
     )
+    training_events: tuple[Annotated[int, Field(gt=0, strict=True)], ...] = Field(
+        (),
+        description="for learning curves: every task is also trained on each of these numbers of "
+        "training events, as a task such as my_task_5000",
+        json_schema_extra=unit("events"),
+    )
     seeds: tuple[Seed, ...] = Field(
         (1,),
         description="every task is trained once per seed, which sets initial weights, event order "

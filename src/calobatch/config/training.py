@@ -81,6 +81,15 @@ class Training(Section):
         "characters",
         exclude_if=lambda names: not names,
     )
+    training_events: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="number of events of the training split that are used; smaller numbers take "
+        "part of the events of larger ones; default: all",
+        json_schema_extra=unit("events"),
+        exclude_if=lambda number: number is None,
+    )
     epochs: int = Field(
         gt=0,
         strict=True,
@@ -198,6 +207,10 @@ class Training(Section):
     device: Literal["auto", "cpu"] = Field(
         "auto", description="auto: one GPU per rank if there are GPUs, otherwise the CPU"
     )
+
+    def on_all_events(self) -> "Training":
+        """Return the same settings with all events of the training split."""
+        return self.model_copy(update={"training_events": None})
 
     def global_batch(self, ranks: int) -> int:
         """Return the number of events per step over all ``ranks`` together."""

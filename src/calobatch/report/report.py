@@ -12,6 +12,7 @@ from markupsafe import Markup
 from calobatch.atomic import write_text
 from calobatch.config.dataset import SPLITS
 from calobatch.config.scenario import Scenario
+from calobatch.config.subsets import whole_tasks
 from calobatch.errors import UserError
 from calobatch.progress import Progress
 from calobatch.report import formats
@@ -28,6 +29,7 @@ from calobatch.report.curves import (
 from calobatch.report.diagrams import diagram
 from calobatch.report.embed import plot
 from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, references
+from calobatch.report.learning_curves import draw_learning_curves, in_words, learning_curves
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.report.since import Since, since_last
@@ -57,6 +59,8 @@ class DatasetPart(NamedTuple):
     manifest: Manifest
     roc: tuple[Markup, ...]
     cost: Markup | None
+    learning: Markup | None
+    forecasts: tuple[str, ...]
     samples: Gallery
     means: Gallery
     difference: Gallery
@@ -111,7 +115,9 @@ def report(
     by_dataset = {store.manifest.dataset: store for store in map(_opened, stores)}
     for run in found:
         _check(run, by_dataset)
-    colours = task_colours({name: task.dataset for name, task in scenario.tasks.items()})
+    whole = whole_tasks(scenario.tasks)
+    colours = task_colours({name: scenario.tasks[name].dataset for name in whole.values()})
+    colours = {name: colours[of] for name, of in whole.items()}
     lines = read_leaderboard(leaderboard)
     check_leaderboard(lines, scenario, found, leaderboard)
     rows = task_rows(scenario, found, lines, colours)
@@ -119,7 +125,7 @@ def report(
     parts: dict[str, list[Part]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
-            ("datasets", (_dataset_part(s, found, colours) for s in by_dataset.values())),
+            ("datasets", (_dataset_part(s, found, whole, colours) for s in by_dataset.values())),
             ("histories", (_history_part(run) for run in found)),
             ("scores", (_plot_part(_first(row, found)) for row in rows)),
             ("since", map(since_last, found)),
@@ -217,19 +223,29 @@ def _check(run: RunFolder, stores: Mapping[str, Store]) -> None:
 
 
 def _dataset_part(
-    store: Store, runs: Sequence[RunFolder], colours: Mapping[str, str]
+    store: Store,
+    runs: Sequence[RunFolder],
+    whole: Mapping[str, str],
+    colours: Mapping[str, str],
 ) -> DatasetPart:
     manifest = store.manifest
     runs = [run for run in runs if run.record.dataset == manifest.dataset]
+    # The trainings on fewer events have a figure of their own.
+    on_all = [run for run in runs if whole[run.record.task] == run.record.task]
     classes = manifest.classes
-    drawings = (draw_roc, draw_rejection) if runs else ()
+    drawings = (draw_roc, draw_rejection) if on_all else ()
+    curves = learning_curves(runs, whole)
     means, difference = mean_galleries(store)
     return DatasetPart(
         manifest=manifest,
         roc=tuple(
-            draw(runs, colours, classes, signal) for signal in signals(classes) for draw in drawings
+            draw(on_all, colours, classes, signal)
+            for signal in signals(classes)
+            for draw in drawings
         ),
         cost=draw_cost(runs, colours) if runs else None,
+        learning=draw_learning_curves(curves, colours) if curves else None,
+        forecasts=tuple(forecast for curve in curves if (forecast := in_words(curve))),
         samples=sample_gallery(store),
         means=means,
         difference=difference,

@@ -46,17 +46,18 @@ def write_run(
     folder: Path,
     store: Store,
     history: Sequence[Epoch],
+    events: NDArray[np.int64],
     scores: NDArray[np.float32],
     record: RunRecord,
 ) -> None:
     """Write all files of a finished training except its weights, and their checksums.
 
-    ``scores`` has those of all events of the store (see ``run/decision.py``). The weights must
+    ``scores`` has those of the ``events`` of the store (see ``run/decision.py``). The weights must
     be in the folder already, because a folder with a record, which is written last, counts as a
     finished training.
     """
     write_history(history, folder / HISTORY_FILE)
-    write_predictions(store, scores, folder / PREDICTIONS_FILE)
+    write_predictions(store, events, scores, folder / PREDICTIONS_FILE)
     record.model_copy(update={"files": checksums(folder)}).write(folder / RECORD_FILE)
 
 

@@ -69,6 +69,8 @@ class Line(Record):
     # Of the test split, on all lines of a task: the probability that it is so far behind the best
     # task of its dataset by chance (calobatch.compare.behind_best); None for the best itself.
     p_behind_best: Annotated[float | None, BeforeValidator(_none_if_empty)] = None
+    # The task's key of that name: only so many events of the training split were used.
+    training_events: Annotated[int | None, BeforeValidator(_none_if_empty)] = None
 
     @property
     def key(self) -> tuple[str, int, int | str | None, str]:
@@ -152,8 +154,15 @@ def format_leaderboard(path: Path) -> str:
 
 
 def significance(lines: Sequence[Line]) -> list[str]:
-    """Say of each dataset whether its best task is significantly better than the others."""
-    tests = [line for line in lines if line.split == "test" and line.fold != "all"]
+    """Say of each dataset whether its best task is significantly better than the others.
+
+    Tasks on a part of the training events, for learning curves, are left out.
+    """
+    tests = [
+        line
+        for line in lines
+        if line.split == "test" and line.fold != "all" and line.training_events is None
+    ]
     said = []
     for dataset in dict.fromkeys(line.dataset for line in tests):
         of_task: dict[str, list[Line]] = {}

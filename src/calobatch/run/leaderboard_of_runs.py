@@ -95,6 +95,7 @@ def _line(scenario: Scenario, run: RunFolder, split: str) -> Line:
         run_id="",
         mark=record.mark,
         simulated=record.simulated,
+        training_events=record.training.training_events,
     )
 
 

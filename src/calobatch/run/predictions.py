@@ -1,4 +1,6 @@
-"""predictions.parquet: the score of every event of the dataset, each event exactly once.
+"""predictions.parquet: the score of every event that a run was given, each event exactly once.
+
+A training on a part of the training split has no scores of the others.
 
 =============  =======  ====================================================
 column         type     meaning
@@ -42,16 +44,18 @@ class Predictions(NamedTuple):
     weight: NDArray[np.float64] | None = None
 
 
-def write_predictions(store: Store, scores: NDArray[np.float32], path: Path) -> None:
-    """Write the scores of all events of a store, either the whole file or nothing."""
-    split = pa.DictionaryArray.from_arrays(pa.array(store.split.astype(np.int8)), list(SPLITS))
+def write_predictions(
+    store: Store, events: NDArray[np.int64], scores: NDArray[np.float32], path: Path
+) -> None:
+    """Write the ``scores`` of the ``events`` of a store, either the whole file or nothing."""
+    numbers = pa.array(store.split[events].astype(np.int8))
     columns = {
-        "event": np.arange(len(store), dtype=np.int64),
-        "split": split.cast(pa.string()),
-        "label": store.label,
+        "event": events,
+        "split": pa.DictionaryArray.from_arrays(numbers, list(SPLITS)).cast(pa.string()),
+        "label": store.label[events],
     }
     if store.weight is not None:
-        columns[WEIGHT] = store.weight
+        columns[WEIGHT] = store.weight[events]
     of_events = [scores] if scores.ndim == 1 else scores.T
     columns |= dict(zip(score_columns(store.layout), of_events, strict=True))
     table = pa.table(columns)

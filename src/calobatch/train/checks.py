@@ -1,6 +1,10 @@
 """What a training needs before it starts: its ranks, and events of all classes."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from calobatch.config.dataset import SPLITS
+from calobatch.config.training import Training
 from calobatch.errors import UserError
 from calobatch.run.decision import missing_classes
 from calobatch.store import Store
@@ -15,19 +19,27 @@ def check_ranks(task: str, wanted: int, started: int) -> None:
         )
 
 
-def check_events(task: str, ranks: int, store: Store) -> None:
+def check_events(
+    task: str, settings: Training, store: Store, training_events: NDArray[np.int64]
+) -> None:
     """Raise UserError unless each rank has a training event, and each split all classes.
 
     A class that a split lacks could not be learned, or not be measured.
     """
-    events = len(store.events_of("train"))
-    if events < ranks:
+    number, wanted = len(training_events), settings.training_events
+    if wanted and number < wanted:
         raise UserError(
-            f"{task}: {ranks} ranks need at least one training event each, but there are only "
-            f"{events}; lower ranks, or use more events"
+            f"{task}: training_events is {wanted:,}, but the training split has only {number:,} "
+            "events; lower training_events, or increase the number of events of the dataset"
+        )
+    if number < settings.ranks:
+        raise UserError(
+            f"{task}: {settings.ranks} ranks need at least one training event each, but there are "
+            f"only {number}; lower ranks, or use more events"
         )
     for split in SPLITS:
-        missing = missing_classes(store.label[store.events_of(split)], len(store.layout.classes))
+        events = training_events if split == "train" else store.events_of(split)
+        missing = missing_classes(store.label[events], len(store.layout.classes))
         if missing:
             names = ", ".join(store.layout.classes[number] for number in missing)
             raise UserError(

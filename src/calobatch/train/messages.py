@@ -19,6 +19,7 @@ def opening(
     name: RunName,
     settings: Training,
     store: Store,
+    training_events: int,
     model: torch.nn.Module,
     device: torch.device,
     checkpoint: Checkpoint | None = None,
@@ -33,7 +34,7 @@ def opening(
     data = "simulated events" if store.manifest.simulated else "events"
     return (
         f"train {name}: {settings.model}, {parameter_count(model):,} parameters, "
-        f"{counted(settings.epochs, 'epoch')} of {len(store.events_of('train')):,} {data}, "
+        f"{counted(settings.epochs, 'epoch')} of {training_events:,} {data}, "
         f"{counted(settings.ranks, 'rank')} ({settings.communicator}) on "
         f"{device_name(device)}{resumed}"
     )

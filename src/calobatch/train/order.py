@@ -54,6 +54,18 @@ def epoch_batches(
     return [BatchShare(shuffled[start:stop][rank::ranks], stop - start) for start, stop in spans]
 
 
+def first_events(events: NDArray[np.int64], number: int | None) -> NDArray[np.int64]:
+    """Return ``number`` of the ``events``, in their order; all of them if it is None.
+
+    They are drawn at random, always in the same way: those of a smaller number are among those of a
+    larger one.
+    """
+    if number is None:
+        return events
+    drawn = np.random.default_rng(0).permutation(len(events))[:number]
+    return events[np.sort(drawn)]
+
+
 def rank_share(events: NDArray[np.int64], rank: int, ranks: int) -> NDArray[np.int64]:
     """Return the consecutive events that a rank scores.
 

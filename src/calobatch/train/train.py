@@ -47,7 +47,7 @@ from calobatch.train.identity import course_identity, training_identity
 from calobatch.train.learning_rate import LearningRate
 from calobatch.train.messages import diverged, epoch_line, mark_line, opening, stopped
 from calobatch.train.optimizer import make_optimizer, skip_if_not_finite
-from calobatch.train.order import epoch_batches
+from calobatch.train.order import epoch_batches, first_events
 from calobatch.train.origin import Origin
 from calobatch.train.score import score_events, validate
 from calobatch.train.start import begin, start_line
@@ -81,8 +81,9 @@ def train(
     keep_freed_memory()
     device = choose_device(place, settings.device, settings.threads)
     store = open_store(store_folder, fold)
-    check_events(task, settings.ranks, store)
-    training_events, validation_events = store.events_of("train"), store.events_of("validation")
+    training_events = first_events(store.events_of("train"), settings.training_events)
+    check_events(task, settings, store, training_events)
+    validation_events, test_events = store.events_of("validation"), store.events_of("test")
     name, classes = RunName(task, seed, fold), len(store.layout.classes)
 
     # ---- Model and optimizer ----
@@ -129,7 +130,8 @@ def train(
     # The schedule's state is not in the checkpoint. Going through the past epochs restores it.
     for epoch in course.history:
         schedule.epoch_ended(epoch.validation_auc)
-    _say(communicator, opening(name, settings, store, model, device, checkpoint))
+    first_line = opening(name, settings, store, len(training_events), model, device, checkpoint)
+    _say(communicator, first_line)
     if settings.start_from and not checkpoint:
         _say(communicator, start_line(name, settings.start_from, start))
 
@@ -236,16 +238,16 @@ def train(
     # ---- The finished run ----
     heartbeat.at(Phase.FINISHING)
     model.load_state_dict(course.best_model)
-    scores = score_events(model, maker, np.arange(len(store)), communicator, heartbeat)
-    mark = _mark(
-        best_epoch(course.history), classes, constant=is_constant(scores[validation_events])
-    )
+    events = np.sort(np.concatenate([training_events, validation_events, test_events]))
+    scores = score_events(model, maker, events, communicator, heartbeat)
+    validated = scores[np.isin(events, validation_events)]
+    mark = _mark(best_epoch(course.history), classes, constant=is_constant(validated))
     throughput = account.throughput(communicator)
     record = origin.record(store, course, throughput, mark, communicator)
     if communicator.rank == 0:
         kept = kept_folder(output)
         save_weights(course.best_model, kept / WEIGHTS_FILE)
-        write_run(kept, store, course.history, scores, record)
+        write_run(kept, store, course.history, events, scores, record)
         publish_kept_run(output)
     keeper.finish()
     communicator.close()

@@ -1,0 +1,64 @@
+"""How the AUC grows with the number of training events: a power law."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import curve_fit
+
+Floats = NDArray[np.float64]
+
+# Three numbers are fitted, so fewer points fit any power law.
+LEAST_POINTS = 3
+# The limit a, the loss b at the first point, and the power c. Measured powers are 0.07 to 0.35
+# (Hestness et al., arXiv:1712.00409), and 0.5 is that of the best possible learner of few numbers.
+LOWEST, HIGHEST = (0.5, 0.0, 0.05), (1.0, 1.0, 1.0)
+
+
+class PowerLaw(NamedTuple):
+    """AUC = a - b (N / first)^-c for N training events; ``covariance`` is that of a, b and c."""
+
+    first: float
+    values: Floats  # (3,)
+    covariance: Floats  # (3, 3)
+
+    def at(self, events: ArrayLike) -> tuple[Floats, Floats]:
+        """Return the AUC after ``events`` training events and its standard error."""
+        ratio = np.asarray(events, dtype=float) / self.first
+        a, b, c = self.values
+        power = ratio**-c
+        gradient = np.stack([np.ones_like(ratio), -power, b * power * np.log(ratio)], axis=-1)
+        variance = np.einsum("...i,ij,...j->...", gradient, self.covariance, gradient)
+        return a - b * power, np.sqrt(variance)
+
+
+def fitted_power_law(
+    events: Sequence[int], auc: Sequence[float], error: Sequence[float]
+) -> PowerLaw | None:
+    """Fit a power law to the AUCs, with their standard errors, of trainings on ``events`` events.
+
+    Returns None if there are fewer than three numbers of events, or if the AUC does not grow in the
+    way of a power law.
+    """
+    if len(events) < LEAST_POINTS:
+        return None
+    first = float(min(events))
+
+    def law(number: Floats, a: float, b: float, c: float) -> Floats:
+        found: Floats = a - b * (number / first) ** -c
+        return found
+
+    try:
+        values, covariance = curve_fit(
+            law,
+            np.asarray(events, dtype=float),
+            np.asarray(auc),
+            p0=(min(max(auc) + 0.02, 0.99), max(max(auc) - min(auc), 0.01), 0.3),
+            sigma=np.asarray(error),
+            absolute_sigma=True,
+            bounds=(LOWEST, HIGHEST),
+        )
+    except RuntimeError:  # no minimum was found
+        return None
+    return PowerLaw(first, values, covariance) if np.isfinite(covariance).all() else None
