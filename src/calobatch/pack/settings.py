@@ -113,8 +113,8 @@ def own_files(name: str, dataset: Files) -> dict[Path, str | None]:
         for file in map(Path, matching):
             if found.setdefault(file, of_class) != of_class:
                 raise UserError(
-                    f"datasets.{name}.files: {file} is a file of {found[file]} and of {of_class}; "
-                    "give it one class"
+                    f"datasets.{name}.files: {file} is listed under {found[file]} and {of_class}; "
+                    "list it under one class"
                 )
     return dict(sorted(found.items()))
 

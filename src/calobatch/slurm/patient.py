@@ -7,10 +7,10 @@ Version 2.8.0 of the plugin waits for ever in three cases, which are corrected h
 * A job has left the queue, but accounting never learns how it ended: it was preempted and cannot be
   requeued, or the message was lost.
 
-While SLURM's controller is away, the plugin also lets every submission fail at once, until the job
-has no attempt left. Here, a submission waits for the controller.
+While SLURM's controller does not answer, the plugin also lets every submission fail at once, until
+the job has no attempt left. Here, a submission waits for the controller.
 
-The plugin sleeps between two questions about its jobs. Here, the end of a job ends the sleep.
+The plugin sleeps between two queries about its jobs. Here, the end of a job ends the sleep.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
             self.logger.warning(
                 f"calobatch: SLURM job {job} left the queue more than "
                 f"{SECONDS_UNTIL_LOST / 60:.0f} minutes ago, and accounting lists it as "
-                f"{states.get(job, 'unknown')}; it is taken as ended, and its files decide "
+                f"{states.get(job, 'unknown')}; it counts as ended, and its files decide "
                 "whether it is submitted again"
             )
         return lost
@@ -155,7 +155,7 @@ def adopt(executor: Any) -> None:
     """Give the executor of this head process patience. Must be called before it submits a job."""
     executor.__class__ = PatientExecutor
     executor._accounting = Absence(
-        "SLURM's accounting", "jobs run on, and it is asked again", executor.logger
+        "SLURM's accounting", "jobs keep running, and it is asked again", executor.logger
     )
     executor._controller = Absence(
         "SLURM's controller", "jobs wait to be submitted", executor.logger

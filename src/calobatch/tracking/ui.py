@@ -141,4 +141,4 @@ def free_port(first: int = FIRST_PORT) -> int:
             except OSError:
                 continue
             return port
-    raise UserError(f"ports {first} to {first + PORTS - 1} of {HERE} are in use; end a program")
+    raise UserError(f"ports {first} to {first + PORTS - 1} of {HERE} are in use; free one of them")

@@ -80,9 +80,9 @@ def begin_on_cluster(scenario: str, executor: Any) -> None:
     adopt(executor)
     seconds = executor.workflow.executor_settings.init_seconds_before_status_checks
     print(
-        f"calobatch: SLURM is asked how the jobs fare every {seconds} s at first and every 3 "
-        "minutes later, and soon after the end of each job; it is normal that nothing is printed "
-        "for a while, and a job whose node died is noticed up to 3 minutes later; `squeue --me` "
-        "shows the jobs at once",
+        f"calobatch: SLURM is asked for the state of the jobs every {seconds} s at first, every 3 "
+        "minutes later, and soon after each job ends; it is normal that nothing is printed for a "
+        "while, and a job whose node died is noticed up to 3 minutes later; `squeue --me` shows "
+        "the jobs at once",
         file=sys.stderr,
     )

@@ -97,7 +97,7 @@ def require_free(scenario: str, folder: Path = FOLDER) -> Head | None:
     if head and is_alive(head, path):
         raise UserError(
             f"the scenario {scenario} already has a head process in this folder, {head}; wait "
-            "until it ends, or run another scenario beside it"
+            "until it ends, or run another scenario at the same time"
         )
     return head
 
@@ -224,7 +224,7 @@ def _created(path: Path, head: Head) -> bool:
 
 
 def _created_without_link(path: Path, text: str) -> bool:
-    """Do the same on a file system that has no hard links.
+    """Write an entry as ``_created`` does, on a file system that has no hard links.
 
     For an instant the entry is empty, and another head process takes it for a damaged one.
     """

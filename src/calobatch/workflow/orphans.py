@@ -60,7 +60,7 @@ def end_orphans_here(folder: Path, scenario: str) -> None:
 
 
 def find_orphans(mark: str) -> dict[psutil.Process, str]:
-    """Return the processes that inherited ``mark`` from another process than this, and their names.
+    """Return the processes that inherited ``mark`` from a different process, and their names.
 
     Processes of other users are not found.
     """
