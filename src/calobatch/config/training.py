@@ -122,7 +122,7 @@ class Training(Section):
     average_weights: Share = Field(
         0.0,
         description="decay per step of a moving average of the weights, such as 0.999, which is "
-        "validated and kept in place of the weights of the last step; default: no average",
+        "validated and kept instead of the weights of the last step; default: no average",
         exclude_if=lambda decay: decay == 0,
     )
     skip_bad_steps: bool = Field(

@@ -27,7 +27,7 @@ from calobatch.slurm.ask import TIMED_OUT, ask
 from calobatch.slurm.ended import Ended
 
 SECONDS_BETWEEN_QUESTIONS = 10.0
-# After a job has told its end, SLURM is asked no more often than this.
+# After a job has reported its end, SLURM is asked no more often than this.
 SECONDS_BETWEEN_QUICK_QUESTIONS = 4.0
 # After a job has left the queue, accounting has this much time to list it as ended.
 SECONDS_UNTIL_LOST = 600.0
@@ -173,7 +173,7 @@ def adopt(executor: Any) -> None:
 
     plugin.query_job_status = query_patiently
     # sbatch refuses a wrong account itself. The plugin would ask accounting before every job, and
-    # let the job fail while accounting is away.
+    # let the job fail while accounting does not answer.
     plugin.validate_account = lambda account, logger: account
 
 

@@ -23,7 +23,7 @@ from calobatch.stop_signals import SECONDS_TO_LEAVE
 # After `scontrol requeue` SLURM kills the job within its KillWait (30 s by default).
 SECONDS_UNTIL_SLURM_ENDS_THE_JOB = 120
 SECONDS_BETWEEN_LOOKS = 2.0
-# SLURM's controller may be away for a moment.
+# SLURM's controller may not answer for a moment.
 SECONDS_FOR_AN_ANSWER = 60.0
 # The ranks first get SECONDS_TO_LEAVE to write a checkpoint; after that they are killed.
 SECONDS_AFTER_KILL = 60.0

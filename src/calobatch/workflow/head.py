@@ -40,7 +40,7 @@ def require_command() -> None:
 def take_hangup_for_interrupt() -> None:
     """End as after Ctrl-C if the terminal is closed, unless the user started this with `nohup`.
 
-    By default, a hangup kills the head process and leaves its jobs at work.
+    By default, a hangup kills the head process and leaves its jobs running.
     """
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGINT))

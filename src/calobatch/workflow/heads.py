@@ -240,7 +240,7 @@ def _remove_dead(path: Path, dead: Head | None, aside: Path) -> None:
     """Remove the entry of ``dead``, or a damaged one, but not one that has replaced it since.
 
     Asking whether ``dead`` is alive takes seconds, in which another process may have claimed the
-    scenario. The entry is therefore moved away, looked at, and put back if it is a different one.
+    scenario. The entry is therefore moved away, read, and put back if it is a different one.
     """
     path.replace(aside)
     try:

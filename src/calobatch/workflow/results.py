@@ -1,4 +1,4 @@
-"""Where the results of a scenario are, and what the user is told when all of them are there."""
+"""Where the results of a scenario are, and what a run prints when all of them are there."""
 
 from collections.abc import Collection
 from pathlib import Path

@@ -42,7 +42,7 @@ def _packages(environment: MutableMapping[str, str]) -> list[str]:
         if found := [name for name in names if (folder / name).is_dir()]:
             lines.append(
                 f"PYTHONPATH has {entry}, so jobs on this machine use {', '.join(found)} from "
-                "there in place of the pinned versions; unset PYTHONPATH if that is not intended"
+                "there instead of the pinned versions; unset PYTHONPATH if that is not intended"
             )
     return lines
 
