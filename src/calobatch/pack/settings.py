@@ -97,7 +97,7 @@ def check_reweight(name: str, dataset: Dataset, layout: Layout) -> None:
 def own_files(name: str, dataset: Files) -> dict[Path, str | None]:
     """Return the files of a dataset of the user's own, sorted, each with its class or with None.
 
-    Raises UserError if a path has no file, or if a file is of two classes.
+    Raises UserError if a path has no file, or if a file is listed under two classes.
     """
     found: dict[Path, str | None] = {}
     for pattern, of_class in dataset.paths().items():

@@ -1,6 +1,6 @@
 """Turn columns of Arrow, as parquet and ROOT files have them, into dense images and numbers.
 
-An image is three lists in each other, with its channels first or last; or each event has lists of
+An image is three nested lists, with its channels first or last; or each event has lists of
 its hits, one list for each coordinate.
 """
 
@@ -174,7 +174,7 @@ class Nested:
 
 
 def depth(kind: pa.DataType) -> int:
-    """Return how many lists are nested in each other."""
+    """Return how deep lists are nested."""
     return 1 + depth(kind.value_type) if _is_list(kind) else 0
 
 

@@ -44,11 +44,11 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
     _accounting: Absence
     _controller: Absence
     _stopping: threading.Event
-    # The jobs of the look that is being made.
+    # The jobs that are being checked now.
     _watched: list[Any]
     # Who cancelled a job, by job.
     _cancelled: dict[str, str]
-    # When the queue was last looked at, and the jobs that were not in it.
+    # When the queue was last checked, and the jobs that were not in it.
     _queue_seen: float
     _gone: set[str]
     _ended: Ended

@@ -30,7 +30,7 @@ SECONDS_BETWEEN_BEATS = 15.0
 SECONDS_TO_WATCH = 90.0
 # Two readings of the time at which a process started may differ by rounding.
 SECONDS_OF_ROUNDING = 2.0
-# What file systems without hard links answer.
+# The errors of file systems without hard links.
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
