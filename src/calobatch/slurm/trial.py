@@ -197,7 +197,7 @@ def explained(
             "make head PYTHON=...",
         ),
         NO_MODULE_COMMAND: (
-            "jobs do not have the command `module`",
+            "jobs have no command `module`",
             "set BASH_ENV to the file that defines it, for example "
             "`export BASH_ENV=/etc/profile.d/modules.sh` in ~/.bashrc, or ask the cluster's "
             "support how batch jobs load modules",
