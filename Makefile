@@ -23,7 +23,7 @@
 #   make submit                             run the head process as a SLURM job
 #   make bundle TO=/path                    one folder with everything that a cluster without a network needs
 #
-# Another Python than python3, from 3.11 to 3.13: make setup PYTHON=/path/to/python3.13
+# To use a Python other than python3 (3.11 to 3.13): make setup PYTHON=/path/to/python3.13
 #
 # A cluster in containers on this machine, for tests (root and podman):
 #
@@ -119,7 +119,7 @@ wheelhouse: check-variant
 images: check-variant head
 	@containers/build $(VARIANT) $(IMAGES)
 
-# Another variant than the site file's may be wanted, for instance in a bundle, but jobs do not use it.
+# A variant other than the site file's may be wanted, for instance in a bundle, but jobs do not use it.
 check-variant:
 	@[[ "$(or $(SITE_VARIANT),$(VARIANT))" = "$(VARIANT)" ]] || \
 	    echo "make: VARIANT is $(VARIANT), but jobs here use the images of variant $(SITE_VARIANT), as cluster/slurm/site.yaml says; leave VARIANT out to follow that file" >&2

@@ -81,7 +81,7 @@ def test_a_verb_says_in_one_line_what_a_library_raised(verb):
     (line,) = answer.stderr.splitlines()
     assert line.startswith(f"calobatch {verb}: unexpected RuntimeError at line ")
     assert "src/calobatch/" in line
-    assert ": made to fail; to see how it came about, set CALOBATCH_TRACEBACK=1" in line
+    assert ": made to fail; to see the traceback, set CALOBATCH_TRACEBACK=1" in line
 
 
 class OutOfMemoryError(RuntimeError):

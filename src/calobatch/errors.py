@@ -76,7 +76,7 @@ def error_to_tell(error: Exception) -> UserError | JobError:
     own = [frame for frame in frames if frame.filename.startswith(here)] or frames
     where = f" at line {own[-1].lineno} of {own[-1].filename}" if own else ""
     return JobError(
-        f"unexpected {type(error).__name__}{where}: {reason}; to see how it came about, set "
+        f"unexpected {type(error).__name__}{where}: {reason}; to see the traceback, set "
         "CALOBATCH_TRACEBACK=1 and run the same command again"
     )
 

@@ -59,7 +59,8 @@ def known_sha256(path: Path) -> str:
 def _compute(path: Path, version: Version, memory: Path) -> str:
     if version.bytes >= BYTES_WITHOUT_A_LINE:
         size = f"{version.bytes / 1e9:.1f} GB"
-        print(f"checking {path} ({size}), once until it changes", file=sys.stderr, flush=True)
+        told = f"checking {path} ({size}), which is repeated only if it changes"
+        print(told, file=sys.stderr, flush=True)
     sha256 = sha256_of(path)
     # A file that was written to meanwhile has a different checksum by now.
     if _version_of(path) == version:

@@ -30,7 +30,7 @@ class Channel(Section):
 
 
 class Scalar(Section):
-    """A number that an event has beside its image."""
+    """A number that an event has in addition to its image."""
 
     name: str = Field(pattern=NAME, description="name of the number, for models and tables")
     unit: str = Field("", description="unit of a value of 1 in the file")
@@ -83,7 +83,9 @@ class Hits(Section):
 class Layout(Section):
     """A kind of dataset: what its events are, and where a raw file has them."""
 
-    name: str = Field(pattern=NAME, description="that of the file; may be left out")
+    name: str = Field(
+        pattern=NAME, description="name of the layout, which is that of its file; may be left out"
+    )
     title: str = Field("", description="the kind of data in a few words, for the report")
     classes: tuple[Text, ...] = Field(
         min_length=2,
@@ -95,16 +97,18 @@ class Layout(Section):
     rows: Axis = Field(description="the rows of an image")
     columns: Axis = Field(description="the columns of an image")
     pixel: str = Field("", description="what a pixel is, in a few words, for the report")
-    scalars: tuple[Scalar, ...] = Field((), description="numbers of an event beside its image")
+    scalars: tuple[Scalar, ...] = Field(
+        (), description="numbers that an event has in addition to its image"
+    )
     image: Text | None = Field(
         None,
-        description="key or column of the raw file that has the images with all channels; default: "
-        "none, because each channel has its own `key`, or because of `hits`",
+        description="key or column of the raw file that has the images with all channels; leave it "
+        "out if each channel has its own `key`, or if there are `hits`",
     )
     hits: Hits | None = Field(
         None,
-        description="keys of images that are lists of hits, in parquet and ROOT files; default: "
-        "none, because images have all their pixels",
+        description="keys of images that are lists of hits, in parquet and ROOT files; leave it "
+        "out if images have all their pixels",
         exclude_if=lambda hits: hits is None,
     )
     tree: Text | None = Field(
@@ -115,7 +119,7 @@ class Layout(Section):
     label: Text | None = Field(
         None,
         description="key or column of the raw file that has the labels, as numbers or as names of "
-        "classes; default: none, because each file has the events of one class",
+        "classes; leave it out if each file has the events of one class",
     )
     weight: Text | None = Field(
         None,
@@ -136,8 +140,8 @@ class Layout(Section):
     official_test_mark: str | None = Field(
         None,
         min_length=1,
-        description="a raw file with this in its name has official test events; default: the "
-        "authors published none, and calobatch chooses the test events",
+        description="text in the names of the raw files that have official test events; default: "
+        "none, calobatch chooses the test events",
     )
     simulator: Simulator | None = Field(
         None, description="the simulation of calobatch that writes such files; default: none"
@@ -215,12 +219,12 @@ class Layout(Section):
             ("keys", self.keys),
         ):
             if twice := [name for name in names if names.count(name) > 1]:
-                raise ValueError(f"{what}: {twice[0]!r} is there twice; rename one of them")
+                raise ValueError(f"{what}: {twice[0]!r} appears twice; rename one of them")
         # Columns of a store, beside those of the scalars.
         for scalar in self.scalars:
             if scalar.name in ("hits", "label", "split", "weight"):
                 raise ValueError(
-                    f"scalars: {scalar.name!r} is a name of calobatch; choose another name, and "
+                    f"scalars: calobatch itself uses the name {scalar.name!r}; choose another, and "
                     f"set key to {scalar.name}"
                 )
         return self

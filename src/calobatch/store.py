@@ -262,11 +262,11 @@ def _check_fold(manifest: Manifest, fold: int | None, folder: Path) -> None:
     if fold is None and not folds:
         return
     if not folds:
-        raise UserError(f"{folder} has no folds, but fold {fold} was asked for; leave it out")
+        raise UserError(f"{folder} has no folds, but fold {fold} was requested; leave it out")
     if fold not in folds:
         asked = "none was" if fold is None else f"{fold} was"
         raise UserError(
-            f"{folder} has folds 1 to {len(folds)}, and {asked} asked for; name one of them"
+            f"{folder} has folds 1 to {len(folds)}, but {asked} requested; name one of them"
         )
 
 

@@ -74,6 +74,6 @@ def model_in(address: str) -> tuple[str, str, str]:
     )
     if not name or not which or (separator == "/" and not which.isdigit()):
         raise UserError(
-            f"{address} names no model; write {MODEL}NAME@best, or {MODEL}NAME/1 for the version 1"
+            f"{address} names no model; write {MODEL}NAME@best, or {MODEL}NAME/1 for version 1"
         )
     return (name, which, "") if separator == "@" else (name, "", which)

@@ -56,7 +56,7 @@ def test_the_verb_names_what_can_be_done_with_the_folder(stored, tmp_path, monke
 def test_nothing_is_written_over_another_run(stored, runs):
     uri, address = stored
     before = (runs[1] / "run.json").read_bytes()
-    with pytest.raises(UserError, match="has a run already"):
+    with pytest.raises(UserError, match="already has a run"):
         download(address, runs[1], uri)
     assert (runs[1] / "run.json").read_bytes() == before
 
@@ -67,6 +67,6 @@ def test_a_run_that_is_not_there_or_is_no_training_is_told(stored, tmp_path):
         download("runs:/" + 32 * "0", tmp_path / "a", uri)
     run = MlflowClient(uri).get_run(address.removeprefix("runs:/"))
     parent = run.data.tags["mlflow.parentRunId"]
-    with pytest.raises(UserError, match="has no weights: it is that of a scenario"):
+    with pytest.raises(UserError, match="has no weights: it stands for a scenario"):
         download(f"runs:/{parent}", tmp_path / "b", uri)
     assert not list(tmp_path.iterdir())

@@ -53,6 +53,6 @@ def test_a_single_rank_needs_no_launcher(backend):
 
 def test_the_single_communicator_refuses_several_ranks():
     with pytest.raises(
-        UserError, match="'single' has one rank, but 2 were started; set communicator to"
+        UserError, match="'single' is for one rank, but 2 were started; set communicator to"
     ):
         connect("single", Placement(size=2), device=None)

@@ -86,7 +86,7 @@ def test_settings_and_code_that_differ_are_named(tmp_path, label):
     assert "device cpu → cuda" in text
     assert "code of the training aaaaaaaaaaaa → " in text
     same = described(compare(tmp_path / "seed1", tmp_path / "seed1"))
-    assert "What differs from A → B: nothing that is recorded." in same
+    assert "Differences, A → B: none that is recorded." in same
     assert "B - A = +0.0000" in same
 
 

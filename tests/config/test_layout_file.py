@@ -44,7 +44,7 @@ def test_an_unknown_layout_comes_with_the_known_ones():
     [
         ({"clases": ["a"]}, "clases: unknown key; did you mean 'classes'?"),
         ({"classes": ["muon"]}, "classes: Tuple should have at least 2 items"),
-        ({"classes": ["muon", "muon"]}, "classes: 'muon' is there twice; rename one of them"),
+        ({"classes": ["muon", "muon"]}, "classes: 'muon' appears twice; rename one of them"),
         ({"rows": {"number": 0, "name": "x"}}, "rows.number: Input should be greater than 0"),
         ({"rows": 40}, "rows: Input should be a valid dictionary"),
         ({"image": None}, "image is missing; give the key of the images, the key of each"),
@@ -61,8 +61,11 @@ def test_an_unknown_layout_comes_with_the_known_ones():
             {"channels": [{"name": "charge", "key": "q"}]},
             "image is hits, and channel charge has a key too; remove image, or the keys",
         ),
-        ({"label": "hits"}, "keys: 'hits' is there twice"),
-        ({"scalars": [{"name": "label"}]}, "'label' is a name of calobatch; choose another name"),
+        ({"label": "hits"}, "keys: 'hits' appears twice"),
+        (
+            {"scalars": [{"name": "label"}]},
+            "calobatch itself uses the name 'label'; choose another",
+        ),
         ({"scalars": [{"name": "Pt Lead"}]}, "scalars.0.name: String should match pattern"),
         ({"shares": [0.5, 0.5]}, "shares has 2 numbers for 3 classes; give one share for each"),
         ({"shares": [0.5, 0.4, 0.3]}, "shares adds up to 1.2; give positive shares whose sum is 1"),

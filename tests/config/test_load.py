@@ -223,7 +223,7 @@ DATASET = {"source": "simulate", "events": 100}
         ),
         (
             {"tasks": {"cnn": {"communicator": "single"}}},
-            "tasks.cnn: communicator 'single' has one rank, but ranks is 2; set ranks to",
+            "tasks.cnn: communicator 'single' is for one rank, but ranks is 2; set ranks to",
         ),
         (
             {"tasks": {"cnn": {"model": "cmn"}}},

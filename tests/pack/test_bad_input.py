@@ -423,7 +423,7 @@ def test_the_same_content_under_two_names_is_refused(crops, tmp_path):
 def test_a_name_that_is_not_text_is_refused(crops, tmp_path):
     path = tmp_path / "bad\udcff.hdf5"
     shutil.copy(crops.paths[0], path)
-    with pytest.raises(UserError, match=r"'bad.*' is no printable name; rename the file"):
+    with pytest.raises(UserError, match=r"'bad.*' is not a printable name; rename the file"):
         packed(crops._replace(paths=[path]), tmp_path)
 
 

@@ -90,7 +90,7 @@ def test_weights_are_those_of_all_events(tmp_path):
 
 @pytest.mark.parametrize(
     ("fold", "message"),
-    [(None, "has folds 1 to 5, and none was asked for"), (6, "folds 1 to 5, and 6 was"), (0, "0")],
+    [(None, "has folds 1 to 5, but none was requested"), (6, "folds 1 to 5, but 6 was"), (0, "0")],
 )
 def test_a_fold_that_is_not_there_is_refused(store, fold, message):
     with pytest.raises(UserError, match=message):
@@ -99,7 +99,7 @@ def test_a_fold_that_is_not_there_is_refused(store, fold, message):
 
 def test_a_store_without_folds_has_no_fold(tmp_path):
     folder = packed(tmp_path, Split())
-    with pytest.raises(UserError, match="has no folds, but fold 1 was asked for"):
+    with pytest.raises(UserError, match="has no folds, but fold 1 was requested"):
         open_store(folder, 1)
 
 

@@ -37,7 +37,7 @@ def test_events_have_the_class_under_which_their_file_is_listed(tmp_path, labell
 
 def test_a_file_that_is_listed_under_another_class_than_its_labels_say_is_refused(tmp_path):
     files = [file_of(tmp_path / f"{k}.npz", k) for k in (0, 1)]
-    message = r"0\.npz is listed under quark, but its y says another class for 60 of its 60 events"
+    message = r"0\.npz is listed under quark, but its y gives another class for 60 of its 60 events"
     with pytest.raises(UserError, match=message):
         packed(tmp_path, files, {"0.npz": 1, "1.npz": 0})
 

@@ -97,7 +97,7 @@ def test_hits_in_one_pixel_are_added_up_or_refused(path):
         ({"ix": ak.Array([[-1], [0]])}, "ix has a hit at -1, expected a whole number"),
         ({"il": ak.Array([[0.5], [0.0]])}, "il has a hit at 0.5, expected a whole number"),
         ({"il": ak.Array([[np.nan], [0.0]])}, "il has a hit at nan, expected a whole number"),
-        ({"il": ak.Array([[0, 1], [0]])}, "il has another number of hits than q in 1 events"),
+        ({"il": ak.Array([[0, 1], [0]])}, "il and q have different numbers of hits in 1 events"),
         ({"q": np.ones(2)}, "q has type double, expected list"),
     ],
 )

@@ -144,7 +144,7 @@ def test_a_damaged_file_is_named(tmp_path, name):
 
 
 def test_a_missing_and_an_unknown_file_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"a.hdf5 is no file"):
+    with pytest.raises(UserError, match=r"a.hdf5 is not a file"):
         inspect([tmp_path / "a.hdf5"])
     (tmp_path / "a.txt").touch()
     with pytest.raises(UserError, match=r"unknown file type '.txt'; use .hdf5"):

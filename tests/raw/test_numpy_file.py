@@ -75,7 +75,7 @@ PICKLED = np.array([{}, {}, {}], dtype=object)
         ({"X": np.array(["a", "b", "c"]), "y": LABEL}, "X has type <U1, expected numbers"),
         ({"X": IMAGE, "y": PICKLED}, "pickled Python objects, which are never read"),
         ({"X": np.asfortranarray(IMAGE), "y": LABEL}, "in Fortran order"),
-        ({"X": np.float32(3), "y": LABEL}, "a single number where the values of all events"),
+        ({"X": np.float32(3), "y": LABEL}, "a single number, not an array with a value for"),
         ({"X": IMAGE + 0j, "y": LABEL}, "X has type complex64, expected numbers"),
     ],
 )

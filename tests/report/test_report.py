@@ -365,7 +365,7 @@ def used_table(page):
 
 
 def test_what_a_training_asked_of_slurm_stands_beside_what_it_used(html, results, tmp_path):
-    assert "Asked of SLURM" not in html
+    assert "Requested from SLURM" not in html
     used = {"peak_memory_mb": 900.0, "cores": 3.25, "gpu_utilisation": 0.25}
     first = in_a_job(results.runs[0], tmp_path, used, memory_mb=8000, gpus=2)
     page = read_page(results._replace(runs=[first, *results.runs[1:]]).page(tmp_path / "page.html"))

@@ -69,5 +69,5 @@ def test_a_scalar_that_is_not_simulated_is_refused():
 
 
 def test_crops_have_no_generator_of_jets():
-    with pytest.raises(UserError, match="generator is of jets; remove it"):
+    with pytest.raises(UserError, match="generator is for jets only; remove it"):
         plan(ELECTRON_PHOTON, 10, generator={"radius": 0.4})

@@ -113,7 +113,8 @@ def test_the_ranks_of_a_killed_srun_are_asked_for_a_checkpoint(slurm, capsys):
     (slurm / "steps").write_text("4711.batch\n4711.extern\n4711.0\n")
     assert run("import os; os.kill(os.getpid(), 9)") == 137
     assert asked(slurm) == ["scancel --signal=USR1 4711.0"]
-    assert "job 4711 outlived their srun; ending them (step 4711.0)" in capsys.readouterr().err
+    told = "job 4711 are still running after their srun; ending them (step 4711.0)"
+    assert told in capsys.readouterr().err
 
 
 def test_ranks_that_do_not_leave_are_killed(slurm):

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -125,10 +126,14 @@ def test_a_second_training_in_one_folder_waits_and_takes_over(crops_store, quick
     while not (tmp_path / LOCK_FILE).exists() or not (tmp_path / LOCK_FILE).read_text():
         time.sleep(0.05)
         assert first.poll() is None
+    # On a busy machine, the first could end before the second has started.
+    first.send_signal(signal.SIGSTOP)
     second = start(settings, crops_store, tmp_path)
+    waits = second.stderr.readline()
+    first.send_signal(signal.SIGCONT)
     (_, said), (_, answer) = first.communicate(), second.communicate()
     assert first.returncode == second.returncode == 0, said + answer
-    assert f"another training is at work in {tmp_path}: process {first.pid} on " in answer
+    assert f"another training is at work in {tmp_path}: process {first.pid} on " in waits
     assert "an earlier attempt finished this training on" in answer
     assert "epoch" not in answer
 

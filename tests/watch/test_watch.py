@@ -72,7 +72,7 @@ def test_a_training_without_a_sign_of_life_is_silent_and_its_process_is_named(pl
     assert seen(place, silent_after=600).state is State.TRAINING
     printed = shown(place)
     assert "silent for 5 min" in printed
-    assert "at work there: process 12 on c1, SLURM job 7" in printed
+    assert "it is run by process 12 on c1, SLURM job 7" in printed
 
 
 def test_a_finished_training_has_its_test_auc_once_it_was_evaluated(place):

@@ -57,7 +57,7 @@ def test_a_run_that_its_training_will_take_over_is_not_said_to_be_trained_again(
         (kept_folder(run) / name).write_text(f"first {name}")
     keep_earlier_runs([run], TASKS)
     said = capsys.readouterr().err
-    assert "its files are taken over if nothing has changed" in said
+    assert "its files are used again if nothing has changed" in said
     assert "trained again" not in said
     assert len(kept(run)) == 1
 

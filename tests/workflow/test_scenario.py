@@ -75,7 +75,7 @@ def test_a_spectrum_that_cannot_be_made_equal_is_refused(in_the_checkout, keys, 
 
 def test_a_generator_of_jets_is_refused_for_crops_before_anything_runs(in_the_checkout):
     change = "datasets.electron_photon.generator.radius=0.4"
-    with pytest.raises(UserError, match="layout electron_photon: generator is of jets"):
+    with pytest.raises(UserError, match="layout electron_photon: generator is for jets only"):
         setup_of({"scenario": "test", "set": change})
 
 

@@ -45,5 +45,5 @@ def test_packages_that_hide_the_pinned_ones_are_named(capsys, tmp_path):
 def test_variables_of_libraries_are_named(capsys, name):
     tell_variables({name: "1"})
     assert capsys.readouterr().err == (
-        f"calobatch: these variables of yours act on all jobs: {name}\n"
+        f"calobatch: these variables of yours affect all jobs: {name}\n"
     )

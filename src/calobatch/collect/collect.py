@@ -23,7 +23,7 @@ def collect(
 ) -> None:
     """Write the runs in ``folders`` to MLflow, and the file ``leaderboard``.
 
-    Of tasks with folds, the predictions of all folds are joined in a file beside them. Collecting
+    For tasks with folds, the predictions of all folds are joined in a file beside them. Collecting
     the same runs again changes nothing. Raises UserError if a run is incomplete or damaged, or if
     the MLflow store cannot be used.
     """

@@ -1,4 +1,4 @@
-"""Runs of trainings that are at work, so that MLflow's page shows each epoch when it ends.
+"""Runs of trainings that have not finished, so that MLflow's page shows each epoch as it ends.
 
 A training that has finished is collected as if nothing had been written here: collect deletes the
 run of its epochs, and writes the complete one.
@@ -36,7 +36,7 @@ EPOCH_METRIC = "epoch/seconds"
 
 
 class Live:
-    """The runs of a scenario's trainings that are at work; ``results`` is the scenario's folder."""
+    """The runs of a scenario's unfinished trainings; ``results`` is the scenario's folder."""
 
     def __init__(self, tracking_uri: str, scenario: Scenario, results: Path) -> None:
         keep_quiet()

@@ -23,8 +23,8 @@ def log_model(run: RunFolder, run_id: str) -> str | None:
 
     Return the model's id, or None if the model could not be exported.
 
-    `mlflow.pyfunc` and `mlflow models serve` score events in the units of the raw files with it. Of
-    a model that could not be exported, MLflow has the weights alone.
+    `mlflow.pyfunc` and `mlflow models serve` score events in the units of the raw files with it.
+    If a model could not be exported, MLflow has only its weights.
     """
     exported = exported_files(run.folder)
     for name, path in exported.items():

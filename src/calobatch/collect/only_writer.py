@@ -17,7 +17,7 @@ from calobatch.tracking_uri import sqlite_file
 def only_writer(tracking_uri: str, results: Path) -> Iterator[None]:
     """Wait until no other process collects into the same SQLite file, and keep others waiting.
 
-    In front of a server, only those wait that collect the scenario whose ``results`` these are.
+    With a server, only processes that collect the same scenario, with this ``results``, wait.
     """
     path = sqlite_file(tracking_uri) or results / ".collect"
     with contextlib.ExitStack() as stack:

@@ -37,7 +37,7 @@ class OwnRuns:
     def begin(self, name: str, started: float, tags: dict[str, str]) -> str:
         """Create a run, ``started`` in seconds since 1970; return its id.
 
-        It is incomplete unless the ``tags`` say what else it is.
+        It is marked incomplete unless the ``tags`` give it another state.
         """
         created = self.client.create_run(
             self.experiment_id,

@@ -16,7 +16,7 @@ ARTIFACTS = "mlruns"
 
 
 def owner_in(tracking_uri: str) -> str:
-    """Return whose runs those of this checkout are in the store: the user's, and of which folder.
+    """Return the owner of this checkout's runs in the store: the user and the folder.
 
     Two users, or two checkouts of one user, may write scenarios of the same name to one server.
     """

@@ -33,7 +33,7 @@ class Registry:
         self._client, self._scenario, self._owner = client, scenario, owner
 
     def write(self, task: str, trainings: Mapping[str, RunFolder]) -> None:
-        """Register the models of ``trainings`` unless they are, and mark the best of the task.
+        """Register the models of ``trainings`` if they are not yet, and mark the task's best one.
 
         ``trainings`` are those of one task, by the id of their MLflow run. A model that could not
         be exported is not in MLflow, so it is not registered.
@@ -86,8 +86,8 @@ class Registry:
     def _mark_best(self, name: str, trainings: Mapping[str, RunFolder]) -> None:
         """Give the alias to the version with the highest validation AUC.
 
-        An earlier version keeps it unless the gain exceeds the uncertainty of both, or the data are
-        others. The test split has no part in this, so that its AUC stays unbiased. A version that
+        An earlier version keeps it unless the gain exceeds the uncertainty of both, or the data
+        differ. The test split has no part in this, so that its AUC stays unbiased. A version that
         somebody else has registered has no AUC here: it is left alone, and keeps the alias.
         """
         sound = {run_id for run_id, run in trainings.items() if not run.record.mark}

@@ -12,7 +12,7 @@ def tag_of(name: str) -> str:
 
 
 def allowed(name: str) -> str:
-    """Return ``name`` with "_" for what MLflow allows in no name, such as a plus."""
+    """Return ``name`` with "_" for characters that MLflow does not allow, such as a plus sign."""
     return re.sub(r"[^/\w.\- :]", "_", name)
 
 

@@ -58,7 +58,7 @@ def connect(backend: str, place: Placement, device: torch.device) -> Communicato
 
         if place.size != 1:
             raise UserError(
-                f"communicator 'single' has one rank, but {place.size} were started; set "
+                f"communicator 'single' is for one rank, but {place.size} were started; set "
                 "communicator to horovod or torch, or ranks to 1"
             )
         return SingleCommunicator()

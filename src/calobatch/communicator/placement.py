@@ -64,7 +64,7 @@ def placement(environment: Mapping[str, str] = os.environ) -> Placement:
     place = Placement(**numbers, **texts)  # type: ignore[arg-type]
     if place.size > 1 and "secret" not in texts:
         raise UserError(
-            f"{SECRET_VARIABLE} is not set, which the ranks of one training share; start the ranks "
-            "with `calobatch launch` or with srun and `calobatch contain`"
+            f"{SECRET_VARIABLE}, which the ranks of one training share, is not set; start the "
+            "ranks with `calobatch launch`, or with srun and `calobatch contain`"
         )
     return place

@@ -142,7 +142,9 @@ def _request(
         answer = connection.getresponse()
         return answer.status, answer.read(MOST_BYTES_OF_A_VALUE)
     except HTTPException as error:
-        raise ConnectionError(f"the process that listens there has no HTTP: {error!r}") from None
+        raise ConnectionError(
+            f"the process that listens there does not speak HTTP: {error!r}"
+        ) from None
 
 
 class _Server(ThreadingHTTPServer):

@@ -161,12 +161,12 @@ def described(found: Comparison) -> str:
     )
     if len(a.aucs) > 1:
         each = ", ".join(f"{y - x:+.4f}" for x, y in zip(a.aucs, b.aucs, strict=True))
-        lines.append(f"of each pair of trainings: {each}")
+        lines.append(f"for each pair of trainings: {each}")
     if found.delong:
         lines.append(f"DeLong's test: {', '.join(map(p_value, found.delong))}")
     lines.append(_verdict(found))
     differing = what_differs(a.records[0], b.records[0])
-    lines.append(f"What differs from A → B: {'; '.join(differing) or 'nothing that is recorded'}.")
+    lines.append(f"Differences, A → B: {'; '.join(differing) or 'none that is recorded'}.")
     return "\n".join(lines)
 
 

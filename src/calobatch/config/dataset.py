@@ -126,7 +126,7 @@ class Reweight(Section):
     )
     edges: tuple[Number, ...] = Field(
         (),
-        description="edges of the bins, in place of `bins`; events outside of them get weight 0",
+        description="edges of the bins, instead of `bins`; events outside of them get weight 0",
         json_schema_extra=unit("as the scalar"),
     )
 

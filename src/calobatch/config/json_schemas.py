@@ -18,7 +18,7 @@ def _scenario() -> JsonSchemaValue:
     # Keys of a task may come from tasks.yaml, so none is required.
     del task["required"]
     task["properties"]["like"] = {
-        "description": "name of the task, in tasks.yaml or in this file, whose keys this one has",
+        "description": "name of the task, in tasks.yaml or in this file, whose keys it copies",
         "type": "string",
     }
     schema["$defs"] |= task.pop("$defs")

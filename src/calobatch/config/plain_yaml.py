@@ -20,7 +20,7 @@ KINDS = {
     "bool": "true or false",
     "int": "a whole number of at most 63 bits",
     "float": "a finite number",
-    "str": "text without null characters and halves of characters",
+    "str": "text without null characters or halves of characters",
     "seq": "a list",
     "map": "a set of keys and values",
 }
@@ -88,7 +88,7 @@ class _PlainLoader(yaml.SafeLoader):
             if key.tag not in (f"{PREFIX}str", f"{PREFIX}merge"):
                 raise _error(key, f"the key {_shown(key)} is not text; put it in quotes")
             if key.value in found:
-                raise _error(key, f"the key {_shown(key)} is there twice; remove one")
+                raise _error(key, f"the key {_shown(key)} appears twice; remove one")
             found.add(key.value)
         return node
 

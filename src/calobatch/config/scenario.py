@@ -24,8 +24,9 @@ class Task(Training):
     # Not in Training, because no result depends on it: a change must not repeat a training.
     hang_seconds: Annotated[float, Field(gt=0), BeforeValidator(refuse_bool)] | None = Field(
         600.0,
-        description="end a rank that makes no progress for this time while it waits for no other "
-        "rank; the first step and the first validation have three times as long; null: never",
+        description="time without progress after which a rank is ended, unless it is waiting for "
+        "another rank; three times as long for the first step and the first validation; "
+        "null: never",
         json_schema_extra=unit("s"),
     )
 
@@ -66,7 +67,7 @@ class ScenarioFile(Section):
         "task of your own needs all keys of a task, or `like` with the name of another task"
     )
     all_tasks: dict[str, Any] = Field(
-        {}, description="keys for all tasks; a task's own keys in this file go before them"
+        {}, description="keys for all tasks; a task's own keys in this file override them"
     )
     training_events: tuple[Annotated[int, Field(gt=0, strict=True)], ...] = Field(
         (),

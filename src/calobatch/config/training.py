@@ -118,26 +118,26 @@ class Training(Section):
     clip_gradients: Number | None = Field(
         None,
         gt=0,
-        description="longest norm of the gradients of a step, to which longer ones are scaled "
+        description="largest norm of the gradients of a step, to which larger ones are scaled "
         "down; default: no limit",
         exclude_if=lambda longest: longest is None,
     )
     label_smoothing: Share = Field(
         0.0,
         description="share of each label that is divided equally among all classes; the validation "
-        "loss is that of the labels as they are",
+        "loss is that of the labels without smoothing",
         exclude_if=lambda share: share == 0,
     )
     average_weights: Share = Field(
         0.0,
         description="decay per step of a moving average of the weights, such as 0.999, which is "
-        "validated and kept in place of the weights of the last step; default: no average",
+        "validated and kept instead of the weights of the last step; default: no average",
         exclude_if=lambda decay: decay == 0,
     )
     skip_bad_steps: bool = Field(
         False,
-        description="leave out steps whose gradients are infinite or not a number, and count them, "
-        "in place of ending the training",
+        description="skip and count steps whose gradients are infinite or not a number, instead of "
+        "ending the training",
         exclude_if=lambda skip: not skip,
     )
     schedule: Schedule = Field(
@@ -229,8 +229,8 @@ class Training(Section):
     def _ranks_fit(self) -> "Training":
         if self.communicator == "single" and self.ranks != 1:
             raise ValueError(
-                f"communicator 'single' has one rank, but ranks is {self.ranks}; set ranks to 1, "
-                "or communicator to horovod or torch"
+                f"communicator 'single' is for one rank, but ranks is {self.ranks}; set ranks to "
+                "1, or communicator to horovod or torch"
             )
         if self.learning_rate_scaling != "none" and not self.grow_batch_with_ranks:
             raise ValueError(

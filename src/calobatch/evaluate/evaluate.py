@@ -70,10 +70,10 @@ def _check(predictions: Predictions, classes: Sequence[str], where: str) -> None
             "number of events of the dataset, or the fraction of them in this split"
         )
     if label.max() >= len(classes):
-        raise UserError(f"{where} has an event of class {label.max()}, which is none; train again")
+        raise UserError(f"{where} has an event of unknown class {label.max()}; train again")
     for number, name in enumerate(classes):
         if weight is not None and not weight[label == number].any():
-            raise UserError(f"{where} has no event of class {name} with a weight; train again")
+            raise UserError(f"{where} has only weights of 0 for class {name}; train again")
     if not np.all((score >= 0) & (score <= 1)):
         raise UserError(
             f"{where} has scores that are not probabilities, because the training diverged; "

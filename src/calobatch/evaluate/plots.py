@@ -79,7 +79,7 @@ def draw_plots(
                 test.score.max(axis=1),
                 test.weight,
                 error=metrics.splits["test"].calibration_error,
-                share="share of right predictions",
+                share="share of correct predictions",
                 probability="probability of the predicted class",
             ),
         }

@@ -108,15 +108,15 @@ def _limits(run: RunFolder, manifest: Manifest) -> str:
     train = manifest.counts["train"]
     shares = ", ".join(f"{count / sum(train.values()):.1%} {name}" for name, count in train.items())
     points = [
-        "Other detectors, selections or energies than those of the data above: nothing is known "
+        "Detectors, selections or energies other than those of the data above: nothing is known "
         "about its scores there.",
-        f"Reading a score as a probability where the classes have other shares than {shares}.",
-        "Classes that it was not trained on: every event gets one of its classes.",
+        f"Reading a score as a probability where the shares of the classes are not {shares}.",
+        "Classes that it was not trained on: it gives every event one of its own classes.",
     ]
     if manifest.simulated:
         points.insert(
             0,
-            "Results of physics: it was trained on simulated stand-ins, and its AUC is not "
+            "Physics results: it was trained on simulated stand-ins, and its AUC is not "
             "comparable with results on the public data.",
         )
     return "\n".join(f"* {point}" for point in points)

@@ -51,8 +51,8 @@ EXAMPLES = 8
 def export(folder: Path, store_folder: Path) -> None:
     """Export the model of the run in ``folder``; it was trained on the store in ``store_folder``.
 
-    A model that torch or ONNX cannot export is left as its weights, which is told on standard error
-    and in the model card. Raises UserError if a file of the run is missing or damaged, or if the
+    Of a model that torch or ONNX cannot export, only the weights are written; standard error and
+    the model card say so. Raises UserError if a file of the run is missing or damaged, or if the
     store is not the one of the training.
     """
     run = read_run(folder)

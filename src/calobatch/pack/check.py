@@ -55,7 +55,7 @@ def check_balance(labels: NDArray[np.floating], layout: Layout, dataset: str) ->
             raise UserError(
                 f"dataset {dataset}: {found:.1%} of the events are of class {name}, expected "
                 f"{share:.0%}; check that no file is missing and that no class is listed twice, or "
-                "set check_balance: false for the dataset if this is meant"
+                "set check_balance: false for the dataset if this is intended"
             )
 
 

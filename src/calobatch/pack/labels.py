@@ -29,8 +29,8 @@ def read_labels(
     """Return the labels of the events of all files, shape (events).
 
     By file name, ``declared`` has the label that all events of a file must have, and ``given`` that
-    of all events of a file without labels. Raises UserError if a label is that of no class or of
-    another one than was given, or if a class has no event.
+    of all events of a file without labels. Raises UserError if a label belongs to no class or
+    is not the one that was given, or if a class has no event.
     """
     labels = []
     for raw in raws:
@@ -61,7 +61,7 @@ def _check_given(raw: RawFile, layout: Layout, label: int) -> None:
         return  # it has no labels, and needs none
     if others := int(np.sum(found != label)):
         raise UserError(
-            f"{raw.path} is listed under {layout.classes[label]}, but its {layout.label} says "
+            f"{raw.path} is listed under {layout.classes[label]}, but its {layout.label} gives "
             f"another class for {others:,} of its {raw.events:,} events; list it under its class, "
             f"or remove `label` from layout {layout.name}"
         )

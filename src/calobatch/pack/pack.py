@@ -192,7 +192,7 @@ def _tell_empty_channels(dataset: str, layout: Layout, sums: Sums) -> None:
     if empty:
         print(
             f"pack {dataset}: all pixels of the training split are zero in {', '.join(empty)}; "
-            "check the files if that is not meant",
+            "check the files if that is not intended",
             file=sys.stderr,
         )
 

@@ -97,7 +97,7 @@ def check_reweight(name: str, dataset: Dataset, layout: Layout) -> None:
 def own_files(name: str, dataset: Files) -> dict[Path, str | None]:
     """Return the files of a dataset of the user's own, sorted, each with its class or with None.
 
-    Raises UserError if a path has no file, or if a file is of two classes.
+    Raises UserError if a path has no file, or if a file is listed under two classes.
     """
     found: dict[Path, str | None] = {}
     for pattern, of_class in dataset.paths().items():
@@ -113,8 +113,8 @@ def own_files(name: str, dataset: Files) -> dict[Path, str | None]:
         for file in map(Path, matching):
             if found.setdefault(file, of_class) != of_class:
                 raise UserError(
-                    f"datasets.{name}.files: {file} is a file of {found[file]} and of {of_class}; "
-                    "give it one class"
+                    f"datasets.{name}.files: {file} is listed under {found[file]} and {of_class}; "
+                    "list it under one class"
                 )
     return dict(sorted(found.items()))
 

@@ -122,7 +122,7 @@ def _labels(raw: RawFile) -> pa.Array:
         hint = f"; {COUNT_FROM_ONE}" if count_from_one(found, len(raw.layout.classes)) else ""
         print(
             f"predict: {others:,} of {raw.events:,} events of {raw.path} have a {raw.layout.label} "
-            f"that is no class; their label is missing in the output{hint}",
+            f"that is not a class; the output has no label for them{hint}",
             file=sys.stderr,
         )
     return pa.array(np.where(known, found, 0).astype(np.uint8), mask=~known)

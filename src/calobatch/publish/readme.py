@@ -1,4 +1,4 @@
-"""README.md of the published folder: what it has, what it lacks, and how to make it again."""
+"""README.md of the published folder: what it has, what it lacks, how to reproduce the results."""
 
 import shlex
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ files.
 
 {left_out}
 
-## How to make it again
+## How to reproduce the results
 
 {commits}
 Copy `config/` over the one of that checkout, and the files of `models/` that it lacks to
@@ -89,7 +89,7 @@ def _commits(runs: Sequence[RunFolder]) -> str:
 def _sources(scenario: Scenario) -> str:
     kinds = {dataset.source for dataset in scenario.datasets.values()}
     words = {
-        "simulate": "Simulated events are made again, bit for bit.",
+        "simulate": "The same events are simulated again, bit for bit.",
         "fetch": "Public files are downloaded, and compared with the checksums in `config/pins/`.",
         "files": "Ask the authors for their raw files.",
     }

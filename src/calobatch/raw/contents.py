@@ -60,7 +60,7 @@ def contents(path: Path) -> list[Entry]:
     Raises a UserError if the file is missing, damaged, or of an unknown format.
     """
     if not path.is_file():
-        raise UserError(f"{path} is no file; name a raw file")
+        raise UserError(f"{path} is not a file; name a raw file")
     readers = {
         ".hdf5": _hdf5,
         ".h5": _hdf5,

@@ -56,7 +56,7 @@ def refuse_missing_filter(path: Path, array: h5py.Dataset) -> None:
 def refuse_absent_values(path: Path, array: h5py.Dataset) -> None:
     """Raise a UserError unless all values of ``array`` are in the file ``path`` itself.
 
-    The same for chunks that need more than 1 GB of memory. Nothing is decoded for this.
+    Chunks that need more than 1 GB of memory are refused too. Nothing is decoded for this.
     """
     name = Path(array.name).name
     if array.file.filename != str(path) or array.is_virtual or array.external:

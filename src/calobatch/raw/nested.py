@@ -1,6 +1,6 @@
 """Turn columns of Arrow, as parquet and ROOT files have them, into dense images and numbers.
 
-An image is three lists in each other, with its channels first or last; or each event has lists of
+An image is three nested lists, with its channels first or last; or each event has lists of
 its hits, one list for each coordinate.
 """
 
@@ -101,7 +101,7 @@ class Nested:
             if np.any(counts != length):
                 raise self._fault(
                     f"{key} has a list of length {int(counts[counts != length][0])}, expected "
-                    f"{length}; {self.check_layout}, and remove events with other images from it"
+                    f"{length}; {self.check_layout}, and remove events with other shapes from it"
                 )
             lists = lists.flatten()  # removes one level of nesting
         self._refuse_nulls(lists, key)
@@ -119,7 +119,7 @@ class Nested:
         for key, of_key in lists.items():
             if np.any(odd := _lengths(of_key) != per_event):
                 raise self._fault(
-                    f"{key} has another number of hits than {hits.value} in {int(odd.sum())} "
+                    f"{key} and {hits.value} have different numbers of hits in {int(odd.sum())} "
                     "events; write the file again"
                 )
         flat = {key: of_key.flatten() for key, of_key in lists.items()}
@@ -174,7 +174,7 @@ class Nested:
 
 
 def depth(kind: pa.DataType) -> int:
-    """Return how many lists are nested in each other."""
+    """Return how deep lists are nested."""
     return 1 + depth(kind.value_type) if _is_list(kind) else 0
 
 

@@ -243,7 +243,7 @@ def _header(stream: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype[np
             "write np.ascontiguousarray(array) instead"
         )
     if not shape:
-        raise UserError(f"{path} has a single number where the values of all events belong")
+        raise UserError(f"{path} has a single number, not an array with a value for each event")
     return shape, dtype
 
 

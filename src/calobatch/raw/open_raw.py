@@ -25,7 +25,7 @@ def open_raw(path: Path, layout: Layout) -> RawFile:
         raise UserError(f"{path} is not a regular file; copy its content to one")
     # The name is in the manifest of the store, which is text in one line.
     if not path.name.isprintable():
-        raise UserError(f"{path.name!r} is no printable name; rename the file")
+        raise UserError(f"{path.name!r} is not a printable name; rename the file")
     if layout.hits is not None and kind_of(path.name) not in (".parquet", ".root"):
         raise UserError(
             f"{path}: layout {layout.name} has lists of hits, which are read from parquet and ROOT "

@@ -1,4 +1,4 @@
-"""Propose a layout for what a raw file holds. What cannot be known is said to be a guess."""
+"""Propose a layout for the content of a raw file. What cannot be known is marked as a guess."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

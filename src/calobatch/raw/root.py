@@ -1,6 +1,6 @@
 """Read raw ROOT files: a tree (TTree or RNTuple) with a branch for each key of the layout.
 
-An image is an array of fixed size, vectors in each other, or vectors of hits.
+An image is an array of fixed size, nested vectors, or vectors of hits.
 """
 
 from collections.abc import Iterator, Sequence

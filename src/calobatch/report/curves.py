@@ -122,7 +122,7 @@ def _efficiency(classes: Sequence[str]) -> str:
 
 def _roc_figure(runs: Sequence[RunFolder]) -> Figure:
     # The page scales a figure to the width of its column. A figure this small is not made much
-    # smaller even on a telephone, so its text stays readable.
+    # smaller even on a phone, so its text stays readable.
     return new_figure(simulated=runs[0].record.simulated, width=5.4, height=4.4)
 
 

@@ -60,7 +60,7 @@ def sample_events(store: Store) -> NDArray[np.int64]:
 
 
 def sample_gallery(store: Store) -> Gallery:
-    """Return the images of :func:`sample_events`, energies on a log scale and times on a linear."""
+    """Return the images of :func:`sample_events`, energies on a log and times on a linear scale."""
     events = sample_events(store)
     image_BCHW = store.dense(events)
     rows = [(_class_of(store, k), f"event {k}{_scalars(store, k)}") for k in events.tolist()]

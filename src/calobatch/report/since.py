@@ -11,7 +11,7 @@ from calobatch.run.training import RunRecord
 
 
 class Since(NamedTuple):
-    """What has become of a run; ``comparison`` is None for the ``reason`` that it has."""
+    """How a run differs from an earlier one; ``reason`` says why ``comparison`` is None."""
 
     name: RunName
     comparison: Comparison | None

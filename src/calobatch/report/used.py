@@ -1,4 +1,4 @@
-"""What each training asked of SLURM, and what it used of that."""
+"""What each training requested from SLURM, and what it used of that."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ LITTLE = 0.5
 
 
 class Pair(NamedTuple):
-    """How much of a quantity was asked for and used; each is None if it is unlimited or unknown."""
+    """How much of a quantity was requested and used; each is None if it is unlimited or unknown."""
 
     asked: float | None
     used: float | None
@@ -39,7 +39,7 @@ class UsedRow(NamedTuple):
 
     @property
     def in_words(self) -> str:
-        """Of what the training used little."""
+        """Which quantities the training used little of."""
         named = {"time": self.time, "memory": self.memory, "cores": self.cores, "GPUs": self.gpus}
         little = [
             f"{percent(pair.share)} of the {name}"
@@ -47,12 +47,12 @@ class UsedRow(NamedTuple):
             if pair.share is not None and pair.share < LITTLE
         ]
         if not little:
-            return "used at least half of what it asked for"
+            return "used at least half of what it requested"
         return f"used only {joined(little)}"
 
 
 def used_rows(runs: Sequence[RunFolder]) -> list[UsedRow]:
-    """Return one row for each training of which it is known what SLURM had allocated to it."""
+    """Return one row for each training whose allocation by SLURM is known."""
     return [row for run in runs if (row := _row(run.record))]
 
 

@@ -43,9 +43,10 @@ class FoldMetrics(NamedTuple):
 
     ``auc`` is the mean over the folds and ``auc_std`` their standard deviation. The AUC of all
     events at once is not used, because the scores of different trainings need not have the same
-    scale. The interval is that of the mean, if the folds were the only trainings possible: the
-    distances of their own bounds from their AUCs, added in quadrature as those of independent
-    events are, over the number of folds. ``accuracy`` counts all events.
+    scale. The interval of the mean has the uncertainty of the test events, not that of the
+    trainings: the distances of the folds' own bounds from their AUCs are added in quadrature,
+    because their test events are independent, and divided by the number of folds. ``accuracy``
+    counts all events.
     """
 
     events: int
@@ -57,7 +58,7 @@ class FoldMetrics(NamedTuple):
 
 
 def complete_folds(scenario: Scenario, runs: Sequence[RunFolder]) -> list[Folds]:
-    """Return the folds of each task and seed of which ``runs`` have all, in the order of tasks."""
+    """Return the folds of each task and seed that has a run for every fold, in order of tasks."""
     found = {run.record.name: run for run in runs}
     complete = []
     for task, settings in scenario.tasks.items():

@@ -1,7 +1,7 @@
 """The kept copy of a finished run, which survives if Snakemake deletes the run's own files.
 
 Snakemake deletes the outputs of a job that failed, and a training's job can still fail after its
-last file was written: a signal ends one of the ranks, or the node goes away. A finished run is
+last file was written: a signal ends one of the ranks, or the node fails. A finished run is
 therefore first written to a folder that is not an output of a rule, and then linked from there. The
 copy occupies no space of its own where the file system has hard links. It is deleted when the run
 is evaluated, because by then Snakemake has accepted its files.

@@ -23,13 +23,14 @@ OTHER_DATA = (
 # A smaller probability of a difference by chance is called significant.
 SIGNIFICANT = 0.05
 CORRECTED = (
-    "p is the probability that so large a difference arises by chance, corrected for the number of "
-    "pairs of tasks on the dataset (Holm's method)."
+    "p is the probability that a difference this large arises by chance, corrected for the number "
+    "of pairs of tasks on the dataset (Holm's method)."
 )
 ONE_TRAINING = (
-    "Where a task has one training, p does not include that another seed could change its AUC."
+    "For a task with one training, p does not take into account that another seed could change "
+    "its AUC."
 )
-SPREAD = "After ± is the standard deviation of the AUCs of single trainings."
+SPREAD = "The number after ± is the standard deviation of the AUCs of single trainings."
 # The columns that are printed in a terminal: as many as fit into a line.
 SHOWN = ("task", "seed", "fold", "split", "auc", "auc_low", "auc_high", "accuracy", "reference_auc")
 
@@ -120,8 +121,8 @@ def format_leaderboard(path: Path) -> str:
 
     Tasks with several seeds or folds have a line with the means over them, and their standard
     deviation in the AUC. The table has columns of folds and of marks only if a run has one. Notes
-    below it say which differences are significant, explain the deviation, and say if a reference is
-    that of other data.
+    below it say which differences are significant, explain the deviation, and say if a reference
+    was measured on other data.
     """
     # The mean over the folds of one seed is left to the line with the means.
     lines = [

@@ -102,10 +102,11 @@ def _line(scenario: Scenario, run: RunFolder, split: str) -> Line:
 def check_leaderboard(
     lines: Sequence[Line], scenario: Scenario, runs: Sequence[RunFolder], path: Path
 ) -> None:
-    """Raise a UserError if a line of the file ``path`` has other numbers than the files of its run.
+    """Raise a UserError if a line of the file ``path`` differs from the files of its run.
 
-    The file is text that people and programs read, so it has no checksum. Only the name of the run
-    in MLflow is nowhere else. The p-values are not computed again, because that takes minutes.
+    The file is text that people and programs read, so it has no checksum. The id of the run in
+    MLflow is not compared, because it is stored nowhere else, and neither are the p-values,
+    because computing them again takes minutes.
     """
     right_lines = {line.key: line for line in _lines(scenario, runs)}
     for line in lines:

@@ -1,4 +1,4 @@
-"""The mark of a training that came to its end and has learned nothing."""
+"""The mark of a training that finished but has learned nothing."""
 
 from math import log
 from typing import Literal

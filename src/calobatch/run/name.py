@@ -51,7 +51,7 @@ def read_member(task: str, member: str) -> RunName | None:
 
 
 def counted(names: Iterable[RunName]) -> str:
-    """Return over how many folds and seeds a mean over these runs of one task is, in words."""
+    """Return in words how many folds and seeds these runs of one task have."""
     listed = list(names)
     folds = {name.fold for name in listed if name.fold is not None}
     seeds = {name.seed for name in listed}

@@ -86,7 +86,7 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
         table = pq.read_table(path)
         split = table["split"].to_numpy()
         if unknown := set(table["split"].unique().to_pylist()) - set(SPLITS):
-            raise ValueError(f"it has events of a split {unknown.pop()!r}")
+            raise ValueError(f"it has events of an unknown split {unknown.pop()!r}")
         label, score = table["label"].to_numpy(), _scores(table)
         weight = table[WEIGHT].to_numpy() if WEIGHT in table.column_names else None
     return {

@@ -42,7 +42,9 @@ def planned_files(layout: Layout, settings: Simulated) -> list[PlannedFile]:
                 "from the layout"
             )
     if simulator == "crops" and settings.generator != Generator():
-        raise UserError(f"layout {layout.name}: generator is of jets; remove it from this dataset")
+        raise UserError(
+            f"layout {layout.name}: generator is for jets only; remove it from this dataset"
+        )
     match simulator:
         case "crops":
             files = _crop_files(settings)

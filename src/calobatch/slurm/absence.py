@@ -8,7 +8,7 @@ SECONDS_BETWEEN_REPORTS = 600.0
 
 
 class Absence:
-    """Reports when a part of SLURM stops answering, at intervals from then on, and when it answers.
+    """Reports when a part of SLURM stops answering, at intervals until it answers, and then again.
 
     ``what`` names the part, and ``meanwhile`` says what happens until it answers.
     """

@@ -18,7 +18,7 @@ SECONDS_FOR_AN_ANSWER = 10.0
 def ask_allocation(environment: Mapping[str, str]) -> Allocation | None:
     """Return the allocation of a job if this process is its first rank, and otherwise None.
 
-    None too if SLURM does not answer: a training does not fail for lack of a fact in its record.
+    Also return None if SLURM does not answer: a missing fact in the record must not end a training.
     """
     job = environment.get("SLURM_JOB_ID")
     # Outside of a step, no variable has a number of the rank.

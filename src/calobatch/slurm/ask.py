@@ -9,7 +9,7 @@ TIMEOUT_SECONDS = 30.0
 TIMED_OUT, NO_PROGRAM = 124, 127
 # Variables with which users choose what SLURM's programs show them, or what scancel cancels. With
 # SQUEUE_STATES=R, for example, squeue does not list jobs that wait. Kept are SLURM_CONF and
-# SLURM_CLUSTERS, which say what cluster is asked, and SBATCH_*, which belong to the user's jobs.
+# SLURM_CLUSTERS, which say which cluster is asked, and SBATCH_*, which belong to the user's jobs.
 FILTERS = ("SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_", "SQUEUE_")
 FORMATS = ("SLURM_BITSTR_LEN", "SLURM_JSON", "SLURM_TIME_FORMAT", "SLURM_YAML")
 

@@ -19,8 +19,8 @@ MOST_QUESTIONS = 3
 def telling_the_end() -> str:
     """Return the part of a job's shell script that makes the file when the job ends.
 
-    A job that runs again begins without the file. No failure of these commands fails the job, and
-    also not a variable that is unset.
+    A job that runs again begins without the file. The job does not fail if one of these commands
+    fails or if a variable is unset.
     """
     return (
         f'ended="{FOLDER}/${{SLURM_JOB_ID:-none}}"; '

@@ -92,7 +92,7 @@ def resources_of_every_job(site: Site) -> dict[str, int | str]:
 
 
 def _extra(site: Site) -> list[str]:
-    """Return the options for which the plugin has no resource; it hands on `slurm_extra`."""
+    """Return the options for which the plugin has no resource; it passes on `slurm_extra`."""
     # The plugin itself excludes nodes that failed during this run. An `exclude` of the site file
     # comes later on sbatch's command line and replaces that; SLURM uses no node that is down.
     named = {"reservation": site.reservation, "exclude": ",".join(site.exclude)}

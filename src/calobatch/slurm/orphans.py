@@ -50,9 +50,9 @@ def end_orphans(folder: Path, spared: Collection[str]) -> None:
     ask(["scancel", *jobs])
     if left := _wait_for_end(folder, spared, SECONDS_TO_END):
         raise JobError(
-            f"jobs of an earlier head process still run {SECONDS_TO_END / 60:.0f} minutes after "
-            f"scancel: {_named(left)}; their node may not answer (`squeue --me`), so start again "
-            "when they have left the queue"
+            f"jobs of an earlier head process are still running {SECONDS_TO_END / 60:.0f} minutes "
+            f"after scancel: {_named(left)}; their node may not answer (`squeue --me`), so start "
+            "again when they have left the queue"
         )
 
 
@@ -61,7 +61,7 @@ def _wait_for_end(
 ) -> list[Orphan]:
     """Wait until the orphans have ended, and return those that have not after ``seconds``.
 
-    The command ``between`` runs between two looks at them.
+    The command ``between`` runs between two checks.
     """
     deadline = time.monotonic() + seconds
     while (left := find_orphans(_listed(), folder, spared)) and time.monotonic() < deadline:
@@ -90,8 +90,8 @@ def _listed() -> str:
     answer = ask(["squeue", "--me", "--noheader", "--format=%i|%j|%k|%Z"])
     if answer.code:
         raise JobError(
-            f"squeue does not say which jobs an earlier head process left: {answer.complaint}; "
-            "try again when SLURM answers"
+            "squeue does not say which jobs an earlier head process left behind: "
+            f"{answer.complaint}; try again when SLURM answers"
         )
     return answer.output
 

@@ -7,10 +7,10 @@ Version 2.8.0 of the plugin waits for ever in three cases, which are corrected h
 * A job has left the queue, but accounting never learns how it ended: it was preempted and cannot be
   requeued, or the message was lost.
 
-While SLURM's controller is away, the plugin also lets every submission fail at once, until the job
-has no attempt left. Here, a submission waits for the controller.
+While SLURM's controller does not answer, the plugin also lets every submission fail at once, until
+the job has no attempt left. Here, a submission waits for the controller.
 
-The plugin sleeps between two questions about its jobs. Here, the end of a job ends the sleep.
+The plugin sleeps between two queries about its jobs. Here, the end of a job ends the sleep.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from calobatch.slurm.ask import TIMED_OUT, ask
 from calobatch.slurm.ended import Ended
 
 SECONDS_BETWEEN_QUESTIONS = 10.0
-# After a job has told its end, SLURM is asked no more often than this.
+# After a job has reported its end, SLURM is asked no more often than this.
 SECONDS_BETWEEN_QUICK_QUESTIONS = 4.0
 # After a job has left the queue, accounting has this much time to list it as ended.
 SECONDS_UNTIL_LOST = 600.0
@@ -44,11 +44,11 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
     _accounting: Absence
     _controller: Absence
     _stopping: threading.Event
-    # The jobs of the look that is being made.
+    # The jobs that are being checked now.
     _watched: list[Any]
     # Who cancelled a job, by job.
     _cancelled: dict[str, str]
-    # When the queue was last looked at, and the jobs that were not in it.
+    # When the queue was last checked, and the jobs that were not in it.
     _queue_seen: float
     _gone: set[str]
     _ended: Ended
@@ -120,7 +120,7 @@ class PatientExecutor(plugin.Executor):  # type: ignore[misc]
             self.logger.warning(
                 f"calobatch: SLURM job {job} left the queue more than "
                 f"{SECONDS_UNTIL_LOST / 60:.0f} minutes ago, and accounting lists it as "
-                f"{states.get(job, 'unknown')}; it is taken as ended, and its files decide "
+                f"{states.get(job, 'unknown')}; it counts as ended, and its files decide "
                 "whether it is submitted again"
             )
         return lost
@@ -155,7 +155,7 @@ def adopt(executor: Any) -> None:
     """Give the executor of this head process patience. Must be called before it submits a job."""
     executor.__class__ = PatientExecutor
     executor._accounting = Absence(
-        "SLURM's accounting", "jobs run on, and it is asked again", executor.logger
+        "SLURM's accounting", "jobs keep running, and it is asked again", executor.logger
     )
     executor._controller = Absence(
         "SLURM's controller", "jobs wait to be submitted", executor.logger
@@ -173,7 +173,7 @@ def adopt(executor: Any) -> None:
 
     plugin.query_job_status = query_patiently
     # sbatch refuses a wrong account itself. The plugin would ask accounting before every job, and
-    # let the job fail while accounting is away.
+    # let the job fail while accounting does not answer.
     plugin.validate_account = lambda account, logger: account
 
 

@@ -1,5 +1,6 @@
-"""predict as a SLURM job in the image with torch, because login nodes have neither torch nor time.
+"""predict as a SLURM job in the image with torch.
 
+Login nodes have no torch, and are not for long computations.
 The scores are computed on CPUs.
 """
 

@@ -1,4 +1,4 @@
-"""requeue: run a training in its SLURM job until all ranks end, never beside an earlier attempt.
+"""requeue: run a training in its SLURM job until all ranks end, and after all earlier attempts.
 
 * A training that stopped early and left a checkpoint returns its job to the queue. Reaching the
   walltime or being preempted is not a failure, so it must not use up any of the attempts that
@@ -23,7 +23,7 @@ from calobatch.stop_signals import SECONDS_TO_LEAVE
 # After `scontrol requeue` SLURM kills the job within its KillWait (30 s by default).
 SECONDS_UNTIL_SLURM_ENDS_THE_JOB = 120
 SECONDS_BETWEEN_LOOKS = 2.0
-# SLURM's controller may be away for a moment.
+# SLURM's controller may not answer for a moment.
 SECONDS_FOR_AN_ANSWER = 60.0
 # The ranks first get SECONDS_TO_LEAVE to write a checkpoint; after that they are killed.
 SECONDS_AFTER_KILL = 60.0
@@ -88,7 +88,10 @@ def _end_steps(job: str) -> None:
     """End the steps that this job still has: ask them for a checkpoint, and then kill them."""
     if not (left := _steps(job)):
         return
-    _say(f"the ranks of job {job} outlived their srun; ending them (step {', '.join(left)})")
+    _say(
+        f"ranks of job {job} are still running after their srun; ending them "
+        f"(step {', '.join(left)})"
+    )
     for cancel, seconds in (
         (["scancel", "--signal=USR1"], SECONDS_TO_LEAVE),
         (["scancel"], SECONDS_AFTER_KILL),
@@ -111,7 +114,7 @@ def _steps(job: str) -> list[str]:
 def _wait_for_earlier_attempt(job: int) -> None:
     """Wait until no attempt of this training is left that started before this job.
 
-    Without an answer of SLURM the training starts: its job could not be requeued either.
+    If SLURM does not answer, the training starts: its job could not be requeued either.
     """
     said = False
 

@@ -19,12 +19,12 @@ from calobatch.slurm.site import SITE_FILE, Site
 
 # The walltime that the doctor's trials request.
 TRIAL_MINUTES = 5
-# Seconds between two looks at the queue: short at first, then longer, to spare SLURM's controller.
+# Seconds between two checks of the queue: short at first, then longer, to spare SLURM's controller.
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 10.0
 SECONDS_TO_END = 10.0
 # Exit codes of START that no program uses, from which `explained` knows what is missing.
 NO_FOLDER, NO_PYTHON = 97, 98
-# The node may lack the project folder or its Python, so a shell, which every node has, looks.
+# The node may lack the project folder or its Python, so a shell, which every node has, checks.
 START = (
     f'cd "$1" 2>/dev/null || exit {NO_FOLDER}; shift; [ -x "$1" ] || exit {NO_PYTHON}; exec "$@"'
 )

@@ -1,4 +1,4 @@
-"""Ask MLflow's store before hours of training end in one that is away or refuses the user."""
+"""Check MLflow's store before hours of training, in case it does not answer or refuses the user."""
 
 import os
 import sys

@@ -25,7 +25,7 @@ def download(address: str, folder: Path, tracking_uri: str) -> None:
     a run already.
     """
     if (folder / RECORD_FILE).exists():
-        raise UserError(f"{folder} has a run already; name another folder, or use that one")
+        raise UserError(f"{folder} already has a run; name another folder, or use that one")
     tracking_uri = login_by_environment(tracking_uri)
     # The files are small.
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
@@ -37,8 +37,8 @@ def download(address: str, folder: Path, tracking_uri: str) -> None:
         found = {file.path for file in client.list_artifacts(run_id)}
         if not {RECORD_FILE, WEIGHTS_FILE} <= found:
             raise UserError(
-                f"the run {run_id} in {shown(tracking_uri)} has no weights: it is that of a "
-                "scenario or of all folds, or an older version wrote it; name a run_id of "
+                f"the run {run_id} in {shown(tracking_uri)} has no weights: it stands for a "
+                "scenario or for all folds, or an older version wrote it; name a run_id of "
                 "leaderboard.csv with one seed and fold, or use the folder of a run"
             )
         for file in (RECORD_FILE, WEIGHTS_FILE):

@@ -26,7 +26,7 @@ SECONDS_BETWEEN_TRIES = 0.2
 def ui(uri: str, environment: Mapping[str, str] = os.environ) -> None:
     """Say where the pages of the store ``uri`` are, and serve them until the user ends this.
 
-    A server has pages of its own, so only their address is said. Raises UserError if there is no
+    A server has pages of its own, so only their address is printed. Raises UserError if there is no
     store yet, or no free port.
     """
     if uri.startswith(("http://", "https://")):
@@ -141,4 +141,4 @@ def free_port(first: int = FIRST_PORT) -> int:
             except OSError:
                 continue
             return port
-    raise UserError(f"ports {first} to {first + PORTS - 1} of {HERE} are in use; end a program")
+    raise UserError(f"ports {first} to {first + PORTS - 1} of {HERE} are in use; free one of them")

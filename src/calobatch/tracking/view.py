@@ -20,7 +20,7 @@ COLUMNS = (
     "tags.`calobatch.device`",
 )
 # Trainings have a number of ranks, which runs of scenarios and of all folds do not have. Those that
-# were repeated are left out; those that are at work are shown.
+# were repeated are left out; those that are running are shown.
 FILTER = "tags.`calobatch.ranks` != '' AND tags.`calobatch.state` != 'superseded'"
 
 

@@ -16,8 +16,8 @@ def _launch_options(parser: argparse.ArgumentParser) -> None:
         "--device",
         choices=("auto", "cpu"),
         default="auto",
-        help="auto (the default): wait for a GPU per rank that no other launcher uses; "
-        "cpu: leave GPUs alone",
+        help="auto (the default): wait for one GPU per rank that no other launcher uses; "
+        "cpu: use no GPUs",
     )
     add_command(parser)
 

@@ -27,7 +27,7 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
         help="number of cores (default: all)",
     )  # fmt: skip
     parser.add_argument(
-        "--submit", action="store_true", help="do it as a job of SLURM, in the image `train`"
+        "--submit", action="store_true", help="run as a SLURM job, in the image `train`"
     )
 
 
@@ -53,7 +53,7 @@ def _submit_predict(options: argparse.Namespace) -> None:
 
     if tracking_uri.is_address(options.run):
         raise UserError(
-            f"{options.run}: jobs do not ask MLflow, which their nodes may not reach; take the "
+            f"{options.run}: a job does not ask MLflow, which its node may not reach; get the "
             "training with `calobatch download`, and name its folder"
         )
     submit_predict(Path(options.run), options.files, options.output, read_site())
@@ -113,13 +113,13 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 OWN = (
-    Verb("inspect", "say what raw files hold, and propose a layout for them",
+    Verb("inspect", "show what raw files contain, and propose a layout for them",
          _inspect_options, _inspect, for_users=True),
     Verb("predict", "score raw files with the model of a finished training",
          _predict_options, _predict, for_users=True),
     Verb("compare", "compare two trainings or tasks on the same test events, with significance",
          _compare_options, _compare, for_users=True),
-    Verb("download", "take a finished training from MLflow, to predict or to start from it",
+    Verb("download", "download a finished training from MLflow, for `predict` or `start_from`",
          _download_options, _download, for_users=True),
     Verb("ui", "show all runs in the browser, with MLflow's pages",
          _say_which_store, _ui, for_users=True),

@@ -75,8 +75,8 @@ def _leaderboard(options: argparse.Namespace) -> None:
     if again:
         print(
             f"\nThe numbers of {', '.join(map(str, again))} are those of earlier trainings, which "
-            "are being repeated or have been repeated since. The end of a run writes the "
-            "leaderboard again."
+            "are being repeated or have been repeated since. The leaderboard is updated at the "
+            "end of the run."
         )
     if lines := what_differs(scenario, without=again):
         print(f"\nCompared with {file}{' and --set' if changes else ''}: {'; '.join(lines)}.")
@@ -86,13 +86,13 @@ def _watch_options(parser: argparse.ArgumentParser) -> None:
     _add_scenario_first(parser)
     parser.add_argument(
         "--every", type=float, default=2.0, metavar="SECONDS",
-        help="time between two looks at the files (default: 2)",
+        help="time between updates of the table (default: 2)",
     )  # fmt: skip
     parser.add_argument(
         "--silent", type=float, default=120.0, metavar="SECONDS",
         help="time after which a training without a sign of life is called silent (default: 120)",
     )  # fmt: skip
-    parser.add_argument("--once", action="store_true", help="print the table once, and end")
+    parser.add_argument("--once", action="store_true", help="print the table once, and exit")
     parser.add_argument(
         "--mlflow", action="store_true",
         help="also write each epoch to MLflow when it ends, for the charts on MLflow's page",
@@ -254,7 +254,7 @@ def _schema_options(parser: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     parser.add_argument(
-        "--markdown", action="store_true", help="print a page that lists all keys instead of JSON"
+        "--markdown", action="store_true", help="print a page that lists all keys, not JSON"
     )
 
 

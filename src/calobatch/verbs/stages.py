@@ -57,7 +57,7 @@ def _simulate_options(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         required=True,
-        help="raw file to write; the name must be one of those that the settings make",
+        help="raw file to write; the name must be one of those that follow from the settings",
     )
     add_settings(parser)
     add_workers(parser)
@@ -121,8 +121,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="name of the task, for messages and the record of the run")
     parser.add_argument(
         "--run", type=_run_of_a_task, required=True, metavar="NAME",
-        help="seed of the weights and of the order of events, as in seed1; of a store with folds "
-        "also the fold, as in fold2_seed1",
+        help="seed of the weights and of the order of events, such as seed1; for a store with "
+        "folds, also the fold, such as fold2_seed1",
     )  # fmt: skip
     parser.add_argument(
         "--store", type=Path, required=True, metavar="FOLDER", help="packed store to train on"
@@ -132,8 +132,8 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--hang-seconds", type=_seconds_or_never, default=None, metavar="SECONDS",
-        help="end this rank if it does not move for this time although it waits for no other rank "
-        "(default: never)",
+        help="end this rank if it makes no progress for this time while it is not waiting for "
+        "another rank (default: never)",
     )  # fmt: skip
     add_settings(parser)
 

@@ -58,7 +58,7 @@ def add_last_overrides(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the changes with which the scenario ran."""
     parser.add_argument(
         "--set", metavar="KEY=VALUE", dest="overrides",
-        help="changes to keys of the scenario, with which it ran (default: those of its last run)",
+        help="changes to keys of the scenario with which it ran (default: those of its last run)",
     )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def overrides_of(options: argparse.Namespace) -> str:
     changes = last_changes(Path(options.scenario).stem)
     if changes:
         print(
-            f"calobatch: the scenario is that of its last run, with --set {shlex.quote(changes)}",
+            f"calobatch: using the changes of the last run, --set {shlex.quote(changes)}",
             file=sys.stderr,
         )
     return changes

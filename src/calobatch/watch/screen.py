@@ -126,7 +126,7 @@ def _row(training: Training) -> list[Text | ProgressBar | str]:
 
 
 def _silence(training: Training) -> Text:
-    by = f"; at work there: {training.holder}" if training.holder else ""
+    by = f"; it is run by {training.holder}" if training.holder else ""
     return Text(
         f"{training.name} has been silent for {in_words(training.silence)}{by}",
         STYLES[State.SILENT],

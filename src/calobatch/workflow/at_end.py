@@ -38,6 +38,6 @@ def tell_command(
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         print(
-            f"calobatch: the command in {VARIABLE} failed ({error}); the run is as it is",
+            f"calobatch: the command in {VARIABLE} failed ({error}); the run is not affected",
             file=sys.stderr,
         )

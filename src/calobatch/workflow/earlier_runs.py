@@ -51,9 +51,9 @@ def keep_earlier_runs(runs: Iterable[Path], tasks: Mapping[str, Training]) -> No
 
 def _what_happens(run: Path, settings: Training) -> str:
     """Return in words what the training will do, as far as the settings decide it."""
-    # The training deletes its own copy once the run is evaluated. Until then, it takes it over.
+    # The training uses its own copy until the run is evaluated, and then deletes the copy.
     if not missing_files(kept_folder(run), TRAINING_FILES):
-        return "was stopped after its last epoch; its files are taken over if nothing has changed"
+        return "was stopped after its last epoch; its files are used again if nothing has changed"
     return f"will be trained again{_from_where(run, settings)}"
 
 

@@ -74,7 +74,7 @@ def end_of_run(
             "command continues"
         ]
     left = {f"{run.parent.name}/{run.name}": run for run in unfinished}
-    # A job that failed at first and was then tried again with success is no failure.
+    # A job that failed at first and then succeeded in another try is not a failure.
     failures = [
         failure
         for failure in failures_in(text)

@@ -40,7 +40,7 @@ def require_command() -> None:
 def take_hangup_for_interrupt() -> None:
     """End as after Ctrl-C if the terminal is closed, unless the user started this with `nohup`.
 
-    By default, a hangup kills the head process and leaves its jobs at work.
+    By default, a hangup kills the head process and leaves its jobs running.
     """
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGINT))
@@ -80,9 +80,9 @@ def begin_on_cluster(scenario: str, executor: Any) -> None:
     adopt(executor)
     seconds = executor.workflow.executor_settings.init_seconds_before_status_checks
     print(
-        f"calobatch: SLURM is asked how the jobs fare every {seconds} s at first and every 3 "
-        "minutes later, and soon after the end of each job; it is normal that nothing is printed "
-        "for a while, and a job whose node died is noticed up to 3 minutes later; `squeue --me` "
-        "shows the jobs at once",
+        f"calobatch: SLURM is asked for the state of the jobs every {seconds} s at first, every 3 "
+        "minutes later, and soon after each job ends; it is normal that nothing is printed for a "
+        "while, and a job whose node died is noticed up to 3 minutes later; `squeue --me` shows "
+        "the jobs at once",
         file=sys.stderr,
     )

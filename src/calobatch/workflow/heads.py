@@ -30,7 +30,7 @@ SECONDS_BETWEEN_BEATS = 15.0
 SECONDS_TO_WATCH = 90.0
 # Two readings of the time at which a process started may differ by rounding.
 SECONDS_OF_ROUNDING = 2.0
-# What file systems without hard links answer.
+# The errors of file systems without hard links.
 NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -97,7 +97,7 @@ def require_free(scenario: str, folder: Path = FOLDER) -> Head | None:
     if head and is_alive(head, path):
         raise UserError(
             f"the scenario {scenario} already has a head process in this folder, {head}; wait "
-            "until it ends, or run another scenario beside it"
+            "until it ends, or run another scenario at the same time"
         )
     return head
 
@@ -224,7 +224,7 @@ def _created(path: Path, head: Head) -> bool:
 
 
 def _created_without_link(path: Path, text: str) -> bool:
-    """Do the same on a file system that has no hard links.
+    """Write an entry as ``_created`` does, on a file system that has no hard links.
 
     For an instant the entry is empty, and another head process takes it for a damaged one.
     """
@@ -240,7 +240,7 @@ def _remove_dead(path: Path, dead: Head | None, aside: Path) -> None:
     """Remove the entry of ``dead``, or a damaged one, but not one that has replaced it since.
 
     Asking whether ``dead`` is alive takes seconds, in which another process may have claimed the
-    scenario. The entry is therefore moved away, looked at, and put back if it is a different one.
+    scenario. The entry is therefore moved away, read, and put back if it is a different one.
     """
     path.replace(aside)
     try:

@@ -45,7 +45,7 @@ def end_orphans_here(folder: Path, scenario: str) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
     psutil.wait_procs(orphans, timeout=SECONDS_TO_LEAVE)
-    # What is left now, and what it has started since the first look.
+    # What is left now, and what it has started since the first search.
     deadline = time.monotonic() + SECONDS_AFTER_KILL
     while left := find_orphans(mark):
         for process in left:
@@ -60,7 +60,7 @@ def end_orphans_here(folder: Path, scenario: str) -> None:
 
 
 def find_orphans(mark: str) -> dict[psutil.Process, str]:
-    """Return the processes that inherited ``mark`` from another process than this, and their names.
+    """Return the processes that inherited ``mark`` from a different process, and their names.
 
     Processes of other users are not found.
     """

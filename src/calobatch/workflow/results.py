@@ -1,4 +1,4 @@
-"""Where the results of a scenario are, and what the user is told when all of them are there."""
+"""Where the results of a scenario are, and what a run prints when all of them are there."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -56,7 +56,7 @@ def trained_again(scenario: Scenario, board: Path, results: Path = RESULTS) -> l
 
 
 def _is_other(line: Line, run: Path) -> bool:
-    """Return whether a line has another AUC than the metrics of its run, as the file rounds it."""
+    """Return whether the AUC of a line differs from its run's metrics, rounded as in the file."""
     measured = Metrics.read(run / METRICS_FILE).splits[line.split]
     return cells_of(line)["auc"] != cells_of(line.model_copy(update={"auc": measured.auc}))["auc"]
 
@@ -66,8 +66,8 @@ def what_differs(
 ) -> list[str]:
     """Say which trainings of ``scenario`` have no results, or results of other settings.
 
-    Those are the settings of an earlier state of its file, or of changes on the command line. The
-    runs ``without`` are left out.
+    Settings differ if the scenario's file has changed since, or if it ran with changes on the
+    command line. The runs ``without`` are left out.
     """
     missing, changed = [], {}
     for run in runs_of(scenario):
@@ -85,7 +85,7 @@ def require_results_of(scenario: Scenario, results: Path = RESULTS) -> None:
     """Raise UserError unless all results are there, made with the settings of ``scenario``."""
     if lines := what_differs(scenario, results):
         raise UserError(
-            f"the results of {scenario.name} are not those of its settings: {'; '.join(lines)}; "
+            f"the results of {scenario.name} do not match its settings: {'; '.join(lines)}; "
             "name the changes with which it ran, as in --set 'seeds=[1,2]', or run it again"
         )
 

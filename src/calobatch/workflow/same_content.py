@@ -27,11 +27,11 @@ def accept_same_content(
     """
     for store, files in raw_files.items():
         if _is_older(store, STORE_FILES, files) and _packed_from(store, files):
-            _touch(store, STORE_FILES, "was packed from raw files of the same content")
+            _touch(store, STORE_FILES, "was packed from raw files with the same content")
     for run, store in runs.items():
         packed = [store / name for name in STORE_FILES]
         if _is_older(run, TRAINING_FILES, packed) and _trained_on(run, store):
-            _touch(run, TRAINING_FILES, "was trained on a store of the same content")
+            _touch(run, TRAINING_FILES, "was trained on a store with the same content")
 
 
 def _is_older(folder: Path, names: Sequence[str], inputs: Sequence[Path]) -> bool:

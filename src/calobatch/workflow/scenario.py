@@ -114,8 +114,8 @@ def files_listed(public_files: tuple[RemoteFile, ...], dataset: str) -> list[str
 def check_public_files(scenario: Scenario, public_files: tuple[RemoteFile, ...]) -> None:
     """Raise UserError if the table does not have a dataset to be fetched, or one of its files.
 
-    The same if the dataset's `location` is not well formed or has a password, which nothing that a
-    run leaves may show.
+    Also raises it if the dataset's `location` is not well formed or has a password, because no file
+    of a run may show a password.
     """
     for name, dataset in scenario.datasets.items():
         if dataset.source != "fetch":

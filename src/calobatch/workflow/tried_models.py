@@ -37,7 +37,9 @@ def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
     )
     if trial.returncode:
         reason = last_message(trial.stderr)
-        raise UserError(reason or f"the trial of the models ended with code {trial.returncode}")
+        raise UserError(
+            reason or f"the trial of the models failed with exit code {trial.returncode}"
+        )
     # Without the files, for example in a folder of somebody else, the models are tried again.
     with suppress(OSError):
         FOLDER.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ def _packages(environment: MutableMapping[str, str]) -> list[str]:
         if found := [name for name in names if (folder / name).is_dir()]:
             lines.append(
                 f"PYTHONPATH has {entry}, so jobs on this machine use {', '.join(found)} from "
-                "there in place of the pinned versions; unset PYTHONPATH if that is not meant"
+                "there instead of the pinned versions; unset PYTHONPATH if that is not intended"
             )
     return lines
 
@@ -53,4 +53,4 @@ def _others(environment: MutableMapping[str, str]) -> list[str]:
     )
     if not found:
         return []
-    return [f"these variables of yours act on all jobs: {', '.join(found)}"]
+    return [f"these variables of yours affect all jobs: {', '.join(found)}"]

@@ -63,13 +63,13 @@ def leading_jets(
 def _worth_clustering(
     event: Ints, pt: Floats, eta: Floats, phi: Floats, events: int, settings: Generator
 ) -> Ints:
-    """Return the indices of the particles that may be in a jet, or have a say in what is in it.
+    """Return the indices of the particles that may be in a jet, or influence what is in it.
 
     Most particles of pile-up are far from every jet, and without them the clustering takes half of
     the time. The jets are the same: all particles of a jet are in the cell of its axis and the
     eight cells round it, for cells as wide as the jet's radius, so the sum of pt there is at least
-    that of the jet. Particles two cells away from such a cell stay in too, which is as far again
-    as the jet reaches.
+    that of the jet. Particles up to two cells away from such a cell stay in too, which is
+    twice as far as the jet reaches.
     """
     # A jet further out would have more energy than a proton.
     eta_max = np.arccosh(settings.energy / 2 / settings.pt_min) + settings.radius

@@ -41,13 +41,13 @@ def images_there(case: Case) -> Finding:
 
 
 def variables(case: Case) -> Finding:
-    """List the user's variables that change what jobs request, which others do not see."""
+    """List the user's variables that change what jobs request, which other users do not have."""
     given = (name for name in os.environ if name.startswith("SBATCH_"))
     found = sorted(name for name in given if name != NOT_A_WISH)
     if found:
         return warning(
-            f"your environment also decides what jobs request: {', '.join(found)}",
-            f"write what they say into {SITE_FILE}, and unset them",
+            f"variables of your environment change what jobs request: {', '.join(found)}",
+            f"set the keys for this in {SITE_FILE}, and unset the variables",
         )
     return ok("your environment does not change what jobs request")
 

@@ -1,1 +1,1 @@
-"""What each job requested from SLURM, what it used, and the smaller request that would do."""
+"""What each job requested from SLURM, what it used, and a smaller request that would be enough."""

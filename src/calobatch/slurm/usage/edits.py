@@ -33,11 +33,11 @@ def as_edits(suggestions: Sequence[Suggestion]) -> str:
         if lines
     ]
     if not edits:
-        return "No smaller request would have done, as far as the jobs were measured."
+        return "No smaller request would have been enough, as far as the jobs were measured."
     return "\n".join(
         [
-            f"Smaller requests that would have done ({MARGIN:g} x the largest use, rounded up); "
-            "write them into",
+            f"Smaller requests that would have been enough ({MARGIN:g} x the largest use, rounded "
+            "up); write them into",
             *edits,
         ]
     ).rstrip()

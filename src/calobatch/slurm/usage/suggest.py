@@ -1,4 +1,4 @@
-"""The smaller request that would have done for the jobs of a rule."""
+"""The smaller request that would have been enough for the jobs of a rule."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""usage: what each job requested and used, and the smaller request that would have done."""
+"""usage: what each job requested and used, and the smaller request that would be enough."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,15 +94,15 @@ def _remarks(jobs: Sequence[Measured], sampling: float | None) -> list[str]:
             "this cluster does not sample the memory of jobs (JobAcctGatherType, "
             "JobAcctGatherFrequency)"
             if sampling is None
-            else f"this cluster samples memory every {sampling:g} s, so that of a job shorter than "
-            f"{FEWEST_SAMPLES * sampling:g} s is not known, nor that of a running job"
+            else f"this cluster samples memory every {sampling:g} s, so the memory of running "
+            f"jobs, and of jobs shorter than {FEWEST_SAMPLES * sampling:g} s, is not known"
         )
         remarks.append(f"{NOT_MEASURED}: not measured; {why}.")
     if idle := _idle(jobs):
         task = idle.workflow.wildcards.get("task", "")
         remarks.append(
             f"The GPUs of {task} computed {idle.used.gpu_utilisation:.0%} of the time; `calobatch "
-            f"plan {task} --scenario {idle.workflow.scenario}` predicts how fast fewer would be."
+            f"plan {task} --scenario {idle.workflow.scenario}` predicts the speed with fewer."
         )
     return remarks
 

@@ -64,7 +64,7 @@ def measure(job: Job, sampling: float | None, record: RunRecord | None = None) -
     """
     # Accounting knows only what the steps that have ended used.
     ended = [run for run in job.runs if run.start and run.end]
-    # Without any time of processors, the record was lost, for example together with the node.
+    # Without any CPU time, the record was lost, for example together with the node.
     recorded = [run for run in ended if run.cpu_seconds]
     seconds = sum(run.seconds for run in recorded)
     ranks = max((step.tasks for run in job.runs for step in run.steps), default=1)
