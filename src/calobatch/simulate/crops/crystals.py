@@ -4,6 +4,7 @@ Crystals are square, have no taper and leave no gaps. The grid reaches further t
 that the image can be centred on the hottest crystal afterwards.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.simulate.barrel import CALORIMETER_RADIUS_M
-from calobatch.simulate.crops.shower import RADIATION_LENGTH, sample_spots, spot_number
+from calobatch.simulate.crops.shower import (
+    RADIATION_LENGTH,
+    sample_places,
+    sample_rings,
+    spot_number,
+)
 from calobatch.simulate.crops.tracker import Particles, pair_share
 
 # cm; the front face of a barrel crystal (CMS, JINST 3 (2008) S08004, section 4.2), which widens to
@@ -56,14 +62,11 @@ def deposits(
     ``incidence`` (N, 2) is the angle, in radians, between that direction and the crystals' axes.
     """
     showers = start_showers(particles, impact, incidence, rng)
-    grid = np.zeros(len(impact) * ROWS * COLUMNS)
+    grid = np.zeros((len(impact), ROWS, COLUMNS), dtype=np.float32)
     for some in _blocks(showers):
-        crystal, energy = _hit_crystals(some, rng)
-        first = some.event[0] * ROWS * COLUMNS
-        block = np.bincount(crystal - first, weights=energy)
         # An event at the border of two blocks gets energy from both, hence the sum.
-        grid[first : first + len(block)] += block
-    return grid.reshape(-1, ROWS, COLUMNS).astype(np.float32)
+        grid[some.event[0] : some.event[-1] + 1] += _block_deposits(some, rng)
+    return grid
 
 
 def start_showers(
@@ -101,21 +104,37 @@ def _blocks(showers: Showers) -> Iterator[Showers]:
         yield showers.take(chosen)
 
 
-def _hit_crystals(
-    showers: Showers, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return the crystal and the energy of each spot that is inside the grid.
+def _block_deposits(showers: Showers, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the energy in the crystals, (N, ROWS, COLUMNS), of the events of ``showers``.
 
-    A crystal is given as its index in the flattened grids of all events together.
+    The N events are all from that of the first shower to that of the last one.
     """
-    spots = sample_spots(showers.energy, showers.start, rng)
-    row, column, row_drift, column_drift = (
-        values.astype(np.float32)[spots.shower]
-        for values in (showers.row, showers.column, showers.row_drift, showers.column_drift)
-    )
-    row += spots.x * np.float32(1 / CRYSTAL_WIDTH) + row_drift * spots.depth
-    column += spots.y * np.float32(1 / CRYSTAL_WIDTH) + column_drift * spots.depth
-    inside = (row >= 0) & (row < ROWS) & (column >= 0) & (column < COLUMNS)
-    in_event = row[inside].astype(np.intp) * COLUMNS + column[inside].astype(np.intp)
-    event = showers.event[spots.shower[inside]]
-    return event * (ROWS * COLUMNS) + in_event, spots.energy[inside]
+    rings = sample_rings(showers.energy, showers.start, rng)
+    event, _, _, row, column, row_drift, column_drift = showers.take(rings.shower)
+    first, last = showers.event[0], showers.event[-1]
+    # Everything that the spots of a ring share is worked out here, once per ring.
+    radius = rings.radius / CRYSTAL_WIDTH
+    x, y = sample_places(int(rings.spots.sum()), rng)
+    framed = (int(last - first) + 1, ROWS + 2, COLUMNS + 2)
+    crystal = np.repeat(((event - first) * math.prod(framed[1:])).astype(np.int32), rings.spots)
+    line = _line(row + row_drift * rings.depth, radius, x, rings.spots, ROWS)
+    line *= COLUMNS + 2
+    crystal += line
+    crystal += _line(column + column_drift * rings.depth, radius, y, rings.spots, COLUMNS)
+    energy = np.repeat(rings.energy, rings.spots)
+    grid = np.bincount(crystal, energy, minlength=math.prod(framed)).reshape(framed)
+    return grid[:, 1:-1, 1:-1].astype(np.float32)
+
+
+def _line(
+    middle: Floats, radius: Floats, place: NDArray[np.float32], spots: NDArray[np.intp], lines: int
+) -> NDArray[np.int32]:
+    """Return the row or column of each spot, from 1 to ``lines``; 0 and ``lines`` + 1 are outside.
+
+    ``middle``, ``radius`` (in crystals) and the number of ``spots`` are per ring. ``place`` is per
+    spot, in radii. A frame round the grid for the spots outside is faster than leaving them out.
+    """
+    position = np.repeat(radius.astype(np.float32), spots)
+    position *= place
+    position += np.repeat((middle + 1).astype(np.float32), spots)
+    return np.clip(position, 0, lines + 1, out=position).astype(np.int32)
