@@ -43,7 +43,7 @@ def simulate_crops(
     original = tracker.one_per_event(TRANSVERSE_MOMENTUM * np.cosh(eta), charge)
     arriving = tracker.cross_tracker(original, eta, rng)
     impact = rng.random((events, 2))
-    deposited = crystals.deposits(arriving, impact, angles_to_crystals(eta, rng), rng)
+    deposited = crystals.deposits(arriving, eta, impact, angles_to_crystals(eta, rng), rng)
     # The crop is centred on the energy that is measured, noise included, as the real crops are.
     energy = crop(readout.add_noise(deposited, rng))
     energy[~readout.read_out(energy, eta, rng) | (energy < 0)] = 0

@@ -20,9 +20,8 @@ from calobatch.simulate.crops.shower import (
 )
 from calobatch.simulate.crops.tracker import Particles, pair_share
 
-# cm; the front face of a barrel crystal (CMS, JINST 3 (2008) S08004, section 4.2), which widens to
-# 2.6 cm at the rear face.
-CRYSTAL_WIDTH = 2.2
+# cm at the front faces, gaps included: 360 crystals surround the beam.
+CRYSTAL_WIDTH = 2 * math.pi * CALORIMETER_RADIUS_M * 100 / 360
 # Crystals along eta and along phi. An image has 32 x 32. In eta its centre moves only with the
 # shower's width and the impact point, but in phi the field carries soft particles far away.
 ROWS, COLUMNS = 36, 64
@@ -46,6 +45,7 @@ class Showers(NamedTuple):
     column: Floats
     row_drift: Floats
     column_drift: Floats
+    sine: Floats  # of the angle between the particle and the beam
 
     def take(self, chosen: NDArray[np.intp]) -> "Showers":
         """Return the showers with the indices ``chosen``, in that order."""
@@ -53,7 +53,11 @@ class Showers(NamedTuple):
 
 
 def deposits(
-    particles: Particles, impact: Floats, incidence: Floats, rng: np.random.Generator
+    particles: Particles,
+    eta: Floats,
+    impact: Floats,
+    incidence: Floats,
+    rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Return the energy (GeV) that ``particles`` leave in the crystals: (N, ROWS, COLUMNS).
 
@@ -61,7 +65,7 @@ def deposits(
     of each event hits. That crystal is the middle of the grid, [ROWS // 2, COLUMNS // 2].
     ``incidence`` (N, 2) is the angle, in radians, between that direction and the crystals' axes.
     """
-    showers = start_showers(particles, impact, incidence, rng)
+    showers = start_showers(particles, eta, impact, incidence, rng)
     grid = np.zeros((len(impact), ROWS, COLUMNS), dtype=np.float32)
     for some in _blocks(showers):
         # An event at the border of two blocks gets energy from both, hence the sum.
@@ -70,7 +74,11 @@ def deposits(
 
 
 def start_showers(
-    particles: Particles, impact: Floats, incidence: Floats, rng: np.random.Generator
+    particles: Particles,
+    eta: Floats,
+    impact: Floats,
+    incidence: Floats,
+    rng: np.random.Generator,
 ) -> Showers:
     """Return the showers of ``particles``, ordered by event; arguments as in :func:`deposits`.
 
@@ -91,6 +99,7 @@ def start_showers(
         column=COLUMNS // 2 + impact[event, 1] + particles.offset * 100 / CRYSTAL_WIDTH,
         row_drift=incidence[event, 0] * drift_per_angle,
         column_drift=(incidence[event, 1] + bend) * drift_per_angle,
+        sine=1 / np.cosh(eta[event]),
     )
     other_leg = one_leg._replace(energy=particles.energy * (1 - share)).take(np.nonzero(photon)[0])
     showers = Showers._make(map(np.concatenate, zip(one_leg, other_leg, strict=True)))
@@ -110,20 +119,31 @@ def _block_deposits(showers: Showers, rng: np.random.Generator) -> NDArray[np.fl
     The N events are all from that of the first shower to that of the last one.
     """
     rings = sample_rings(showers.energy, showers.start, rng)
-    event, _, _, row, column, row_drift, column_drift = showers.take(rings.shower)
+    event, _, _, row, column, row_drift, column_drift, sine = showers.take(rings.shower)
     first, last = showers.event[0], showers.event[-1]
     # Everything that the spots of a ring share is worked out here, once per ring.
-    radius = rings.radius / CRYSTAL_WIDTH
+    width = widening(rings.depth, sine)
+    radius = rings.radius / (CRYSTAL_WIDTH * width)
     x, y = sample_places(int(rings.spots.sum()), rng)
     framed = (int(last - first) + 1, ROWS + 2, COLUMNS + 2)
     crystal = np.repeat(((event - first) * math.prod(framed[1:])).astype(np.int32), rings.spots)
-    line = _line(row + row_drift * rings.depth, radius, x, rings.spots, ROWS)
+    line = _line(row + row_drift * rings.depth / width, radius, x, rings.spots, ROWS)
     line *= COLUMNS + 2
     crystal += line
-    crystal += _line(column + column_drift * rings.depth, radius, y, rings.spots, COLUMNS)
+    crystal += _line(column + column_drift * rings.depth / width, radius, y, rings.spots, COLUMNS)
     energy = np.repeat(rings.energy, rings.spots)
     grid = np.bincount(crystal, energy, minlength=math.prod(framed)).reshape(framed)
     return grid[:, 1:-1, 1:-1].astype(np.float32)
+
+
+def widening(depth: Floats, sine: Floats) -> Floats:
+    """Return the width of crystals at ``depth`` (X0) divided by that of their front faces.
+
+    The crystals' sides point to the collision, nearly, so that their width grows with the distance
+    from it: by 18 % at eta 0, from 2.2 cm to 2.6 cm (CMS, JINST 3 (2008) S08004, section 4.2). The
+    front faces are at the distance CALORIMETER_RADIUS_M / ``sine``.
+    """
+    return 1 + depth * sine * (RADIATION_LENGTH / (100 * CALORIMETER_RADIUS_M))
 
 
 def _line(
