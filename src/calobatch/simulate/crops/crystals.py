@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.simulate.barrel import CALORIMETER_RADIUS_M
+from calobatch.simulate.barrel import CALORIMETER_RADIUS_M, FIELD_T
 from calobatch.simulate.crops.shower import (
     RADIATION_LENGTH,
     sample_places,
@@ -22,6 +22,8 @@ from calobatch.simulate.crops.tracker import Particles, pair_share
 
 # cm at the front faces, gaps included: 360 crystals surround the beam.
 CRYSTAL_WIDTH = 2 * math.pi * CALORIMETER_RADIUS_M * 100 / 360
+# X0: how far the field carries a typical electron of a shower.
+FIELD_PATH = 1.0
 # Crystals along eta and along phi. An image has 32 x 32. In eta its centre moves only with the
 # shower's width and the impact point, but in phi the field carries soft particles far away.
 ROWS, COLUMNS = 36, 64
@@ -130,7 +132,13 @@ def _block_deposits(showers: Showers, rng: np.random.Generator) -> NDArray[np.fl
     line = _line(row + row_drift * rings.depth / width, radius, x, rings.spots, ROWS)
     line *= COLUMNS + 2
     crystal += line
-    crystal += _line(column + column_drift * rings.depth / width, radius, y, rings.spots, COLUMNS)
+    crystal += _line(
+        column + column_drift * rings.depth / width,
+        radius * field_stretch(sine),
+        y,
+        rings.spots,
+        COLUMNS,
+    )
     energy = np.repeat(rings.energy, rings.spots)
     grid = np.bincount(crystal, energy, minlength=math.prod(framed)).reshape(framed)
     return grid[:, 1:-1, 1:-1].astype(np.float32)
@@ -144,6 +152,19 @@ def widening(depth: Floats, sine: Floats) -> Floats:
     front faces are at the distance CALORIMETER_RADIUS_M / ``sine``.
     """
     return 1 + depth * sine * (RADIATION_LENGTH / (100 * CALORIMETER_RADIUS_M))
+
+
+def field_stretch(sine: Floats) -> Floats:
+    """Return how much wider showers are in phi than in eta because the field bends their electrons.
+
+    Over a path of s X0, scattering moves an electron of energy E sideways by 13.6 MeV / E x s^1.5 /
+    sqrt(3) X0 (Particle Data Group, review "Passage of particles through matter"), and the field
+    moves it by 0.2998 B sin(theta) / E x s^2 / 2 in phi. Both are inversely proportional to E, so that
+    their ratio is the same for all electrons of a shower: widths in phi grow by a constant factor.
+    """
+    scattering = 0.0136 / math.sqrt(3)
+    bending = 0.2998 * FIELD_T * (RADIATION_LENGTH / 100) * sine / 2
+    return np.sqrt(1 + FIELD_PATH * (bending / scattering) ** 2)
 
 
 def _line(
