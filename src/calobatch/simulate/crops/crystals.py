@@ -93,11 +93,14 @@ def start_showers(
     # front faces of the crystals at the two points of arrival.
     bend = particles.slope - particles.offset / CALORIMETER_RADIUS_M
     drift_per_angle = RADIATION_LENGTH / CRYSTAL_WIDTH
+    # A detour d moves the particle by d sinh(eta) along the beam, of which the part across the
+    # direction to the crystal is d tanh(eta).
+    along_eta = particles.detour * np.tanh(eta[event])
     one_leg = Showers(
         event=event,
         energy=particles.energy * share,
         start=np.where(photon, rng.exponential(9 / 7, len(photon)), 0),
-        row=ROWS // 2 + impact[event, 0],
+        row=ROWS // 2 + impact[event, 0] + along_eta * 100 / CRYSTAL_WIDTH,
         column=COLUMNS // 2 + impact[event, 1] + particles.offset * 100 / CRYSTAL_WIDTH,
         row_drift=incidence[event, 0] * drift_per_angle,
         column_drift=(incidence[event, 1] + bend) * drift_per_angle,
@@ -129,16 +132,12 @@ def _block_deposits(showers: Showers, rng: np.random.Generator) -> NDArray[np.fl
     x, y = sample_places(int(rings.spots.sum()), rng)
     framed = (int(last - first) + 1, ROWS + 2, COLUMNS + 2)
     crystal = np.repeat(((event - first) * math.prod(framed[1:])).astype(np.int32), rings.spots)
-    line = _line(row + row_drift * rings.depth / width, radius, x, rings.spots, ROWS)
+    row += row_drift * rings.depth / width
+    line = _line(row, radius, x, rings.spots, ROWS)
     line *= COLUMNS + 2
     crystal += line
-    crystal += _line(
-        column + column_drift * rings.depth / width,
-        radius * field_stretch(sine),
-        y,
-        rings.spots,
-        COLUMNS,
-    )
+    column += column_drift * rings.depth / width
+    crystal += _line(column, radius * field_stretch(sine), y, rings.spots, COLUMNS)
     energy = np.repeat(rings.energy, rings.spots)
     grid = np.bincount(crystal, energy, minlength=math.prod(framed)).reshape(framed)
     return grid[:, 1:-1, 1:-1].astype(np.float32)
@@ -155,12 +154,13 @@ def widening(depth: Floats, sine: Floats) -> Floats:
 
 
 def field_stretch(sine: Floats) -> Floats:
-    """Return how much wider showers are in phi than in eta because the field bends their electrons.
+    """Return the factor by which showers are wider in phi because the field bends their electrons.
 
-    Over a path of s X0, scattering moves an electron of energy E sideways by 13.6 MeV / E x s^1.5 /
-    sqrt(3) X0 (Particle Data Group, review "Passage of particles through matter"), and the field
-    moves it by 0.2998 B sin(theta) / E x s^2 / 2 in phi. Both are inversely proportional to E, so that
-    their ratio is the same for all electrons of a shower: widths in phi grow by a constant factor.
+    Over a path of s X0, scattering moves an electron of energy E sideways by 13.6 MeV / E times
+    s^1.5 / sqrt(3) X0 (Particle Data Group, review "Passage of particles through matter"). The
+    field moves it by 0.2998 B sin(theta) X0 / E times s^2 / 2 X0 along phi. Both are inversely
+    proportional to E, so their ratio is the same for all electrons of a shower, and all widths in
+    phi grow by the same factor.
     """
     scattering = 0.0136 / math.sqrt(3)
     bending = 0.2998 * FIELD_T * (RADIATION_LENGTH / 100) * sine / 2

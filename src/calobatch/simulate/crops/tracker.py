@@ -34,6 +34,7 @@ class Particles(NamedTuple):
     charge: Floats
     offset: Floats  # metres in phi from the original direction
     slope: Floats  # d offset / d radius
+    detour: Floats  # metres by which the path, seen along the beam, is longer than the radius
 
     def select(self, chosen: NDArray[np.bool_]) -> "Particles":
         """Return the particles for which ``chosen`` is true."""
@@ -52,6 +53,7 @@ def one_per_event(energy: Floats, charge: Floats) -> Particles:
         charge=charge,
         offset=np.zeros(len(energy)),
         slope=np.zeros(len(energy)),
+        detour=np.zeros(len(energy)),
     )
 
 
@@ -73,10 +75,13 @@ def advance(particles: Particles, distance: float, eta: Floats) -> Particles:
     (a sixth of a radian to each side); particles that bend more leave the image.
     """
     transverse = particles.energy / np.cosh(eta[particles.event])
-    curvature = 0.2998 * FIELD_T * particles.charge / transverse
+    turn = 0.2998 * FIELD_T * particles.charge / transverse * distance
+    slope = particles.slope
     return particles._replace(
-        offset=particles.offset + particles.slope * distance + curvature * distance**2 / 2,
-        slope=particles.slope + curvature * distance,
+        offset=particles.offset + (slope + turn / 2) * distance,
+        slope=slope + turn,
+        # The path is longer by slope^2 / 2 per metre of radius; this is the mean over the step.
+        detour=particles.detour + (slope**2 + slope * turn + turn**2 / 3) * distance / 2,
     )
 
 
