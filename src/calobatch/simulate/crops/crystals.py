@@ -93,9 +93,11 @@ def start_showers(
     # front faces of the crystals at the two points of arrival.
     bend = particles.slope - particles.offset / CALORIMETER_RADIUS_M
     drift_per_angle = RADIATION_LENGTH / CRYSTAL_WIDTH
-    # A detour d moves the particle by d sinh(eta) along the beam, of which the part across the
-    # direction to the crystal is d tanh(eta).
-    along_eta = particles.detour * np.tanh(eta[event])
+    # The crystals are on a cylinder, which a particle meets the earlier the further it is from its
+    # original direction. A path that is still longer by d moves the particle by d sinh(eta) along
+    # the beam, of which the part across the direction to the crystal is d tanh(eta).
+    longer = particles.detour - particles.offset**2 / (2 * CALORIMETER_RADIUS_M)
+    along_eta = longer * np.tanh(eta[event])
     one_leg = Showers(
         event=event,
         energy=particles.energy * share,
