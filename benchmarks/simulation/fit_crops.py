@@ -22,7 +22,7 @@ from benchmarks.simulation.real_crops import PARTICLES, real_crops
 from calobatch.simulate.crops import crops, crystals, material, readout, shower
 
 Values = NDArray[np.float64]
-# At its far end, and not part of the fit: it depends on the number of events.
+# It grows with the number of crops, so 10,000 simulated ones cannot reach that of a whole file.
 NOT_FITTED = "largest energy"
 
 
