@@ -64,6 +64,7 @@ def deposits(
 ) -> NDArray[np.float32]:
     """Return the energy (GeV) that ``particles`` leave in the crystals: (N, ROWS, COLUMNS).
 
+    ``eta`` (N,) is the original direction of each event.
     ``impact`` (N, 2) is where in its crystal, from 0 to 1 in eta and in phi, the original direction
     of each event hits. That crystal is the middle of the grid, [ROWS // 2, COLUMNS // 2].
     ``incidence`` (N, 2) is the angle, in radians, between that direction and the crystals' axes.
@@ -94,9 +95,9 @@ def start_showers(
     # front faces of the crystals at the two points of arrival.
     bend = particles.slope - particles.offset / CALORIMETER_RADIUS_M
     drift_per_angle = RADIATION_LENGTH / CRYSTAL_WIDTH
-    # The crystals are on a cylinder, which a particle meets the earlier the further it is from its
-    # original direction. A path that is still longer by d moves the particle by d sinh(eta) along
-    # the beam, of which the part across the direction to the crystal is d tanh(eta).
+    # The crystals are on a cylinder, which a particle far from its original direction reaches a
+    # little earlier. A path that is longer by d moves the particle by d sinh(eta) along the beam,
+    # which is d tanh(eta) across the direction to the crystal.
     longer = particles.detour - particles.offset**2 / (2 * CALORIMETER_RADIUS_M)
     along_eta = longer * np.tanh(eta[event])
     one_leg = Showers(
@@ -122,9 +123,9 @@ def _blocks(showers: Showers) -> Iterator[Showers]:
 
 
 def _block_deposits(showers: Showers, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the energy in the crystals, (N, ROWS, COLUMNS), of the events of ``showers``.
+    """Return the energy that ``showers`` leave in the crystals: (N, ROWS, COLUMNS).
 
-    The N events are all from that of the first shower to that of the last one.
+    The N events are those from the event of the first shower to that of the last shower.
     """
     rings = sample_rings(showers.energy, showers.start, rng)
     event, _, _, row, column, row_drift, column_drift, sine = showers.take(rings.shower)

@@ -133,7 +133,7 @@ def sample_rings(energy: Floats64, start: Floats64, rng: np.random.Generator) ->
     shower, layer = np.nonzero(count)
     count = count[shower, layer]
     core, tail, share = radial_widths(energy[shower], (layer + 0.5) / shape.maximum[shower])
-    # One binomial number per slice says the same as a choice between core and tail per spot.
+    # One binomial number per slice has the same effect as a choice per spot, and is faster.
     in_core = rng.binomial(count, share)
     return Rings(
         shower=np.repeat(shower, 2),
