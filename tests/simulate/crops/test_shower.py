@@ -1,43 +1,60 @@
+from typing import NamedTuple
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from calobatch.simulate.crops import shower
+from calobatch.simulate.crops.crystals import CRYSTAL_WIDTH, widening
 
-CELL = 2.2  # cm
+
+class Spots(NamedTuple):
+    shower: NDArray[np.intp]
+    energy: NDArray[np.float64]
+    depth: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
 
 
-def showers_of(energy: float, number: int, seed: int = 0) -> shower.Spots:
+def showers_of(energy: float, number: int, seed: int = 0, start: float = 0) -> Spots:
+    """Return all spots of ``number`` showers, one element per spot."""
     rng = np.random.default_rng(seed)
-    return shower.sample_spots(np.full(number, energy), np.zeros(number), rng)
+    rings = shower.sample_rings(np.full(number, energy), np.full(number, start), rng)
+    places = shower.sample_places(int(rings.spots.sum()), rng)
+    radius = np.repeat(rings.radius, rings.spots)
+    per_ring = (rings.shower, rings.energy, rings.depth)
+    return Spots(
+        *(np.repeat(values, rings.spots) for values in per_ring), *(radius * p for p in places)
+    )
 
 
-def share_within(spots: shower.Spots, energy: float, reach: int) -> float:
-    """Return the mean share of the energy within ``reach`` cells of the hit cell, hit anywhere."""
-    steps = (np.arange(20) + 0.5) * CELL / 20
-    impact = np.stack(np.meshgrid(steps, steps)).reshape(2, 400)
-    row = np.floor((spots.x + impact[0, spots.shower]) / CELL)
-    column = np.floor((spots.y + impact[1, spots.shower]) / CELL)
+def share_within(spots: Spots, energy: float, reach: int) -> float:
+    """Return the mean share of the energy up to ``reach`` crystals from the one that is hit."""
+    impact = np.stack(np.meshgrid(*2 * [(np.arange(20) + 0.5) / 20])).reshape(2, 400)
+    width = CRYSTAL_WIDTH * widening(spots.depth, np.ones(len(spots.depth)))
+    row = np.floor(spots.x / width + impact[0, spots.shower])
+    column = np.floor(spots.y / width + impact[1, spots.shower])
     near = (np.abs(row) <= reach) & (np.abs(column) <= reach)
     return float(spots.energy[near].sum(dtype=float) / (400 * energy))
 
 
 @pytest.fixture(scope="module")
-def fifty_gev() -> shower.Spots:
+def fifty_gev() -> Spots:
     return showers_of(50.0, 400)
 
 
-# 400 showers have an error of 0.001. The first share is published as "about 0.64"; here 0.652.
+# The field, which is left out here, lowers the three shares by 0.02, 0.009 and 0.004.
 @pytest.mark.parametrize(
-    ("reach", "expected", "tolerance"), [(0, 0.64, 0.015), (1, 0.937, 0.002), (2, 0.972, 0.002)]
+    ("reach", "expected", "tolerance"), [(0, 0.64, 0.02), (1, 0.937, 0.005), (2, 0.972, 0.003)]
 )
-def test_the_share_of_energy_in_1_3_and_5_cells_is_the_published_one(
-    fifty_gev: shower.Spots, reach: int, expected: float, tolerance: float
+def test_the_share_of_energy_in_1_3_and_5_crystals_is_the_published_one(
+    fifty_gev: Spots, reach: int, expected: float, tolerance: float
 ) -> None:
     assert share_within(fifty_gev, 50.0, reach) == pytest.approx(expected, abs=tolerance)
 
 
 def test_a_shower_keeps_its_energy_except_for_a_small_leakage_behind(
-    fifty_gev: shower.Spots,
+    fifty_gev: Spots,
 ) -> None:
     contained = np.bincount(fifty_gev.shower, fifty_gev.energy) / 50
     assert np.all(contained <= 1 + 1e-5)
@@ -49,16 +66,14 @@ def test_spots_of_soft_showers_carry_all_their_energy() -> None:
     assert spots.energy.sum() == pytest.approx(300 * 0.1, rel=0.02)
 
 
-def test_no_spot_is_deeper_than_the_crystal(fifty_gev: shower.Spots) -> None:
+def test_no_spot_is_deeper_than_the_crystal(fifty_gev: Spots) -> None:
     assert fifty_gev.depth.min() > 0
     assert fifty_gev.depth.max() <= shower.CRYSTAL_DEPTH
 
 
 def test_a_shower_that_starts_later_leaks_more() -> None:
-    energy, rng = np.full(200, 50.0), np.random.default_rng(2)
-    early = shower.sample_spots(energy, np.zeros(200), rng).energy.sum(dtype=float)
-    late = shower.sample_spots(energy, np.full(200, 6.0), rng).energy.sum(dtype=float)
-    assert late < early
+    early, late = (showers_of(50.0, 200, seed=2, start=start) for start in (0, 6))
+    assert late.energy.sum() < early.energy.sum()
 
 
 def test_the_depth_of_the_maximum_grows_with_the_logarithm_of_the_energy() -> None:

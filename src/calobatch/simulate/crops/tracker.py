@@ -1,7 +1,8 @@
 """Electrons and photons on their way through the tracker: material, radiation, conversion, bending.
 
-A particle is followed only in the plane perpendicular to the field, by its distance from the beam
-line and its distance in phi from the straight line of the original particle, both in metres.
+A particle is followed in the plane perpendicular to the field, by its distance from the beam line
+along the straight line of the original particle, and its distance in phi from that line, both in
+metres. Along the beam it moves in proportion to the length of its path in this plane (a helix).
 Radiated photons and the two legs of a conversion keep their parent's direction. The real angles are
 about m_e / E, 0.01 mrad at 50 GeV, much less than a crystal (17 mrad). Energies are in GeV.
 """
@@ -12,18 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.simulate.barrel import CALORIMETER_RADIUS_M, FIELD_T
+from calobatch.simulate.crops.material import layers
 
 Floats = NDArray[np.float64]
 
-# Metres: about the innermost pixels and the outermost strips (CMS, JINST 3 (2008) S08004, sec. 3).
-FIRST_LAYER, LAST_LAYER = 0.04, 1.15
-# The real material is in fewer, thicker layers. With 20 equal steps, bending between the layers
-# and radiation in them alternate finely enough.
-LAYERS = 20
 # A softer photon is not separated from its electron: a crystal's noise, 45 MeV, would hide it.
 SOFTEST_PHOTON = 0.01
-# The tracker's material in X0 at eta 0 and at |eta| = EDGE.
-MATERIAL_AT_CENTRE, MATERIAL_AT_EDGE, EDGE = 0.4, 2.0, 1.4
 
 
 class Particles(NamedTuple):
@@ -34,6 +29,7 @@ class Particles(NamedTuple):
     charge: Floats
     offset: Floats  # metres in phi from the original direction
     slope: Floats  # d offset / d radius
+    detour: Floats  # metres by which the path exceeds its part along the original direction
 
     def select(self, chosen: NDArray[np.bool_]) -> "Particles":
         """Return the particles for which ``chosen`` is true."""
@@ -52,17 +48,8 @@ def one_per_event(energy: Floats, charge: Floats) -> Particles:
         charge=charge,
         offset=np.zeros(len(energy)),
         slope=np.zeros(len(energy)),
+        detour=np.zeros(len(energy)),
     )
-
-
-def material(eta: Floats) -> Floats:
-    """Return how many radiation lengths of tracker a straight line at ``eta`` crosses.
-
-    Rough values for CMS, whose real profile is in JINST 3 (2008) S08004, figure 3.3. The power 3
-    was tuned so that energies have the same standard deviation as in the whole public files.
-    """
-    growth = MATERIAL_AT_EDGE - MATERIAL_AT_CENTRE
-    return MATERIAL_AT_CENTRE + growth * np.abs(eta / EDGE) ** 3
 
 
 def advance(particles: Particles, distance: float, eta: Floats) -> Particles:
@@ -73,10 +60,13 @@ def advance(particles: Particles, distance: float, eta: Floats) -> Particles:
     (a sixth of a radian to each side); particles that bend more leave the image.
     """
     transverse = particles.energy / np.cosh(eta[particles.event])
-    curvature = 0.2998 * FIELD_T * particles.charge / transverse
+    turn = 0.2998 * FIELD_T * particles.charge / transverse * distance
+    slope = particles.slope
     return particles._replace(
-        offset=particles.offset + particles.slope * distance + curvature * distance**2 / 2,
-        slope=particles.slope + curvature * distance,
+        offset=particles.offset + (slope + turn / 2) * distance,
+        slope=slope + turn,
+        # The path is longer by slope^2 / 2 per metre; this is the mean over the step.
+        detour=particles.detour + (slope**2 + slope * turn + turn**2 / 3) * distance / 2,
     )
 
 
@@ -131,13 +121,12 @@ def pair_share(number: int, rng: np.random.Generator) -> Floats:
 def cross_tracker(particles: Particles, eta: Floats, rng: np.random.Generator) -> Particles:
     """Follow ``particles`` from the beam line to the crystals; ``eta`` (N,) is per event.
 
-    The material is in LAYERS thin layers at equal steps of radius. Particles may radiate and
-    convert in every layer, so a cascade can begin in the tracker.
+    Particles may radiate and convert in every layer, so a cascade can begin in the tracker.
     """
-    thickness = material(eta) / LAYERS
-    step = (LAST_LAYER - FIRST_LAYER) / (LAYERS - 1)
-    for layer in range(LAYERS):
-        particles = advance(particles, step if layer else FIRST_LAYER, eta)
-        particles = radiate(particles, thickness, rng)
-        particles = convert(particles, thickness, rng)
-    return advance(particles, CALORIMETER_RADIUS_M - LAST_LAYER, eta)
+    radius = 0.0
+    for layer in layers(eta):
+        particles = advance(particles, layer.radius - radius, eta)
+        particles = radiate(particles, layer.thickness, rng)
+        particles = convert(particles, layer.thickness, rng)
+        radius = layer.radius
+    return advance(particles, CALORIMETER_RADIUS_M - radius, eta)
