@@ -32,7 +32,7 @@ class DecisionTrees(nn.Module):
         self.value_TL = nn.Parameter(torch.zeros(trees, leaves))
         self.register_buffer("feature_TP", torch.zeros(trees, positions, dtype=torch.int64))
         self.register_buffer("threshold_TP", torch.zeros(trees, positions))
-        # Where an event goes from each position: if its feature is above the threshold, and if not.
+        # Where an event goes from each position: unless its feature is above the threshold, and if.
         # The splits of a new tree lead to its first leaf.
         following_P = torch.arange(positions).clamp_min(self.splits)
         self.register_buffer("next_TP2", following_P[None, :, None].repeat(trees, 1, 2))
@@ -41,16 +41,16 @@ class DecisionTrees(nn.Module):
         """Return the value (B, T) of the leaf that each event reaches in each tree."""
         trees, positions = self.feature_TP.shape
         tree_T = torch.arange(trees, device=feature_BF.device)
-        at_BT = torch.zeros(1, trees, dtype=torch.int64, device=feature_BF.device)
+        # Not len(feature_BF), which would fix the batch size in an exported graph.
+        at_BT = torch.zeros_like(tree_T).expand(feature_BF.shape[0], trees)
         # Tables of all trees one below the other, so that one index finds a position of a tree.
         first_T = tree_T * positions
         feature, threshold = self.feature_TP.flatten(), self.threshold_TP.flatten()
         following = self.next_TP2.flatten()
         for _ in range(self.depth):
             here_BT = at_BT + first_T
-            of_event_BT = feature_BF.gather(1, feature[here_BT].expand(len(feature_BF), trees))
-            above_BT = (of_event_BT > threshold[here_BT]).long()
-            at_BT = following[2 * here_BT + above_BT]
+            above_BT = feature_BF.gather(1, feature[here_BT]) > threshold[here_BT]
+            at_BT = following[2 * here_BT + above_BT.long()]
         leaf_BT = at_BT - self.splits + tree_T * (self.splits + 1)
         value_BT: Tensor = self.value_TL.flatten()[leaf_BT]
         return value_BT

@@ -119,7 +119,8 @@ def moments(share_BCHW: Tensor) -> Tensor:
     width_BC = (of_column_BCW * off_column_BCW.square()).sum(2).sqrt()
     column_of_row_BCH = (share_BCHW * off_column_BCW[:, :, None]).sum(3)
     covariance_BC = (column_of_row_BCH * off_row_BCH).sum(2)
-    distance_BCHW = torch.hypot(off_row_BCH[..., None], off_column_BCW[:, :, None])
+    # Not torch.hypot, which ONNX lacks.
+    distance_BCHW = (off_row_BCH.square()[..., None] + off_column_BCW.square()[:, :, None]).sqrt()
     girth_BC = (share_BCHW * distance_BCHW).sum((2, 3))
     found = [row_BC, column_BC, height_BC, width_BC, covariance_BC, girth_BC]
     return on_grid(torch.stack(found, dim=2))
