@@ -1,7 +1,7 @@
 """Shapes of an image: some tens of numbers that say how large, wide and uneven it is.
 
 They are those that are used for electromagnetic showers, such as the shares of the energy in
-windows round the seed and the widths with logarithmic weights (CMS, arXiv:1502.02702, section 4),
+windows round the seed and the widths with logarithmic weights (CMS, arXiv:1502.02702),
 and for jets, such as width, pTD and the leading pixels (CMS-PAS-JME-13-002). Here they are defined
 for images of any layout, whose centre is the middle pixel.
 
