@@ -32,8 +32,8 @@ class DecisionTrees(nn.Module):
         self.value_TL = nn.Parameter(torch.zeros(trees, leaves))
         self.register_buffer("feature_TP", torch.zeros(trees, positions, dtype=torch.int64))
         self.register_buffer("threshold_TP", torch.zeros(trees, positions))
-        # Where an event goes from each position: unless its feature is above the threshold, and if.
-        # The splits of a new tree lead to its first leaf.
+        # Where an event goes from each position: first if its feature is not above the threshold,
+        # then if it is. The splits of a new tree lead to its first leaf.
         following_P = torch.arange(positions).clamp_min(self.splits)
         self.register_buffer("next_TP2", following_P[None, :, None].repeat(trees, 1, 2))
 
