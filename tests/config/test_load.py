@@ -442,3 +442,25 @@ def test_a_simulated_dataset_of_a_layout_without_a_simulation_is_refused(folder)
         "datasets.electron_photon.layout: layout 'electron_photon' cannot be simulated; fetch its"
     )
     assert message in refused(folder)
+
+
+TREES = {
+    "title": "Trees", "dataset": "electron_photon", "model": "boosted_trees", "epochs": 2,
+    "batch_size": 64, "learning_rate": 0.1, "ranks": 1, "communicator": "torch",
+}  # fmt: skip
+
+
+def test_all_keys_that_boosted_trees_cannot_follow_are_named_with_what_to_set(folder):
+    used = {"early_stopping": 2, "threads": 2, "device": "cpu", "model_options": {"leaves": 4}}
+    trees = TREES | used
+    assert load(folder, tasks={"trees": trees}).tasks["trees"].early_stopping == 2
+    message = refused(
+        folder, tasks={"trees": trees, "cnn": None},
+        all_tasks={"clip_gradients": 1.0},
+        overrides='tasks.trees.ranks=2 tasks.trees.schedule={"kind":"cosine"}',
+    )  # fmt: skip
+    assert "small.yaml: tasks.trees: model boosted_trees is fitted by one rank" in message
+    expected = 'set clip_gradients: null, schedule: {"kind": "constant"}, ranks: 1'
+    assert message.endswith(expected)
+    # Each value that the message names is one that can be set.
+    load(folder, tasks={"trees": trees | yaml.safe_load(f"{{{expected.removeprefix('set ')}}}")})

@@ -46,6 +46,11 @@ def test_a_model_of_calobatch_is_its_file_alone(model):
     assert model_files(model) == [model_source(model)]
 
 
+def test_the_trees_and_the_shapes_belong_to_the_model_that_uses_them():
+    names = [file.name for file in model_files("boosted_trees")]
+    assert names == ["boosted_trees.py", "decision_trees.py", "shapes.py"]
+
+
 def test_a_model_is_its_file_and_the_modules_of_its_package_that_it_imports(package):
     files = [file.name for file in model_files("my_models.net")]
     assert files == ["net.py", "blocks.py", "deep.py"]

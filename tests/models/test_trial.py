@@ -48,12 +48,14 @@ def trial(name):
     try_model(build_model(name, ELECTRON_PHOTON, {}), name, ELECTRON_PHOTON)
 
 
-@pytest.mark.parametrize("name", ["cnn", "two_branch_cnn", "vision_transformer", "resnet"])
+@pytest.mark.parametrize(
+    "name", ["cnn", "two_branch_cnn", "vision_transformer", "resnet", "boosted_trees"]
+)
 def test_the_models_for_crops_pass(name):
     trial(name)
 
 
-@pytest.mark.parametrize("name", ["jet_cnn", "resnet"])
+@pytest.mark.parametrize("name", ["jet_cnn", "resnet", "boosted_trees"])
 def test_the_models_for_jets_pass(name):
     try_model(build_model(name, QUARK_GLUON, {}), name, QUARK_GLUON)
 
@@ -168,4 +170,11 @@ def test_an_error_while_the_model_is_built_names_its_options(written):
 def test_every_model_of_the_package_is_tried_here():
     folder = Path(sys.modules["calobatch.models.build"].__file__).parent
     models = {path.stem for path in folder.glob("*.py") if "class Model(" in path.read_text()}
-    assert models == {"cnn", "two_branch_cnn", "vision_transformer", "jet_cnn", "resnet"}
+    assert models == {
+        "boosted_trees",
+        "cnn",
+        "two_branch_cnn",
+        "vision_transformer",
+        "jet_cnn",
+        "resnet",
+    }

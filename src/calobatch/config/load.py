@@ -12,8 +12,9 @@ from typing import Any
 
 from calobatch.config.dataset import AnyDataset
 from calobatch.config.explain import blamed, closest_to, validated
+from calobatch.config.keys_of_trees import refuse_keys_of_networks
 from calobatch.config.layout_file import LAYOUTS, read_layout
-from calobatch.config.model_file import check_model
+from calobatch.config.model_file import check_model, grows_trees
 from calobatch.config.plain_yaml import plain_yaml, read_yaml
 from calobatch.config.scenario import Scenario, ScenarioFile, Task
 from calobatch.config.section import NAME
@@ -63,6 +64,8 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
         tasks[task] = validated(Task, section, str(path), prefix, of_task)
         key = f"{prefix}model"
         check_model(tasks[task].model, f"{blamed(key, str(path), of_task)}: {key}")
+        if grows_trees(tasks[task].model):
+            refuse_keys_of_networks(tasks[task], f"{path}: tasks.{task}")
     resolved = {
         "name": path.stem,
         "title": written.title,

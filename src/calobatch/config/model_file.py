@@ -65,6 +65,17 @@ def check_model(model: str, where: str) -> None:
         raise UserError(f"{where}: {file} has no class Model; add it, or name another file")
 
 
+def grows_trees(model: str) -> bool:
+    """Return whether class Model in the model's file says that it is made of decision trees.
+
+    ``grows_trees`` is then a name in the body of the class.
+    """
+    for names in _names_in(model_source(model)).get_children():
+        if names.get_name() == "Model" and "grows_trees" in names.get_identifiers():
+            return True
+    return False
+
+
 def _known() -> list[str]:
     """Return the names of the models that come with calobatch, or were added beside them."""
     folder = Path(__file__).parents[1] / "models"
@@ -73,7 +84,11 @@ def _known() -> list[str]:
 
 def _defines_model(source: Path) -> bool:
     """Return whether a file defines or imports the name Model."""
-    names = symtable.symtable(source.read_text(encoding="utf-8"), str(source), "exec")
+    names = _names_in(source)
     return "Model" in names.get_identifiers() and (
         names.lookup("Model").is_assigned() or names.lookup("Model").is_imported()
     )
+
+
+def _names_in(source: Path) -> symtable.SymbolTable:
+    return symtable.symtable(source.read_text(encoding="utf-8"), str(source), "exec")

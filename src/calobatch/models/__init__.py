@@ -4,5 +4,6 @@ Each rank builds ``Model(layout, **model_options)`` once. ``Model.inputs`` has t
 arguments of ``forward``, in order: ``"image"`` is (B, C, H, W) as in the store, ``"scalars"`` is
 (B, S), standardised with the mean and standard deviation of the training split. ``forward`` returns
 logits (B, K), one per class of the layout; the softmax is part of the loss. Initial weights are
-those of PyTorch unless a file says otherwise.
+those of PyTorch unless a file says otherwise. A class with ``grows_trees`` is fitted by
+:mod:`calobatch.train.fit_trees` and has the methods and attributes of ``boosted_trees.Model``.
 """

@@ -20,13 +20,21 @@ from calobatch.models.blame import blaming_model, line_in_file
 INPUTS = ("image", "scalars")
 
 
+def model_class(name: str) -> type[nn.Module]:
+    """Import the file of the model ``name``, and return its class Model.
+
+    Raises UserError if the file cannot be imported.
+    """
+    with blaming_model(name, "its import"):
+        return cast(type[nn.Module], importlib.import_module(model_module(name)).Model)
+
+
 def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module:
     """Return the model ``name`` for images of ``layout``, with new weights.
 
     Raises UserError if the model does not accept the ``options``, or cannot be built with them.
     """
-    with blaming_model(name, "its import"):
-        model = importlib.import_module(model_module(name)).Model
+    model = model_class(name)
     known = [p for p in inspect.signature(model).parameters if p != "layout"]
     try:
         inspect.signature(model).bind(layout, **options)
@@ -35,7 +43,7 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
             f"model_options of {name}: {error}; its options are {', '.join(known) or 'none'}"
         ) from None
     try:
-        return cast(nn.Module, model(layout, **options))
+        return model(layout, **options)
     except UserError:
         raise
     # Models check few of their options. The kind of error that a wrong type or size causes depends

@@ -3,6 +3,8 @@
 from math import log
 from typing import Literal
 
+from calobatch.run.history import Epoch
+
 Mark = Literal["", "constant scores", "exploded loss"]
 
 # A sound training with an AUC as low as this has a loss near ln K, that of a model for which all K
@@ -31,3 +33,14 @@ def mark_of(
     if max(train_loss, validation_loss) > LOWEST_LOSS * log(classes) and auc < HIGHEST_AUC:
         return "exploded loss"
     return ""
+
+
+def mark_of_epoch(epoch: Epoch, classes: int, *, constant: bool) -> Mark:
+    """Return the mark of a model after ``epoch``, or "" if nothing is wrong."""
+    return mark_of(
+        train_loss=epoch.train_loss,
+        validation_loss=epoch.validation_loss,
+        auc=epoch.validation_auc,
+        constant=constant,
+        classes=classes,
+    )

@@ -14,12 +14,12 @@ LOSS, NORM, SKIPPED_STEPS, SKIPPED_EVENTS = range(4)
 class EpochMeans(NamedTuple):
     """The mean loss per event and the mean norm of the gradients over the steps of an epoch.
 
-    Both are NaN if all steps were skipped.
+    Both are NaN if all steps were skipped. A training without gradients has no norm of them.
     """
 
     loss: float
-    gradient_norm: float
-    skipped_steps: int
+    gradient_norm: float | None = None
+    skipped_steps: int = 0
 
 
 class EpochSums:

@@ -1,8 +1,11 @@
 """The lines that a training prints, and the messages with which it ends early."""
 
+import sys
+
 import torch
 
 from calobatch.communicator.device import device_name
+from calobatch.communicator.interface import Communicator
 from calobatch.config.training import Training
 from calobatch.errors import StoppedError, UserError
 from calobatch.models.build import parameter_count
@@ -13,6 +16,12 @@ from calobatch.store import Store
 from calobatch.train.checkpoint import Checkpoint
 from calobatch.train.stop import StopRequest
 from calobatch.words import counted
+
+
+def say(communicator: Communicator, line: str) -> None:
+    """Print ``line`` on standard error, if this is rank 0."""
+    if communicator.rank == 0:
+        print(line, file=sys.stderr, flush=True)
 
 
 def opening(
@@ -51,12 +60,13 @@ def epoch_line(name: RunName, epoch: Epoch, epochs: int) -> str:
     )
 
 
-def mark_line(name: RunName, mark: Mark) -> str:
+def mark_line(
+    name: RunName,
+    mark: Mark,
+    advice: str = "lower learning_rate, set warmup_epochs, or use a different seed",
+) -> str:
     """Return the line about an epoch after which the model has learned nothing."""
-    return (
-        f"train {name}: {MEANINGS[mark]}; lower learning_rate, set warmup_epochs, or "
-        "use a different seed"
-    )
+    return f"train {name}: {MEANINGS[mark]}; {advice}"
 
 
 def diverged(name: RunName, epoch: int, overflowed: bool) -> UserError:
@@ -81,4 +91,12 @@ def stopped(name: RunName, epoch: int, step: int, stop: StopRequest) -> StoppedE
     return StoppedError(
         f"{name}: stopped by {stop.received or 'another rank'}; left a checkpoint "
         f"after step {step} of epoch {epoch}; run the same command again to continue"
+    )
+
+
+def stopped_between(name: RunName, epochs: int, stop: StopRequest) -> StoppedError:
+    """Return the end of a training without checkpoints that a signal stopped after ``epochs``."""
+    return StoppedError(
+        f"{name}: stopped by {stop.received or 'another rank'} after epoch {epochs}; trees have no "
+        "checkpoint, so the same command starts again and gives the same result"
     )

@@ -11,6 +11,7 @@ from calobatch.communicator.interface import Communicator
 from calobatch.models.scoring import events_per_batch
 from calobatch.run.auc import mean_auc
 from calobatch.run.decision import called_class, is_constant, log_loss
+from calobatch.store import Store
 from calobatch.train.batches import BatchMaker
 from calobatch.train.heartbeat import Heartbeat
 from calobatch.train.order import rank_share
@@ -48,8 +49,15 @@ def validate(
 ) -> Validation:
     """Score ``events`` and compute loss, AUC and accuracy; all are NaN if a score is not finite."""
     scores = score_events(model, maker, events, communicator, heartbeat)
-    label = maker.store.label[events]
-    weight = None if maker.store.weight is None else maker.store.weight[events]
+    return validation_of(scores, maker.store, events)
+
+
+def validation_of(
+    scores: NDArray[np.float32], store: Store, events: NDArray[np.int64]
+) -> Validation:
+    """Return the results of the ``scores`` of ``events``; all are NaN if a score is not finite."""
+    label = store.label[events]
+    weight = None if store.weight is None else store.weight[events]
     if not np.isfinite(scores).all():
         return Validation(np.nan, np.nan, np.nan, scores)
     return Validation(
@@ -83,8 +91,12 @@ def score_events(
         for start in range(0, len(share), step):
             batch = maker.batch(share[start : start + step])
             probability_BK = torch.softmax(model(*batch.inputs).float(), dim=1)
-            kept = probability_BK[:, 1] if classes == 2 else probability_BK
-            scores.append(kept.cpu().numpy())
+            scores.append(scores_of(probability_BK.cpu().numpy()))
             heartbeat.move()
     model.train()
     return np.concatenate(communicator.allgather(np.concatenate(scores)))
+
+
+def scores_of(probability_BK: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the scores of events, as in ``run/decision.py``, given those of all classes."""
+    return probability_BK[:, 1] if probability_BK.shape[1] == 2 else probability_BK

@@ -8,7 +8,6 @@ Tensor names end in their shape: B events of the batch, C channels, H rows, W co
 """
 
 import itertools
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -17,18 +16,13 @@ import numpy as np
 import torch
 
 from calobatch.communicator.device import autocast, choose_device
-from calobatch.communicator.interface import Communicator, connect
+from calobatch.communicator.interface import connect
 from calobatch.communicator.placement import placement
 from calobatch.config.training import Training
-from calobatch.models.build import build_model, input_names, save_weights
+from calobatch.models.build import build_model, input_names
 from calobatch.models.trial import try_model
 from calobatch.progress import Progress
-from calobatch.run.decision import is_constant
-from calobatch.run.files import WEIGHTS_FILE
-from calobatch.run.folder import write_run
-from calobatch.run.history import Epoch, best_epoch
-from calobatch.run.kept import forget_kept_run, kept_folder, kept_run, publish_kept_run
-from calobatch.run.mark import Mark, mark_of
+from calobatch.run.mark import mark_of_epoch
 from calobatch.run.name import RunName
 from calobatch.store import open_store
 from calobatch.train.account import Account
@@ -41,15 +35,16 @@ from calobatch.train.checks import check_events, check_ranks
 from calobatch.train.course import Course, copy_of_weights
 from calobatch.train.epoch_record import epoch_record
 from calobatch.train.epoch_sums import EpochSums
+from calobatch.train.finish import finish, took_over
 from calobatch.train.gradients import Gradients
 from calobatch.train.heartbeat import Heartbeat, Phase
 from calobatch.train.identity import course_identity, training_identity
 from calobatch.train.learning_rate import LearningRate
-from calobatch.train.messages import diverged, epoch_line, mark_line, opening, stopped
+from calobatch.train.messages import diverged, epoch_line, mark_line, opening, say, stopped
 from calobatch.train.optimizer import make_optimizer, skip_if_not_finite
 from calobatch.train.order import epoch_batches, first_events
 from calobatch.train.origin import Origin
-from calobatch.train.score import score_events, validate
+from calobatch.train.score import validate
 from calobatch.train.start import begin, start_line
 from calobatch.train.stop import StopRequest
 from calobatch.train.watched_communicator import WatchedCommunicator
@@ -83,7 +78,7 @@ def train(
     store = open_store(store_folder, fold)
     training_events = first_events(store.events_of("train"), settings.training_events)
     check_events(task, settings, store, training_events)
-    validation_events, test_events = store.events_of("validation"), store.events_of("test")
+    validation_events = store.events_of("validation")
     name, classes = RunName(task, seed, fold), len(store.layout.classes)
 
     # ---- Model and optimizer ----
@@ -121,7 +116,7 @@ def train(
     keeper = CheckpointKeeper(
         output, begins, identity, settings, communicator, model, optimizer, average
     )
-    if communicator.broadcast(communicator.rank == 0 and _took_over(output, identity)):
+    if took_over(output, identity, communicator):
         keeper.finish()
         communicator.close()
         return
@@ -131,9 +126,9 @@ def train(
     for epoch in course.history:
         schedule.epoch_ended(epoch.validation_auc)
     first_line = opening(name, settings, store, len(training_events), model, device, checkpoint)
-    _say(communicator, first_line)
+    say(communicator, first_line)
     if settings.start_from and not checkpoint:
-        _say(communicator, start_line(name, settings.start_from, start))
+        say(communicator, start_line(name, settings.start_from, start))
 
     progress = Progress(
         f"train {name}",
@@ -228,56 +223,18 @@ def train(
             course.add(epoch, evaluated)
             schedule.epoch_ended(epoch.validation_auc)
             keeper.save(course)
-            _say(communicator, epoch_line(name, epoch, settings.epochs))
-            if mark := _mark(epoch, classes, constant=validation.constant):
-                _say(communicator, mark_line(name, mark))
+            say(communicator, epoch_line(name, epoch, settings.epochs))
+            if mark := mark_of_epoch(epoch, classes, constant=validation.constant):
+                say(communicator, mark_line(name, mark))
             if stopping and number < settings.epochs:
                 keeper.wait()
                 raise stopped(name, number, len(shares), stop)
 
     # ---- The finished run ----
-    heartbeat.at(Phase.FINISHING)
     model.load_state_dict(course.best_model)
-    events = np.sort(np.concatenate([training_events, validation_events, test_events]))
-    scores = score_events(model, maker, events, communicator, heartbeat)
-    validated = scores[np.isin(events, validation_events)]
-    mark = _mark(best_epoch(course.history), classes, constant=is_constant(validated))
-    throughput = account.throughput(communicator)
-    record = origin.record(store, course, throughput, mark, communicator)
-    if communicator.rank == 0:
-        kept = kept_folder(output)
-        save_weights(course.best_model, kept / WEIGHTS_FILE)
-        write_run(kept, store, course.history, events, scores, record)
-        publish_kept_run(output)
+    finish(output, origin, model, maker, course, training_events, account, communicator, heartbeat)
     keeper.finish()
     communicator.close()
-
-
-def _took_over(output: Path, identity: str) -> bool:
-    """Publish the run that an earlier attempt has finished, if there is one; return whether."""
-    record = kept_run(output, identity)
-    if record is None:
-        forget_kept_run(output)
-        return False
-    publish_kept_run(output)
-    finished = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.finished))
-    print(
-        f"train {record.name}: an earlier attempt finished this training on "
-        f"{finished}; taking over its files",
-        file=sys.stderr,
-        flush=True,
-    )
-    return True
-
-
-def _mark(epoch: Epoch, classes: int, *, constant: bool) -> Mark:
-    return mark_of(
-        train_loss=epoch.train_loss,
-        validation_loss=epoch.validation_loss,
-        auc=epoch.validation_auc,
-        constant=constant,
-        classes=classes,
-    )
 
 
 def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
@@ -287,8 +244,3 @@ def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
     start of every epoch, so that a resumed training draws the same numbers.
     """
     return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _say(communicator: Communicator, line: str) -> None:
-    if communicator.rank == 0:
-        print(line, file=sys.stderr, flush=True)

@@ -164,11 +164,16 @@ def _train(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
     from calobatch.config.training import Training
     from calobatch.models.blame import blaming_model
+    from calobatch.models.build import model_class
     from calobatch.train.only_training import only_training
-    from calobatch.train.train import train
     from calobatch.train.watchdog import watching
 
     settings = validated(Training, options.settings, "--settings")
+    if getattr(model_class(settings.model), "grows_trees", False):
+        # Imported only here, because scikit-learn takes 2 s to import.
+        from calobatch.train.fit_trees import fit_trees as train
+    else:
+        from calobatch.train.train import train
     rank = placement().rank
     alone = only_training(options.output) if rank == 0 else nullcontext()
     blaming = blaming_model(settings.model, "a batch", in_its_file=True)
