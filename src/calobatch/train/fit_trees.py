@@ -106,7 +106,8 @@ def fit_trees(
     heartbeat = heartbeat or Heartbeat()
     communicator = WatchedCommunicator(connect(settings.communicator, place, device), heartbeat)
 
-    # ---- What an earlier attempt has left: a finished run ----
+    # ---- What an earlier attempt has left: a finished run, or the history until it stopped ----
+    shutil.rmtree(output / CHECKPOINT_FOLDER, ignore_errors=True)
     if took_over(output, identity, communicator):
         communicator.close()
         return
@@ -146,7 +147,7 @@ def fit_trees(
 
             # ---- Validation ----
             heartbeat.at(Phase.VALIDATING, number)
-            # scikit-learn itself scores the training events: it needs a tenth of the time.
+            # Not with the model, which always walks through all its trees, also those to come.
             training_scores = scores_of(fitted.predict_proba(feature_BF))
             loss = log_loss(label, training_scores, weight)
             scores = _scores(model, validation_BF, heartbeat)
