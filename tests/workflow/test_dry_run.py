@@ -8,7 +8,7 @@ from tests.checkout import CHECKOUT
 
 PUBLIC_FILES = 2 + 6 + 1
 JOBS = {
-    "quickstart": {"simulate": 4, "pack": 2, "train": 3, "evaluate": 3, "export": 3},
+    "quickstart": {"simulate": 4, "pack": 2, "train": 5, "evaluate": 5, "export": 5},
     "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4},
     "energyflow": {"simulate": 2, "pack": 1, "train": 1, "evaluate": 1, "export": 1},
     "cms": {"fetch": PUBLIC_FILES, "pack": 3, "train": 12, "evaluate": 12, "export": 12},
