@@ -205,3 +205,19 @@ def test_a_fold_is_trained_and_tested_on_its_own_parts(settings, tmp_path):
     assert record.fold == 2
     # The events are random: only those that the trees were grown from are separated.
     assert roc_auc_score(train.label, train.score) > 0.9 > roc_auc_score(test.label, test.score)
+
+
+def test_another_version_of_scikit_learn_makes_another_run(
+    run, crops_store, settings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sklearn.__version__", "0.1")
+    fit_trees("task", settings(), 1, crops_store, tmp_path)
+    before, after = (RunRecord.read(folder / "run.json") for folder in (run, tmp_path))
+    assert before.identity != after.identity
+
+
+def test_trees_on_some_events_see_and_predict_only_those(crops_store, settings, tmp_path):
+    number = len(open_store(crops_store).events_of("train")) // 2
+    fit_trees("task", settings(training_events=number), 1, crops_store, tmp_path)
+    predicted = read_predictions(tmp_path / "predictions.parquet")
+    assert len(predicted["train"].label) == number

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import sklearn
 import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -101,7 +102,8 @@ def fit_trees(
         early_stopping=False,
         **model.growth,
     )
-    identity = training_identity(settings, seed, store, device)
+    library = f"scikit-learn {sklearn.__version__}"
+    identity = training_identity(settings, seed, store, device, fitted_by=library)
     origin = Origin.now(name, settings, identity, "", model, device)
     heartbeat = heartbeat or Heartbeat()
     communicator = WatchedCommunicator(connect(settings.communicator, place, device), heartbeat)

@@ -15,13 +15,20 @@ COMPUTATION = "0.1.0"
 
 
 def training_identity(
-    settings: Training, seed: int, store: Store, device: torch.device, start_sha256: str = ""
+    settings: Training,
+    seed: int,
+    store: Store,
+    device: torch.device,
+    start_sha256: str = "",
+    *,
+    fitted_by: str = "",
 ) -> str:
     """Return 64 hexadecimal digits that two trainings share only if their results are the same.
 
     The hash includes torch's version, because its kernels change, and the bytes of the model's
     files, so even a changed comment in one of them changes the identity. ``start_sha256`` is the
-    checksum of the weights that the training starts from; empty if they are new.
+    checksum of the weights that the training starts from; empty if they are new. ``fitted_by`` is
+    the library, with its version, that fits the model in place of torch.
     """
     parts = [
         settings.model_dump_json(),
@@ -34,6 +41,8 @@ def training_identity(
     ]
     if start_sha256:
         parts.append(start_sha256)
+    if fitted_by:
+        parts.append(fitted_by)
     if store.fold is not None:
         parts.append(f"fold {store.fold}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
