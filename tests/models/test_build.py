@@ -23,6 +23,7 @@ MODELS = {
     "jet_cnn": QUARK_GLUON,
     "vision_transformer": ELECTRON_PHOTON,
     "resnet": ELECTRON_PHOTON,
+    "compact_vit": ELECTRON_PHOTON,
 }
 
 # Weights and biases of each layer, from the published descriptions.
@@ -59,6 +60,14 @@ BY_HAND = {
     + 4 * convolution(16, 16)
     + wider(16, 32)
     + wider(32, 64)
+    + (64 * 2 + 2),
+    "compact_vit": convolution(2, 8)
+    + convolution(8, 16)
+    + convolution(16, 32)
+    + convolution(32, 64)
+    + (4 * 4 + 1 + 4) * 64
+    + 4 * (2 * NORM + (64 * 192 + 192) + (64 * 64 + 64) + PERCEPTRON)
+    + NORM
     + (64 * 2 + 2),
 }
 
@@ -197,3 +206,29 @@ def test_weights_can_be_read_by_whom_the_umask_lets(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "model.safetensors").stat().st_mode) == 0o644
+
+
+def test_a_compact_transformer_has_at_most_a_twentieth_of_the_parameters_of_the_reference():
+    compact, reference = (
+        parameter_count(build_model(name, ELECTRON_PHOTON, {}))
+        for name in ("compact_vit", "vision_transformer")
+    )
+    assert compact <= reference / 20
+
+
+def test_every_token_of_a_compact_transformer_reaches_the_class_token():
+    torch.manual_seed(1)
+    model = build_model("compact_vit", ELECTRON_PHOTON, {}).eval()
+    image = torch.zeros(1, 2, 32, 32)
+    before = model(image)
+    for row in (0, 31):
+        for column in (0, 31):
+            changed = image.clone()
+            changed[0, 0, row, column] = 5.0
+            assert not torch.equal(model(changed), before)
+
+
+def test_options_of_a_compact_transformer_that_do_not_fit_are_named():
+    for options in ({"heads": 3}, {"width": 4, "heads": 1}):
+        with pytest.raises(UserError, match=r"cannot be divided by .* too small for 3 halvings"):
+            build_model("compact_vit", ELECTRON_PHOTON, options)

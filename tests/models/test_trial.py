@@ -49,13 +49,14 @@ def trial(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["cnn", "two_branch_cnn", "vision_transformer", "resnet", "boosted_trees"]
+    "name",
+    ["cnn", "two_branch_cnn", "vision_transformer", "compact_vit", "resnet", "boosted_trees"],
 )
 def test_the_models_for_crops_pass(name):
     trial(name)
 
 
-@pytest.mark.parametrize("name", ["jet_cnn", "resnet", "boosted_trees"])
+@pytest.mark.parametrize("name", ["jet_cnn", "compact_vit", "resnet", "boosted_trees"])
 def test_the_models_for_jets_pass(name):
     try_model(build_model(name, QUARK_GLUON, {}), name, QUARK_GLUON)
 
@@ -173,6 +174,7 @@ def test_every_model_of_the_package_is_tried_here():
     assert models == {
         "boosted_trees",
         "cnn",
+        "compact_vit",
         "two_branch_cnn",
         "vision_transformer",
         "jet_cnn",
