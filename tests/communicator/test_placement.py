@@ -37,7 +37,7 @@ def test_a_single_process_makes_a_secret_of_its_own():
 def test_ranks_without_a_secret_are_an_error_with_the_fix():
     environment = Placement(size=2).as_environment() | {"CALOBATCH_SECRET": ""}
     with pytest.raises(
-        UserError, match=r"CALOBATCH_SECRET is not set.*; start the ranks with `calobatch launch`"
+        UserError, match=r"CALOBATCH_SECRET, .*, is not set; start the ranks with `calobatch launch`"
     ):
         placement(environment)
 
