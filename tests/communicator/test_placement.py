@@ -36,9 +36,8 @@ def test_a_single_process_makes_a_secret_of_its_own():
 
 def test_ranks_without_a_secret_are_an_error_with_the_fix():
     environment = Placement(size=2).as_environment() | {"CALOBATCH_SECRET": ""}
-    with pytest.raises(
-        UserError, match=r"CALOBATCH_SECRET, .*, is not set; start the ranks with `calobatch launch`"
-    ):
+    message = r"CALOBATCH_SECRET, .*, is not set; start the ranks with `calobatch launch`"
+    with pytest.raises(UserError, match=message):
         placement(environment)
 
 
