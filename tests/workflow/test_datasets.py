@@ -114,7 +114,7 @@ def test_own_files_of_one_class_each_have_its_label(own):
     [
         ("{own}/muons_*.npz", "there is no file .*muons_[*].npz; correct the path"),
         ({"foton": "{own}/photons_*"}, "has no class 'foton'; did you mean 'photon'[?]"),
-        ({"photon": "{own}/*.npz", "electron": "{own}/electrons.npz"}, "photon and of electron"),
+        ({"photon": "{own}/*.npz", "electron": "{own}/electrons.npz"}, "photon and electron"),
     ],
 )
 def test_own_files_that_cannot_be_meant_are_refused(own, files, message):
