@@ -1,12 +1,17 @@
 """Tasks on fewer training events, which a scenario asks for with one list of numbers."""
 
+from functools import partial
+
+from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.config.subsets import whole_tasks
 
+load = partial(load_scenario, folder=CHECKOUT / "config")
+
 
 def test_every_task_gets_one_on_each_number_of_events():
-    before = load_scenario("quickstart")
-    scenario = load_scenario("quickstart", "training_events=[2000,500]")
+    before = load("quickstart")
+    scenario = load("quickstart", "training_events=[2000,500]")
     for name, task in before.tasks.items():
         names = [found for found in scenario.tasks if found.startswith(name)]
         assert names == [f"{name}_500", f"{name}_2000", name]
@@ -18,7 +23,7 @@ def test_every_task_gets_one_on_each_number_of_events():
 
 
 def test_numbers_that_a_simulated_dataset_does_not_have_are_left_out():
-    scenario = load_scenario("test", "training_events=[50,200] datasets.quark_gluon.events=120")
+    scenario = load("test", "training_events=[50,200] datasets.quark_gluon.events=120")
     assert "quark_gluon_cnn_50" in scenario.tasks
     assert "quark_gluon_cnn_200" not in scenario.tasks
     assert "electron_photon_cnn_200" in scenario.tasks
@@ -26,14 +31,14 @@ def test_numbers_that_a_simulated_dataset_does_not_have_are_left_out():
 
 def test_a_task_with_a_number_of_its_own_is_kept_as_it_is():
     change = "tasks.electron_photon_cnn.training_events=70"
-    scenario = load_scenario("test", f"training_events=[50] {change}")
+    scenario = load("test", f"training_events=[50] {change}")
     names = [name for name in scenario.tasks if name.startswith("electron_photon_cnn")]
     assert names == ["electron_photon_cnn"]
     assert scenario.tasks["electron_photon_cnn"].training_events == 70
 
 
 def test_the_smaller_ones_belong_to_the_whole_task_and_have_no_published_auc():
-    scenario = load_scenario("test", "training_events=[50]")
+    scenario = load("test", "training_events=[50]")
     whole = whole_tasks(scenario.tasks)
     assert whole["electron_photon_cnn_50"] == whole["electron_photon_cnn"] == "electron_photon_cnn"
     assert scenario.tasks["electron_photon_cnn"].reference_auc
