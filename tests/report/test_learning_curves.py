@@ -95,3 +95,9 @@ def test_the_sentence_names_the_events_and_the_picture_describes_the_points(tmp_
     picture = draw_learning_curves([curve], {"crops": "#112233"})
     assert "0.6000 with 5,000 events" in picture
     assert "#112233" in picture
+
+
+def test_tasks_that_have_learned_nothing_do_not_end_the_report(tmp_path):
+    runs = [run_on(tmp_path, events, 0.4 + events * 1e-8) for events in EVENTS]
+    (curve,) = learning_curves(runs, {"crops": "crops"})
+    assert draw_learning_curves([curve], {"crops": "#000000"})

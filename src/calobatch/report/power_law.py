@@ -54,7 +54,7 @@ def fitted_power_law(
             law,
             np.asarray(events, dtype=float),
             np.asarray(auc),
-            p0=(min(max(auc) + 0.02, 0.99), max(max(auc) - min(auc), 0.01), 0.3),
+            p0=(np.clip(max(auc) + 0.02, 0.5, 0.99), max(max(auc) - min(auc), 0.01), 0.3),
             sigma=np.asarray(error),
             absolute_sigma=True,
             bounds=(LOWEST, HIGHEST),

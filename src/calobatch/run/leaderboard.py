@@ -70,7 +70,7 @@ class Line(Record):
     # Of the test split, on all lines of a task: the probability that it is so far behind the best
     # task of its dataset by chance (calobatch.compare.behind_best); None for the best itself.
     p_behind_best: Annotated[float | None, BeforeValidator(_none_if_empty)] = None
-    # The task's key of that name: only so many events of the training split were used.
+    # The task's key of that name: the number of events of the training split that were used.
     training_events: Annotated[int | None, BeforeValidator(_none_if_empty)] = None
 
     @property
