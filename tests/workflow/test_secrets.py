@@ -54,7 +54,7 @@ def home(tmp_path, passwords, monkeypatch):
     netrc.write_text(f"machine 127.0.0.1 login ann password {passwords.of_files}\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("HOME", str(folder))
-    # Whoever logs in at MLflow with a password, such as another test, leaves it set in the process.
+    # A test that logs in at MLflow with a password leaves this variable set in the process.
     monkeypatch.delenv("NETRC", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return folder
