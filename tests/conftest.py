@@ -1,6 +1,10 @@
 """Raw files of seeded random events, stores packed from them, and a run of the whole DAG."""
 
+import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import pytest
@@ -17,6 +21,19 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 # A shell that starts the tests in the background has them ignore an interrupt, and what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+CURRENT_FOLDER = Path.cwd()
+
+
+@pytest.fixture(autouse=True)
+def no_trace_in_the_process() -> Iterator[None]:
+    """Restore the environment after each test; fail the test if it leaves another current folder.
+
+    Without this, the tests that follow in the same process would pass or fail by their order. The
+    environment is restored silently, because the code that is tested sets variables for libraries.
+    """
+    with mock.patch.dict(os.environ):
+        yield
+    assert Path.cwd() == CURRENT_FOLDER, "a test or one of its fixtures left the current folder"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ CALOBATCH_REQUIRE_BROWSER=1 they fail instead. `--screenshots FOLDER` keeps pict
 
 import asyncio
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,10 @@ def open_page(browser, request):
 def mlflow_pages(scenario, runs, tmp_path_factory):
     """The address of MLflow's pages, as `calobatch ui` serves them, of a collected scenario."""
     folder = tmp_path_factory.mktemp("ui")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        collect(scenario, runs, f"sqlite:///{folder}/mlflow.db", folder / "leaderboard.csv")
-        port = free_port()
-        with serving("sqlite:///mlflow.db", port):
-            yield f"http://{HERE}:{port}/{first_page(str(folder / 'mlflow.db'))}"
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.chdir(folder)  # artifacts lie beside the database
+            collect(scenario, runs, f"sqlite:///{folder}/mlflow.db", folder / "leaderboard.csv")
+            port = free_port()
+            stack.enter_context(serving("sqlite:///mlflow.db", port))
+        yield f"http://{HERE}:{port}/{first_page(str(folder / 'mlflow.db'))}"

@@ -15,4 +15,4 @@ def collected(scenario, runs, tmp_path_factory):
         patched.chdir(folder)  # artifacts lie beside the database
         uri = f"sqlite:///{folder}/mlflow.db"
         collect(scenario, runs, uri, folder / "leaderboard.csv")
-        yield uri, folder
+    return uri, folder

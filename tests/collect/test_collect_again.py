@@ -12,8 +12,9 @@ from calobatch.run.training import RunRecord
 from tests.collect.mlflow_content import all_runs, children, snapshot
 
 
-def test_collecting_again_changes_nothing(collected, scenario, runs):
+def test_collecting_again_changes_nothing(collected, scenario, runs, monkeypatch):
     uri, folder = collected
+    monkeypatch.chdir(folder)
     before, board = snapshot(uri), (folder / "leaderboard.csv").read_bytes()
     collect(scenario, runs, uri, folder / "leaderboard.csv")
     assert snapshot(uri) == before
@@ -48,9 +49,10 @@ def test_a_damaged_run_is_refused_before_mlflow_has_anything_of_it(
 
 
 def test_a_repeated_training_gets_a_new_run_and_the_old_one_is_kept(
-    collected, scenario, runs, tmp_path
+    collected, scenario, runs, tmp_path, monkeypatch
 ):
-    uri, _ = collected
+    uri, folder = collected
+    monkeypatch.chdir(folder)
     old = children(uri)[0].info.run_id
     collect(scenario, changed(runs, tmp_path), uri, tmp_path / "leaderboard.csv")
     states = {run.info.run_id: run.data.tags["calobatch.state"] for run in children(uri)}
