@@ -24,9 +24,9 @@ from calobatch.atomic import atomic_path
 from calobatch.config.dataset import Simulated
 from calobatch.config.generator import Generator
 from calobatch.config.load import load_scenario
-from calobatch.evaluate.bootstrap import auc_interval
 from calobatch.progress import Progress
 from calobatch.run.auc import auc
+from calobatch.run.bootstrap import auc_interval
 from calobatch.simulate.jets.clustering import leading_jets
 from calobatch.simulate.jets.detector import exact_response
 from calobatch.simulate.jets.generator import DijetGenerator, Dijets, Flavour

@@ -13,9 +13,9 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from calobatch.evaluate.bootstrap import auc_interval, auc_intervals, effective_events
 from calobatch.evaluate.calibration import calibration_error
 from calobatch.run.auc import against_others, auc, mean_auc
+from calobatch.run.bootstrap import auc_interval, auc_intervals, effective_events
 from calobatch.run.decision import called_class, log_loss, number_of_classes
 from calobatch.run.metrics import ClassMetrics, PairMetrics, SplitMetrics
 from calobatch.run.predictions import Predictions

@@ -21,7 +21,6 @@ from torch import nn
 from calobatch.atomic import atomic_path, write_text
 from calobatch.checksum import sha256_of
 from calobatch.config.model_file import model_source
-from calobatch.errors import UserError
 from calobatch.export.card import card
 from calobatch.export.facts import facts_of
 from calobatch.export.graph import OUTPUT, RawEvents
@@ -40,9 +39,9 @@ from calobatch.run.files import (
     TORCH_FILE,
     WEIGHTS_FILE,
 )
-from calobatch.run.folder import read_run
+from calobatch.run.folder import read_run, store_of
 from calobatch.run.training import Preparation
-from calobatch.store import Store, open_store
+from calobatch.store import Store
 
 # Number of real events on which ONNX and torch must agree, and that users get as an example.
 EXAMPLES = 8
@@ -56,12 +55,7 @@ def export(folder: Path, store_folder: Path) -> None:
     store is not the one of the training.
     """
     run = read_run(folder)
-    record, store = run.record, open_store(store_folder, run.record.fold)
-    if store.manifest.events_sha256 != record.dataset_sha256:
-        raise UserError(
-            f"{store_folder} is not the store that {folder} was trained on; train again, or name "
-            "the store of the training"
-        )
+    record, store = run.record, store_of(run, store_folder)
     model = build_model(record.training.model, record.layout, record.training.model_options).eval()
     load_weights(model, run.file(WEIGHTS_FILE))
     # The records of older versions do not have the preparation, but the store's manifest does.

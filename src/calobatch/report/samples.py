@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calobatch.report.colours import ColourScale
+from calobatch.colours import ColourScale
+from calobatch.dense_images import mean_image
 from calobatch.report.embed import png
 from calobatch.store import Store
 
 EVENTS_PER_CLASS = 4
 # Events per class for a mean image: enough for a smooth mean, and quick even for a large store.
 MEAN_EVENTS = 10_000
-BLOCK = 256  # events that are in memory as dense images at one time
 
 
 class Picture(NamedTuple):
@@ -64,7 +64,7 @@ def sample_gallery(store: Store) -> Gallery:
     events = sample_events(store)
     image_BCHW = store.dense(events)
     rows = [(_class_of(store, k), f"event {k}{_scalars(store, k)}") for k in events.tolist()]
-    return _gallery(store, rows, image_BCHW, _scales(store, image_BCHW))
+    return gallery(store, rows, image_BCHW, channel_scales(store, image_BCHW))
 
 
 def mean_galleries(store: Store) -> tuple[Gallery, Gallery]:
@@ -73,21 +73,21 @@ def mean_galleries(store: Store) -> tuple[Gallery, Gallery]:
     Of two classes, that is the second minus the first; of more, each minus the mean of all.
     """
     of_class = [events[:MEAN_EVENTS] for events in _training_events(store)]
-    mean_KCHW = np.stack([_mean_image(store, events) for events in of_class])
+    mean_KCHW = np.stack([mean_image(store, events) for events in of_class])
     classes = store.manifest.classes
     rows = [
         (f"mean {name}", f"{len(events):,} events")
         for name, events in zip(classes, of_class, strict=True)
     ]
-    means = _gallery(store, rows, mean_KCHW, _scales(store, mean_KCHW))
+    means = gallery(store, rows, mean_KCHW, channel_scales(store, mean_KCHW))
     if len(classes) == 2:
         difference = np.diff(mean_KCHW, axis=0)
         captions = [(f"{classes[1]} \N{MINUS SIGN} {classes[0]}", "difference of the means")]
     else:
         difference = mean_KCHW - mean_KCHW.mean(axis=0)
         captions = [(f"{name} \N{MINUS SIGN} mean", "difference from all") for name in classes]
-    scales = _scales(store, difference, sizes="symlog")
-    return means, _gallery(store, captions, difference, scales)
+    scales = channel_scales(store, difference, sizes="symlog")
+    return means, gallery(store, captions, difference, scales)
 
 
 def _training_events(store: Store) -> list[NDArray[np.int64]]:
@@ -96,17 +96,13 @@ def _training_events(store: Store) -> list[NDArray[np.int64]]:
     return [training[store.label[training] == label] for label in labels]
 
 
-def _mean_image(store: Store, events: NDArray[np.int64]) -> NDArray[np.float64]:
-    total = np.zeros(store.layout.shape)
-    for start in range(0, len(events), BLOCK):
-        total += store.dense(events[start : start + BLOCK]).sum(axis=0, dtype=np.float64)
-    return total / len(events)
-
-
-def _scales(
+def channel_scales(
     store: Store, image_BCHW: NDArray[np.floating], sizes: str = "log"
 ) -> list[ColourScale]:
-    """Return one scale per channel. ``sizes`` is its kind for channels without a sign."""
+    """Return one scale per channel for images (B, C, H, W).
+
+    ``sizes`` is its kind for channels without a sign.
+    """
     return [
         ColourScale("linear" if channel.signed else sizes, _largest(image_BCHW[:, index]))
         for index, channel in enumerate(store.layout.channels)
@@ -117,15 +113,16 @@ def _largest(image: NDArray[np.floating]) -> float:
     return float(np.abs(image).max())
 
 
-def _gallery(
+def gallery(
     store: Store,
     captions: Sequence[tuple[str, str]],
     image_BCHW: NDArray[np.floating],
     scales: Sequence[ColourScale],
 ) -> Gallery:
+    """Return the images (B, C, H, W) with a caption and a note each, one scale per channel."""
     channels = store.manifest.channels
     legends = tuple(
-        Legend(f"{channel.name} [{channel.unit}]", scale.name(), scale.bar(), scale.ticks())
+        Legend(f"{channel.name} [{channel.unit}]", scale.name(), png(scale.bar()), scale.ticks())
         for channel, scale in zip(channels, scales, strict=True)
     )
     rows = []

@@ -3,6 +3,7 @@
 All readers of these files get their paths from here.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from calobatch.checksum import sha256_of
@@ -34,6 +35,22 @@ def checked_file(folder: Path, record: RunRecord, name: str) -> Path:
             "train again"
         )
     return path
+
+
+def check_written(folder: Path, files: Mapping[str, str], stage: str) -> None:
+    """Compare the ``files`` that a ``stage`` wrote to ``folder`` with their SHA-256.
+
+    Raises UserError if a file is missing, or was changed since.
+    """
+    fix = f"run `calobatch {stage}` again"
+    for name, expected in files.items():
+        with reading(folder / name, fix):
+            found = sha256_of(folder / name)
+        if found != expected:
+            raise UserError(
+                f"{folder / name} was changed after {stage} wrote it, as its checksum shows; "
+                f"delete it and {fix}"
+            )
 
 
 def finished_run(folder: Path) -> tuple[RunRecord, Path]:

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import ClassVar
 
-from calobatch.checksum import sha256_of
-from calobatch.errors import UserError, reading
 from calobatch.record import Record
+from calobatch.run.checked import check_written
 from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
 
 
@@ -28,12 +27,5 @@ def exported_files(run_folder: Path) -> dict[str, Path]:
     """
     folder = run_folder / EXPORT_FOLDER
     record = ExportRecord.read(folder / EXPORT_FILE)
-    for name, expected in record.files.items():
-        with reading(folder / name, record.fix):
-            found = sha256_of(folder / name)
-        if found != expected:
-            raise UserError(
-                f"{folder / name} was changed after export wrote it, as its checksum shows; delete "
-                f"it and {record.fix}"
-            )
+    check_written(folder, record.files, "export")
     return {name: folder / name for name in record.files}

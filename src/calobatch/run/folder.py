@@ -21,7 +21,7 @@ from calobatch.run.history import Epoch, read_history, write_history
 from calobatch.run.metrics import Metrics
 from calobatch.run.predictions import write_predictions
 from calobatch.run.training import RunRecord
-from calobatch.store import Store
+from calobatch.store import Store, open_store
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,20 @@ def read_run(folder: Path) -> RunFolder:
         history=read_history(checked_file(folder, record, HISTORY_FILE)),
         fingerprint=_fingerprint(folder),
     )
+
+
+def store_of(run: RunFolder, folder: Path) -> Store:
+    """Open the store in ``folder``, which must be the one that the run was trained on.
+
+    Raises UserError if it is another one, or damaged.
+    """
+    store = open_store(folder, run.record.fold)
+    if store.manifest.events_sha256 != run.record.dataset_sha256:
+        raise UserError(
+            f"{folder} is not the store that {run.folder} was trained on; train again, or name "
+            "the store of the training"
+        )
+    return store
 
 
 def _fingerprint(folder: Path) -> str:

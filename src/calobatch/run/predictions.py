@@ -43,6 +43,11 @@ class Predictions(NamedTuple):
     score: NDArray[np.float32]
     weight: NDArray[np.float64] | None = None
 
+    def subset(self, chosen: NDArray[np.bool_]) -> "Predictions":
+        """Return the predictions of the ``chosen`` events, shape (events)."""
+        weight = None if self.weight is None else self.weight[chosen]
+        return Predictions(self.label[chosen], self.score[chosen], weight)
+
 
 def write_predictions(
     store: Store, events: NDArray[np.int64], scores: NDArray[np.float32], path: Path
@@ -87,16 +92,20 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
         split = table["split"].to_numpy()
         if unknown := set(table["split"].unique().to_pylist()) - set(SPLITS):
             raise ValueError(f"it has events of an unknown split {unknown.pop()!r}")
-        label, score = table["label"].to_numpy(), _scores(table)
         weight = table[WEIGHT].to_numpy() if WEIGHT in table.column_names else None
-    return {
-        name: Predictions(
-            label[split == name],
-            score[split == name],
-            None if weight is None else weight[split == name],
-        )
-        for name in SPLITS
-    }
+        predictions = Predictions(table["label"].to_numpy(), _scores(table), weight)
+    return {name: predictions.subset(split == name) for name in SPLITS}
+
+
+def read_events(path: Path, split: str) -> NDArray[np.int64]:
+    """Return the events of a split, as indices into the store, in the order of its predictions.
+
+    Raises UserError if the file is missing or damaged.
+    """
+    with reading_arrow(path, "train again"):
+        table = pq.read_table(path, columns=["event"], filters=[("split", "=", split)])
+        events: NDArray[np.int64] = table["event"].to_numpy()
+    return events
 
 
 def score_columns(layout: Layout) -> list[str]:

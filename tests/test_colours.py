@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from calobatch.report.colours import DECADES, ColourScale
+from calobatch.colours import DECADES, ColourScale
 
 BRIGHTNESS = (0.2126, 0.7152, 0.0722)
 

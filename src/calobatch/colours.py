@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, SymLogNorm
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize, SymLogNorm
 from numpy.typing import NDArray
 
 from calobatch.plotting import BLUE, VERMILLION
-from calobatch.report.embed import png
 
 DECADES = 3  # powers of ten that a log scale shows
 SIZES = matplotlib.colormaps["inferno"]
@@ -32,7 +31,7 @@ class ColourScale:
 
     def paint(self, image_HW: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the colours (H, W, 3), from 0 to 1, of an image (H, W)."""
-        colours = (SIZES if self.kind == "log" else SIGNED)(self._norm()(image_HW))
+        colours = self.colours(self.norm()(image_HW))
         return np.asarray(colours, dtype=np.float64)[..., :3]
 
     def ticks(self) -> tuple[str, str, str]:
@@ -45,12 +44,18 @@ class ColourScale:
         """Return the kind of the scale in words."""
         return {"log": "log", "linear": "linear", "symlog": "log on both sides of zero"}[self.kind]
 
-    def bar(self) -> str:
-        """Return a picture of the scale, one pixel high, as the address of a PNG."""
-        steps = self._norm().inverse(np.linspace(0, 1, 128))
-        return png(self.paint(np.asarray(steps)[None]))
+    def bar(self) -> NDArray[np.float64]:
+        """Return a picture of the scale, one pixel high, as colours (1, 128, 3) from 0 to 1."""
+        steps = self.norm().inverse(np.linspace(0, 1, 128))
+        return self.paint(np.asarray(steps)[None])
 
-    def _norm(self) -> Normalize:
+    @property
+    def colours(self) -> Colormap:
+        """The colours from one end of the scale to the other."""
+        return SIZES if self.kind == "log" else SIGNED
+
+    def norm(self) -> Normalize:
+        """Return what maps values to the range from 0 to 1, the two ends of the scale."""
         top = self.top or 1.0
         if self.kind == "log":
             return LogNorm(top * 10.0**-DECADES, top, clip=True)

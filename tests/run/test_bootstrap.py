@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from calobatch.evaluate.bootstrap import auc_interval, auc_intervals
+from calobatch.run.bootstrap import auc_interval, auc_intervals
 
 
 def gaussian_events(random, events_per_class, separation):
