@@ -31,6 +31,7 @@ include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/interpret.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/report.smk"
 
@@ -44,3 +45,4 @@ rule all:
         expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
         expand("{run}/{file}", run=RUNS, file=TRAINING_FILES),
         rules.collect.input.exports,
+        rules.collect.input.interpretations,

@@ -40,6 +40,7 @@ VERBS_WITH_A_LIBRARY = {
     "try": ("torch", "electron_photon_cnn", "--settings", "{}"),
     "evaluate": ("sklearn.metrics", "/nowhere"),
     "export": ("torch", "/nowhere", "--store", "/no"),
+    "interpret": ("torch", "/nowhere", "--store", "/no"),
     "collect": ("mlflow", "/nowhere", "--leaderboard", "/nowhere/x", "--settings", "{}"),
     "report": ("matplotlib", "/nowhere", "--stores", "/no", "--leaderboard", "/nowhere/x",
                "--settings", "{}", "--output", "/nowhere/y"),

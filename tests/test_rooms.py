@@ -16,6 +16,7 @@ STAGES = {
     "train",
     "evaluate",
     "export",
+    "interpret",
     "collect",
     "report",
     "predict",

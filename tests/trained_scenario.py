@@ -10,6 +10,7 @@ from calobatch.config.dataset import Split
 from calobatch.config.scenario import Scenario
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export
+from calobatch.interpret.interpret import interpret
 from calobatch.pack.pack import pack
 from calobatch.train.train import train
 from tests.layouts import ELECTRON_PHOTON
@@ -57,4 +58,5 @@ def runs(scenario, tmp_path_factory) -> list[Path]:
         train("crops", scenario.tasks["crops"].training(), seed, store, output)
         evaluate(output)
         export(output, store)
+        interpret(output, store)
     return outputs

@@ -124,7 +124,8 @@ def submitted(output):
 def test_every_rule_instance_was_one_successful_job(finished_on_cluster):
     place, output = finished_on_cluster
     rules = [rule for _, rule in submitted(output)]
-    expected = {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4, "report": 1}
+    expected = {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4, "interpret": 4,
+                "report": 1}  # fmt: skip
     assert {rule: rules.count(rule) for rule in set(rules)} == expected
     states = accounted(place)
     assert {states[job][0] for job, _ in submitted(output)} == {"COMPLETED"}

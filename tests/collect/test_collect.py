@@ -176,3 +176,10 @@ def test_a_run_without_metrics_is_refused(scenario, runs, tmp_path):
     (tmp_path / "run" / "metrics.json").unlink()
     with pytest.raises(UserError, match=r"no metrics\.json; train and evaluate this run first"):
         collect(scenario, [tmp_path / "run"], "sqlite://", tmp_path / "leaderboard.csv")
+
+
+def test_the_pictures_of_what_the_model_looks_at_are_there(collected):
+    run = children(collected[0])[0]
+    found = MlflowClient().list_artifacts(run.info.run_id, "interpretation")
+    names = {file.path.removeprefix("interpretation/") for file in found}
+    assert {"auc_in_bins.png", "confident.png", "occlusion.png", "interpretation.json"} <= names

@@ -33,6 +33,7 @@ from calobatch.config.training import Training
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export
+from calobatch.interpret.interpret import interpret
 from calobatch.models.build import build_model, load_weights
 from calobatch.pack.pack import pack
 from calobatch.run.exported import exported_files
@@ -40,6 +41,9 @@ from calobatch.run.files import (
     EXPORT_FILE,
     EXPORT_FOLDER,
     HISTORY_FILE,
+    IMAGES_FILE,
+    INTERPRETATION_FILE,
+    INTERPRETATION_FOLDER,
     METRICS_FILE,
     ONNX_FILE,
     PREDICTIONS_FILE,
@@ -47,6 +51,7 @@ from calobatch.run.files import (
     WEIGHTS_FILE,
 )
 from calobatch.run.folder import read_run
+from calobatch.run.interpretation import read_images, read_interpretation
 from calobatch.run.leaderboard import read_leaderboard
 from calobatch.run.leaderboard_of_runs import check_leaderboard, write_leaderboard
 from calobatch.run.training import RunRecord
@@ -113,6 +118,7 @@ class Inputs:
         train("crops", Training.model_validate(settings), 1, self.crops, self.run)
         evaluate(self.run)
         export(self.run, self.crops)
+        interpret(self.run, self.crops)
         run = read_run(self.run)
         write_leaderboard(self.scenario, [run], {run.record.name: "id"}, self.leaderboard)
         shutil.copy2(KEPT / "checkpoint" / "state.pt", self.checkpoint)
@@ -146,6 +152,9 @@ class Inputs:
             Subject(f"{WEIGHTS_FILE} tensors", self.run / WEIGHTS_FILE, self.loaded, 1000),
             Subject(ONNX_FILE, self.run / EXPORT_FOLDER / ONNX_FILE, self.exported),
             Subject(EXPORT_FILE, self.run / EXPORT_FOLDER / EXPORT_FILE, self.exported),
+            Subject(IMAGES_FILE, self.run / INTERPRETATION_FOLDER / IMAGES_FILE, self.interpreted),
+            Subject(INTERPRETATION_FILE, self.run / INTERPRETATION_FOLDER / INTERPRETATION_FILE,
+                    self.interpreted),
             Subject("leaderboard.csv", self.leaderboard, self.reported),
             Subject("checkpoint, anywhere", self.checkpoint, self.continued),
             Subject("checkpoint, first 6 kB", self.checkpoint, self.continued, 0, 6000),
@@ -176,6 +185,14 @@ class Inputs:
     def exported(self) -> str:
         """Return the exported model that MLflow gets."""
         return sha256_of(exported_files(self.run)[ONNX_FILE])
+
+    def interpreted(self) -> str:
+        """Return what the report shows of the interpretation."""
+        run = read_run(self.run)
+        found = read_interpretation(run)
+        if found is None:
+            raise UserError("the report leaves out an interpretation of another training")
+        return f"{found} {digest(*read_images(run))}"
 
     def reported(self) -> str:
         """Return the lines of the leaderboard that a report shows."""

@@ -80,6 +80,8 @@ STAGES = (
                     "--output", RUNS), f"{RUNS}/run.json", TASK),
     Stage("evaluate", ("evaluate", RUNS), f"{RUNS}/metrics.json"),
     Stage("export", ("export", RUNS, "--store", "store"), f"{RUNS}/export/export.json"),
+    Stage("interpret", ("interpret", RUNS, "--store", "store"),
+          f"{RUNS}/interpretation/interpretation.json"),
     Stage("collect", ("collect", RUNS, "--leaderboard", "leaderboard.csv"), "leaderboard.csv",
           SCENARIO),
     Stage("report", ("report", RUNS, "--stores", "store", "--leaderboard", "leaderboard.csv",

@@ -81,6 +81,8 @@ def test_it_has_all_that_is_needed_to_check_and_to_use_the_results(published, re
             "plots/roc.png",
             "export/model.onnx",
             "export/card.md",
+            "interpretation/confident.png",
+            "interpretation/interpretation.json",
         ):
             assert (run / name).stat().st_size > 0
     assert json.loads((published / "scenario.json").read_text())["title"] == "For the tests"
@@ -138,7 +140,10 @@ def test_nothing_is_written_over_an_existing_folder(published, results):
     assert sorted(published.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["predictions.parquet", "metrics.json", "export/model.onnx"])
+@pytest.mark.parametrize(
+    "name",
+    ["predictions.parquet", "metrics.json", "export/model.onnx", "interpretation/images.npz"],
+)
 def test_a_changed_file_is_refused_and_nothing_is_left(results, tmp_path, name):
     copy = shutil.copytree(results.results, tmp_path / "results")
     content = bytearray((copy / "crops/seed1" / name).read_bytes())

@@ -8,11 +8,15 @@ from tests.checkout import CHECKOUT
 
 PUBLIC_FILES = 2 + 6 + 1
 JOBS = {
-    "quickstart": {"simulate": 4, "pack": 2, "train": 5, "evaluate": 5, "export": 5},
-    "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4},
-    "energyflow": {"simulate": 2, "pack": 1, "train": 1, "evaluate": 1, "export": 1},
-    "cms": {"fetch": PUBLIC_FILES, "pack": 3, "train": 12, "evaluate": 12, "export": 12},
-}
+    "quickstart": {"simulate": 4, "pack": 2, "train": 5, "evaluate": 5, "export": 5,
+                   "interpret": 5},
+    "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4,
+             "interpret": 4},
+    "energyflow": {"simulate": 2, "pack": 1, "train": 1, "evaluate": 1, "export": 1,
+                   "interpret": 1},
+    "cms": {"fetch": PUBLIC_FILES, "pack": 3, "train": 12, "evaluate": 12,
+            "export": 12, "interpret": 12},
+}  # fmt: skip
 
 
 def jobs(output):
@@ -37,7 +41,7 @@ def test_each_fold_of_a_task_is_a_job(fresh):
     answer = fresh.snakemake("-n", "--config", *config)
     # Three of the four tasks have the dataset with folds.
     trainings = 3 * 3 * 2 + 2
-    expected = dict.fromkeys(("train", "evaluate", "export"), trainings)
+    expected = dict.fromkeys(("train", "evaluate", "export", "interpret"), trainings)
     found = jobs(answer.stdout + answer.stderr)
     assert expected.items() <= found.items()
     assert f"{trainings} trainings" in answer.stderr
@@ -61,7 +65,16 @@ def test_what_other_programs_read_from_snakemake_has_nothing_else_in_it(fresh, c
     answer = fresh.snakemake(*command.split(), "--config", "scenario=test")
     assert answer.returncode == 0
     assert answer.stdout.startswith(beginning)
-    for rule in ("simulate", "pack", "train", "evaluate", "export", "collect", "report"):
+    for rule in (
+        "simulate",
+        "pack",
+        "train",
+        "evaluate",
+        "export",
+        "interpret",
+        "collect",
+        "report",
+    ):
         assert rule in answer.stdout
 
 

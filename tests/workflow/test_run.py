@@ -128,7 +128,12 @@ def test_a_copy_that_does_not_keep_times_trains_and_packs_nothing_again(finished
 
 @pytest.mark.parametrize(
     ("file", "rule"),
-    [("model.safetensors", "train"), ("plots/roc.png", "evaluate"), ("export/card.md", "export")],
+    [
+        ("model.safetensors", "train"),
+        ("plots/roc.png", "evaluate"),
+        ("export/card.md", "export"),
+        ("interpretation/confident.png", "interpret"),
+    ],
 )
 def test_a_file_of_a_run_that_was_deleted_is_made_again(finished, file, rule):
     path = finished.folder / "results/test/electron_photon_cnn/seed1" / file
@@ -143,14 +148,16 @@ def test_a_file_of_a_run_that_was_deleted_is_made_again(finished, file, rule):
 def test_one_hyperparameter_reruns_that_training_and_what_follows(finished):
     answer = finished.snakemake("-n", *LOCAL, "set=tasks.electron_photon_cnn.learning_rate=0.01")
     planned = jobs(answer.stdout + answer.stderr)
-    assert planned == {"train": 1, "evaluate": 1, "export": 1, "collect": 1, "report": 1, "all": 1}
+    of_run = dict.fromkeys(("train", "evaluate", "export", "interpret"), 1)
+    assert planned == of_run | {"collect": 1, "report": 1, "all": 1}
     assert "results/test/electron_photon_cnn/seed1/run.json" in answer.stdout + answer.stderr
 
 
 def test_another_seed_adds_its_own_runs_only(finished):
     answer = finished.snakemake("-n", *LOCAL, "set=seeds=[1,2]")
     planned = jobs(answer.stdout + answer.stderr)
-    assert planned == {"train": 4, "evaluate": 4, "export": 4, "collect": 1, "report": 1, "all": 1}
+    of_runs = dict.fromkeys(("train", "evaluate", "export", "interpret"), 4)
+    assert planned == of_runs | {"collect": 1, "report": 1, "all": 1}
 
 
 def test_snakemakes_own_report_can_be_made(finished):
@@ -162,7 +169,8 @@ def test_snakemakes_own_report_can_be_made(finished):
 def test_every_rule_left_a_log_of_its_own_name(finished):
     logs = finished.folder / "logs/test"
     names = {path.relative_to(logs).parts[0].removesuffix(".log") for path in logs.rglob("*.log")}
-    assert names == {"simulate", "pack", "train", "evaluate", "export", "collect", "report"}
+    of_runs = {"train", "evaluate", "export", "interpret"}
+    assert names == of_runs | {"simulate", "pack", "collect", "report"}
 
 
 def test_a_store_that_was_removed_is_filled_again(finished):

@@ -19,6 +19,9 @@ rule collect:
         plots=expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
         records=expand("{run}/run.json", run=RUNS),
         exports=expand(f"{{run}}/{EXPORT_FOLDER}/{{file}}", run=RUNS, file=EXPORTED_FILES),
+        interpretations=expand(
+            f"{{run}}/{INTERPRETATION_FOLDER}/{{file}}", run=RUNS, file=INTERPRETATION_FILES
+        ),
     output:
         leaderboard=report(
             f"{RESULTS}/leaderboard.csv",

@@ -2,6 +2,7 @@ rule report:
     input:
         leaderboard=rules.collect.output.leaderboard,
         metrics=rules.collect.input.metrics,
+        interpretations=rules.collect.input.interpretations,
         manifests=expand(f"{{store}}/{MANIFEST_FILE}", store=STORES),
     output:
         page=f"{RESULTS}/report.html",

@@ -11,6 +11,7 @@ from calobatch.progress import Progress
 from calobatch.run.exported import exported_files
 from calobatch.run.folder import read_run
 from calobatch.run.folds import complete_folds, join_folds
+from calobatch.run.interpretation import interpretation_files
 from calobatch.run.leaderboard import RunKey
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from calobatch.tracking.server_login import login_by_environment
@@ -29,8 +30,9 @@ def collect(
     """
     runs = [read_run(folder) for folder in folders]
     for run in runs:
-        # MLflow gets the model last. A damaged one is found here, before it has half of the run.
+        # MLflow gets these last. A damaged one is found here, before it has half of the run.
         exported_files(run.folder)
+        interpretation_files(run)
     of_folds = [
         (folds, join_folds(folds, leaderboard.parent)) for folds in complete_folds(scenario, runs)
     ]

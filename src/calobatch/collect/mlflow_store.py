@@ -44,6 +44,7 @@ from calobatch.collect.tags import parameters, provenance_of, tag_of
 from calobatch.config.scenario import Scenario
 from calobatch.run.files import (
     HISTORY_FILE,
+    INTERPRETATION_FOLDER,
     METRICS_FILE,
     PLOTS_FOLDER,
     PREDICTIONS_FILE,
@@ -53,6 +54,7 @@ from calobatch.run.files import (
 )
 from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds
+from calobatch.run.interpretation import interpretation_files
 from calobatch.tracking.store_errors import whole_or_nothing
 from calobatch.tracking.view import TAG, view
 
@@ -219,4 +221,6 @@ class MlflowStore:
         self.client.log_artifact(run_id, str(run.file(WEIGHTS_FILE)))
         for plot in plots_in(run.folder):
             self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
+        for path in interpretation_files(run).values():
+            self.client.log_artifact(run_id, str(path), INTERPRETATION_FOLDER)
         return log_model(run, run_id)

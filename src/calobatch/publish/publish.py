@@ -23,12 +23,14 @@ from calobatch.run.exported import exported_files
 from calobatch.run.files import (
     EXPORT_FILE,
     EXPORT_FOLDER,
+    INTERPRETATION_FOLDER,
     METRICS_FILE,
     RECORD_FILE,
     TRAINING_FILES,
     plots_in,
 )
 from calobatch.run.folder import RunFolder, read_run
+from calobatch.run.interpretation import interpretation_files
 from calobatch.run.leaderboard import Line, read_leaderboard
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.name import RunName, out_of_fold_files, runs_of
@@ -126,6 +128,10 @@ def _results(
             EXPORT_FILE: run.folder / EXPORT_FOLDER / EXPORT_FILE
         }
         found |= {f"{place}{EXPORT_FOLDER}/{name}": path for name, path in exported.items()}
+        found |= {
+            f"{place}{INTERPRETATION_FOLDER}/{name}": path
+            for name, path in interpretation_files(run).items()
+        }
     return found
 
 

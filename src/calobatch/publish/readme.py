@@ -32,7 +32,8 @@ Results of {trainings}, made with calobatch: {tasks}.
 * `leaderboard.csv` and `report.html`: all results, as a table and as a page for a browser
 * `runs/<task>/seed<number>/`: for each training its settings and origin (`run.json`), its metrics,
   its history, the score of every event (`predictions.parquet`), its weights (`model.safetensors`),
-  plots, and in `export/` the model for use without calobatch, with a model card
+  plots, in `export/` the model for use without calobatch, with a model card, and in
+  `interpretation/` what it looks at
 * `config/` and `scenario.json`: the scenario as it was written, and with all defaults
 * `models/`: the code of the models
 * `environment/`: the version of every package

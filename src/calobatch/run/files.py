@@ -36,6 +36,14 @@ CARD_FILE = "card.md"
 EXPORTED_FILES = (WEIGHTS_FILE, EXAMPLE_FILE, CARD_FILE, EXPORT_FILE)
 # Written too, unless torch or ONNX cannot export the model.
 GRAPH_FILES = (ONNX_FILE, TORCH_FILE)
+# Written by interpret. The record is written last, so a folder with a record is complete.
+INTERPRETATION_FOLDER = "interpretation"
+INTERPRETATION_FILE = "interpretation.json"
+IMAGES_FILE = "images.npz"
+BINS_PLOT, CONFIDENT_PLOT = "auc_in_bins.png", "confident.png"
+INTERPRETATION_FILES = (BINS_PLOT, CONFIDENT_PLOT, IMAGES_FILE, INTERPRETATION_FILE)
+# Written too, if the model takes images.
+OCCLUSION_PLOT = "occlusion.png"
 
 
 def missing_files(folder: Path, names: Iterable[str]) -> list[str]:

@@ -221,6 +221,20 @@ def _export(options: argparse.Namespace) -> None:
     export(options.folder, options.store)
 
 
+def _interpret_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="folder of an evaluated run")
+    parser.add_argument(
+        "--store", type=Path, required=True, metavar="FOLDER",
+        help="packed store that the run was trained on; its test events are looked at",
+    )  # fmt: skip
+
+
+def _interpret(options: argparse.Namespace) -> None:
+    from calobatch.interpret.interpret import interpret
+
+    interpret(options.folder, options.store)
+
+
 def _collect_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of evaluated runs")
     add_settings(parser)
@@ -294,6 +308,8 @@ STAGES = (
          _evaluate_options, _evaluate),
     Verb("export", "write the model of a run for use without calobatch, with a model card",
          _export_options, _export),
+    Verb("interpret", "find out what the model of a run looks at in the test events",
+         _interpret_options, _interpret),
     Verb("collect", "write all runs of a scenario to MLflow and to the leaderboard",
          _collect_options, _collect),
     Verb("report", "write a page with all results of a scenario", _report_options, _report),

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.config.scenario import Scenario
-from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
+from calobatch.run.files import (
+    EXPORT_FILE,
+    EXPORT_FOLDER,
+    INTERPRETATION_FILE,
+    INTERPRETATION_FOLDER,
+)
 from calobatch.run.name import runs_of
 from calobatch.store_files import MANIFEST_FILE
 from calobatch.workflow.at_end import Outcome
@@ -76,9 +81,7 @@ def end_of_run(
     left = {f"{run.parent.name}/{run.name}": run for run in unfinished}
     # A job that failed at first and then succeeded in another try is not a failure.
     failures = [
-        failure
-        for failure in failures_in(text)
-        if failure.rule not in ("train", "evaluate", "export") or failure.training in left
+        failure for failure in failures_in(text) if not _succeeded_later(failure, left, scenario)
     ]
     told = [
         f"{failure.rule} of {failure.training} failed: {failure.reason or 'its log says nothing'} "
@@ -89,6 +92,18 @@ def end_of_run(
         reasons = {f.training: f.reason for f in failures if f.training in left}
         told += _publish(scenario, stores, left.values(), reasons, start)
     return Outcome.FAILED, told
+
+
+def _succeeded_later(failure: Failure, left: Collection[str], scenario: Scenario) -> bool:
+    """Return whether another try of the job has succeeded.
+
+    ``left`` are the trainings that still have to be trained, evaluated or exported. A training is
+    published without its interpretation if that has failed.
+    """
+    if failure.rule == "interpret":
+        folder = RESULTS / scenario.name / failure.training / INTERPRETATION_FOLDER
+        return (folder / INTERPRETATION_FILE).exists()
+    return failure.rule in ("train", "evaluate", "export") and failure.training not in left
 
 
 def _publish(
