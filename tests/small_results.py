@@ -10,6 +10,7 @@ import pytest
 from calobatch.config.dataset import Split
 from calobatch.config.scenario import Scenario
 from calobatch.evaluate.evaluate import evaluate
+from calobatch.interpret.interpret import interpret
 from calobatch.layouts import Layout
 from calobatch.pack.pack import pack
 from calobatch.report.report import report
@@ -91,6 +92,7 @@ def results(scenario, stores, tmp_path_factory) -> Results:
         seed = int(run.name.removeprefix("seed"))
         train(run.parent.name, task.training(), seed, stores[task.dataset], run)
         evaluate(run)
+        interpret(run, stores[task.dataset])
     leaderboard = folder / "leaderboard.csv"
     read = [read_run(run) for run in runs]
     write_leaderboard(scenario, read, {run.record.name: "id" for run in read}, leaderboard)

@@ -30,6 +30,7 @@ from calobatch.report.diagrams import diagram
 from calobatch.report.embed import plot
 from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, references
 from calobatch.report.learning_curves import draw_learning_curves, in_words, learning_curves
+from calobatch.report.looks import Looks, looks_of
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.report.since import Since, since_last
@@ -89,8 +90,8 @@ class ModelPart(NamedTuple):
     picture: Markup
 
 
-# Runs that have replaced no earlier one have None.
-Part = DatasetPart | HistoryPart | PlotPart | ModelPart | Since | None
+# Runs that have replaced no earlier one, and those that were not interpreted, have None.
+Part = DatasetPart | HistoryPart | PlotPart | ModelPart | Since | Looks | None
 
 
 def report(
@@ -121,13 +122,14 @@ def report(
     lines = read_leaderboard(leaderboard)
     check_leaderboard(lines, scenario, found, leaderboard)
     rows = task_rows(scenario, found, lines, colours)
-    steps = len(by_dataset) + 2 * len(found) + 2 * len(rows)
+    steps = len(by_dataset) + 2 * len(found) + 3 * len(rows)
     parts: dict[str, list[Part]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
             ("datasets", (_dataset_part(s, found, whole, colours) for s in by_dataset.values())),
             ("histories", (_history_part(run) for run in found)),
             ("scores", (_plot_part(_first(row, found)) for row in rows)),
+            ("looks", (_looks_part(row, found, by_dataset) for row in rows)),
             ("since", map(since_last, found)),
             ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
         ):
@@ -267,6 +269,12 @@ def _plot_part(run: RunFolder) -> PlotPart:
     shown = [(plot(found[name]), f"{words} of {run.record.name}")
              for name, words in PLOTS.items() if name in found]  # fmt: skip
     return PlotPart(run.record.name, tuple(shown))
+
+
+def _looks_part(
+    row: TaskRow, runs: Sequence[RunFolder], stores: Mapping[str, Store]
+) -> Looks | None:
+    return looks_of(_first(row, runs), stores[row.task.dataset], row.colour)
 
 
 def _model_part(row: TaskRow, store: Store) -> ModelPart:
