@@ -2,12 +2,14 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.report.looks import bins_in_words, inputs_in_words, looks_of
+from calobatch.report.looks import bins_in_words, inputs_in_words, looks_of, strongest_in_words
 from calobatch.run.folder import read_run
 from calobatch.run.interpretation import Bin, Interpretation, Quantity, Without
+from tests.layouts import ELECTRON_PHOTON
 from tests.report.page import read_page
 
 RECORD = "interpretation/interpretation.json"
@@ -119,3 +121,13 @@ def test_only_inputs_that_are_clearly_needed_are_named(results):
         == "The AUC is clearly lower without energy (0.800 becomes 0.600)."
     )
     assert inputs_in_words(found.model_copy(update={"without": (time,)})).startswith("No input")
+
+
+def test_the_patch_that_changes_the_probability_most_is_named_with_its_direction():
+    fall_KCHW = np.full((2, 2, 32, 32), 0.01, np.float32)
+    fall_KCHW[0, 1, 2:6, 14:18] = -0.2
+    fall_KCHW[1] = 0
+    photon, electron = strongest_in_words(ELECTRON_PHOTON, fall_KCHW)
+    assert "rows 2 to 5 and columns 14 to 17 of time: without it, the probability rises" in photon
+    assert "0.200 on average" in photon
+    assert electron == "For electron, the probability does not change without any of the patches."

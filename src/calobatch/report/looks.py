@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from calobatch.bins_plot import draw_bins
 from calobatch.colours import ColourScale
 from calobatch.compare.delong import two_sided
+from calobatch.layouts import Layout
 from calobatch.plotting import new_figure
 from calobatch.report.embed import png, svg
 from calobatch.report.formats import digits, fixed
@@ -70,7 +72,7 @@ def looks_of(run: RunFolder, store: Store, colour: str) -> Looks | None:
         confident=confident,
         differences=differences,
         occlusion=_occlusion(store, found, images) if found.sees_images else None,
-        strongest=tuple(_strongest(store, found, images)) if found.sees_images else (),
+        strongest=strongest_in_words(store.layout, images.occlusion_KCHW),
     )
 
 
@@ -108,6 +110,25 @@ def bins_in_words(quantity: Quantity, confidence: float) -> str:
         f"The AUC is {fixed(high.auc, 3)} for {_range(high, quantity)} and {fixed(low.auc, 3)} for "
         f"{_range(low, quantity)}: more than the uncertainty explains ({p_value(p)})."
     )
+
+
+def strongest_in_words(layout: Layout, occlusion_KCHW: NDArray[np.float32]) -> tuple[str, ...]:
+    """Return for each class where the patch is without which its probability changes most."""
+    found = []
+    for name, fall_CHW in zip(layout.classes, occlusion_KCHW, strict=True):
+        channel, row, column = np.unravel_index(int(np.abs(fall_CHW).argmax()), fall_CHW.shape)
+        fall = float(fall_CHW[channel, row, column])
+        if not fall:
+            found.append(f"For {name}, the probability does not change without any of the patches.")
+            continue
+        rows, columns = np.nonzero(fall_CHW[channel] == fall_CHW[channel, row, column])
+        found.append(
+            f"For {name}, the patch that matters most is that of rows {rows.min()} to "
+            f"{rows.max()} and columns {columns.min()} to {columns.max()} of "
+            f"{layout.channels[channel].name}: without it, the probability "
+            f"{'falls' if fall > 0 else 'rises'} by {fixed(abs(fall), 3)} on average."
+        )
+    return tuple(found)
 
 
 def _range(found: Bin, quantity: Quantity) -> str:
@@ -180,20 +201,3 @@ def _occlusion(store: Store, found: Interpretation, images: Images) -> Gallery:
     maps = gallery(store, captions, images.occlusion_KCHW, [scale] * len(store.layout.channels))
     words = "fall of the probability of the true class"
     return maps._replace(legends=(Legend(words, scale.name(), png(scale.bar()), scale.ticks()),))
-
-
-def _strongest(store: Store, found: Interpretation, images: Images) -> Iterator[str]:
-    """Yield for each class where the patch is without which its probability falls most."""
-    channels = [channel.name for channel in store.layout.channels]
-    for name, fall_CHW in zip(store.layout.classes, images.occlusion_KCHW, strict=True):
-        if (fall := float(fall_CHW.max())) <= 0:
-            yield f"For {name}, no patch is needed: the probability does not fall without it."
-            continue
-        channel, row, column = np.unravel_index(int(fall_CHW.argmax()), fall_CHW.shape)
-        same_HW = fall_CHW[channel] == fall_CHW[channel, row, column]
-        rows, columns = np.nonzero(same_HW)
-        yield (
-            f"For {name}, the strongest patch is that of rows {rows.min()} to {rows.max()} and "
-            f"columns {columns.min()} to {columns.max()} of {channels[channel]}: without it, the "
-            f"probability falls by {fixed(fall, 3)} on average."
-        )
