@@ -16,11 +16,14 @@ from calobatch.config.training import Training
 from calobatch.errors import StoppedError, UserError
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export
+from calobatch.interpret.interpret import interpret
 from calobatch.pack.pack import pack
 from calobatch.predict.predict import predict
 from calobatch.run.exported import ExportRecord
 from calobatch.run.files import TRAINING_FILES, WEIGHTS_FILE
+from calobatch.run.folder import read_run
 from calobatch.run.history import read_history
+from calobatch.run.interpretation import read_images
 from calobatch.run.predictions import read_predictions
 from calobatch.run.training import RunRecord
 from calobatch.store import open_store
@@ -173,7 +176,9 @@ def fitted(folder, layout, labels, settings, split=None, weight=None, fold=None)
 
 
 @pytest.mark.parametrize(("layout", "classes"), [(JETS, 2), (THREE_CLASSES, 3)])
-def test_predict_and_export_score_events_as_the_fit_did(layout, classes, settings, tmp_path):
+def test_predict_export_and_interpret_score_events_as_the_fit_did(
+    layout, classes, settings, tmp_path
+):
     """With scalars, and with three classes."""
     run, raw = fitted(tmp_path, layout, list(range(classes)) * 60, settings())
     predict(run, [raw], tmp_path / "scores.parquet", threads=1)
@@ -185,6 +190,8 @@ def test_predict_and_export_score_events_as_the_fit_did(layout, classes, setting
     evaluate(run)
     export(run, tmp_path / "store")
     assert ExportRecord.read(run / "export" / "export.json").fault == ""
+    interpret(run, tmp_path / "store")
+    assert read_images(read_run(run)).occlusion_KCHW.any()
 
 
 def test_weights_of_events_count(settings, tmp_path):

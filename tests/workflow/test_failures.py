@@ -68,6 +68,21 @@ def test_jobs_that_were_ended_on_request_have_not_failed(tmp_path, monkeypatch):
         assert any(" failed: " in line for line in told) == (expected is Outcome.FAILED)
 
 
+def test_a_failed_interpretation_is_told_unless_another_try_has_succeeded(tmp_path, monkeypatch):
+    """It takes nothing away: its training is not among the unfinished ones."""
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "snakemake.log"
+    log.write_text(LOG.replace("/train/", "/interpret/").replace("rule train", "rule interpret"))
+    given = scenario({})
+    record = tmp_path / "results" / given.name / "one/seed1/interpretation/interpretation.json"
+    for done in (False, True):
+        if done:
+            record.parent.mkdir(parents=True)
+            record.write_text("{}")
+        _, told = end_of_run([str(log)], given, [], [], [])
+        assert any(line.startswith("interpret of one/seed1 failed") for line in told) != done
+
+
 def test_what_has_finished_is_collected_and_reported_and_what_failed_is_named(fresh, monkeypatch):
     message = fresh.folder / "message"
     monkeypatch.setenv(VARIABLE, f'(echo "$CALOBATCH_SCENARIO $CALOBATCH_OUTCOME"; cat) >{message}')
