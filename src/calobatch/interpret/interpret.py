@@ -31,11 +31,11 @@ from calobatch.run.folder import read_run, store_of
 from calobatch.run.interpretation import Images, Interpretation, write_images
 from calobatch.run.predictions import read_events, read_predictions
 
-# What the model scores again, in pixels of images, and at most how many events of each class: a few
-# seconds on one core for each of the two parts. With two classes, sixty crops or eight jets of each
-# are occluded, and a thousand crops or 124 jets of each are scored without an input.
-PIXELS_OF_OCCLUSION, MOST_OCCLUDED = 190_000_000, 60
-PIXELS_WITHOUT_INPUTS, MOST_WITHOUT_INPUTS = 70_000_000, 1_000
+# What the model scores again, in pixels of images, and at most how many events of each class: some
+# seconds on one core for both parts together. With two classes, sixty crops or six jets of each are
+# occluded, and a thousand crops or 88 jets of each are scored without an input.
+PIXELS_OF_OCCLUSION, MOST_OCCLUDED = 140_000_000, 60
+PIXELS_WITHOUT_INPUTS, MOST_WITHOUT_INPUTS = 50_000_000, 1_000
 
 
 def interpret(folder: Path, store_folder: Path) -> None:
