@@ -168,7 +168,7 @@ def _confident(
     shown = [(group, image) for group, image in groups if group.events]
     captions = [
         (
-            f"{group.of_class}, {'right' if group.right else 'taken for another class'}",
+            f"{group.of_class}, {'right' if group.right else 'wrong'}",
             f"{group.events:,} events, probability at least {digits(group.lowest or 0)}",
         )
         for group, _ in shown
