@@ -30,6 +30,7 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/report.smk"
@@ -43,4 +44,5 @@ rule all:
         # All of them, so that a file that was deleted is made again.
         expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
         expand("{run}/{file}", run=RUNS, file=TRAINING_FILES),
+        expand(rules.evaluate_ensemble.output.plots, ensemble=MEMBERS),
         rules.collect.input.exports,

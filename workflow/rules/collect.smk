@@ -19,6 +19,7 @@ rule collect:
         plots=expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
         records=expand("{run}/run.json", run=RUNS),
         exports=expand(f"{{run}}/{EXPORT_FOLDER}/{{file}}", run=RUNS, file=EXPORTED_FILES),
+        ensembles=expand(rules.evaluate_ensemble.output.metrics, ensemble=MEMBERS),
     output:
         leaderboard=report(
             f"{RESULTS}/leaderboard.csv",
