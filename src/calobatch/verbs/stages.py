@@ -68,9 +68,11 @@ def _simulate(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
     from calobatch.config.layout_file import read_layout
     from calobatch.simulate.simulate import simulate
+    from calobatch.simulate.version import without_version
 
-    settings = validated(Simulated, options.settings, "--settings")
-    simulate(read_layout(options.layout), settings, options.output, workers=options.workers)
+    layout = read_layout(options.layout)
+    settings = validated(Simulated, without_version(options.settings, layout), "--settings")
+    simulate(layout, settings, options.output, workers=options.workers)
 
 
 def _pack_options(parser: argparse.ArgumentParser) -> None:
