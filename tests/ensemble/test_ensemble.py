@@ -10,6 +10,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from calobatch.collect.collect import collect
+from calobatch.compare.compare import compare, described
 from calobatch.ensemble.ensemble import ensemble
 from calobatch.ensemble.temperature import at_temperature, fit_temperature
 from calobatch.errors import UserError
@@ -17,13 +18,14 @@ from calobatch.evaluate.evaluate import evaluate
 from calobatch.publish.citation import Author
 from calobatch.publish.publish import publish
 from calobatch.report.report import report
+from calobatch.run.auc import auc
 from calobatch.run.ensemble import EnsembleRecord, complete_ensembles
 from calobatch.run.files import PLOTS_OF_ENSEMBLE, plots_in
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import format_leaderboard, read_leaderboard
 from calobatch.run.metrics import Metrics
 from calobatch.run.predictions import read_predictions
-from calobatch.words import with_error
+from calobatch.words import p_value, with_error
 from tests.trained_scenario import runs, scenario
 
 __all__ = ["runs", "scenario"]
@@ -86,6 +88,19 @@ def test_evaluate_writes_its_metrics_and_all_plots_but_a_history(results):
     assert sorted(path.stem for path in plots_in(results / "both")) == sorted(PLOTS_OF_ENSEMBLE)
 
 
+def test_it_is_compared_with_every_training_of_a_task(results, members):
+    found = compare(results / "crops", results / "both")
+    test = read_predictions(results / "both" / "predictions.parquet")["test"]
+    aucs = [read_predictions(run.file("predictions.parquet"))["test"] for run in members]
+    mean = np.mean([auc(of_run.label, of_run.score) for of_run in aucs])
+    assert found.difference == pytest.approx(auc(test.label, test.score) - mean)
+    text = described(found)
+    assert f"{auc(test.label, test.score):.4f} (ensemble of 2 trainings)" in text
+    assert "Differences, A → B: both is the mean of crops/seed1, crops/seed2." in text
+    same = compare(results / "both", results / "both")
+    assert (same.difference, same.p) == (0, 1)
+
+
 def test_the_leaderboard_has_its_lines_after_those_of_the_trainings(results, collected, members):
     board, _ = collected
     lines = read_leaderboard(board)
@@ -123,11 +138,13 @@ def test_the_report_has_its_row_and_its_temperature(results, together, members, 
     report(together, folders, [runs[0].parents[1] / "store"], board, page)
     text = page.read_text()
     record = EnsembleRecord.read(results / "both" / "ensemble.json")
-    auc = Metrics.read(results / "both" / "metrics.json").splits["test"].auc
+    test_auc = Metrics.read(results / "both" / "metrics.json").splits["test"].auc
     assert "mean of 2 trainings of crops" in text
+    p = compare(results / "crops", results / "both").p
+    assert f"significantly better than crops ({p_value(p)})" in text.replace("worse", "better")
     words = with_error(record.temperature, record.temperature_error)
     assert f"temperature of {words}" in text
-    assert f"<b>{auc:.4f}</b>" in text
+    assert f"<b>{test_auc:.4f}</b>" in text
     assert "Confusion matrix of both" in text
 
 

@@ -11,9 +11,8 @@ from calobatch.evaluate.plots import draw_plots
 from calobatch.progress import Progress
 from calobatch.run.checked import checked_file
 from calobatch.run.decision import missing_classes, number_of_classes
-from calobatch.run.ensemble import EnsembleRecord
+from calobatch.run.ensemble import Predictor, is_ensemble, read_predictor
 from calobatch.run.files import (
-    ENSEMBLE_FILE,
     HISTORY_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -59,17 +58,18 @@ def evaluate(folder: Path) -> Metrics:
     return metrics
 
 
-def _outcome(folder: Path) -> tuple[RunRecord | EnsembleRecord, list[Epoch]]:
+def _outcome(folder: Path) -> tuple[Predictor, list[Epoch]]:
     """Return the record in ``folder`` and the history, which only a training has."""
-    if (folder / ENSEMBLE_FILE).is_file():
-        return EnsembleRecord.read(folder / ENSEMBLE_FILE), []
-    if missing := missing_files(folder, (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE)):
+    missing = missing_files(folder, (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE))
+    if missing and not is_ensemble(folder):
         raise UserError(
             f"{folder} has no {', '.join(missing)}, so no training has finished there; name the "
             "folder of a finished training, or run `calobatch train` first"
         )
-    record = RunRecord.read(folder / RECORD_FILE)
-    return record, read_history(checked_file(folder, record, HISTORY_FILE))
+    record = read_predictor(folder)
+    if isinstance(record, RunRecord):
+        return record, read_history(checked_file(folder, record, HISTORY_FILE))
+    return record, []
 
 
 def _check(predictions: Predictions, classes: Sequence[str], where: str) -> None:

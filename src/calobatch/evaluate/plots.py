@@ -25,19 +25,18 @@ from calobatch.plotting import (
     save,
 )
 from calobatch.run.decision import THRESHOLD, called_class
-from calobatch.run.ensemble import EnsembleRecord
+from calobatch.run.ensemble import Predictor
 from calobatch.run.files import PLOTS, PLOTS_OF_ENSEMBLE, plot_path
 from calobatch.run.history import Epoch
 from calobatch.run.metrics import Metrics, SplitMetrics
 from calobatch.run.predictions import Predictions
-from calobatch.run.training import RunRecord
 
 SCORE_BINS = 25
 
 
 def draw_plots(
     title: str,
-    record: RunRecord | EnsembleRecord,
+    record: Predictor,
     history: Sequence[Epoch],
     predictions: Mapping[str, Predictions],
     metrics: Metrics,

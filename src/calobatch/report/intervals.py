@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jinja2 import Environment
 from markupsafe import Markup
 
-from calobatch.report.rows import EnsembleRow, RunRow, TaskRow
+from calobatch.report.ensembles import EnsembleRow
+from calobatch.report.rows import RunRow, TaskRow
 
 WIDTH, HEIGHT, MARGIN = 170, 26, 14  # pixels
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)  # possible distances between grid lines

@@ -28,6 +28,7 @@ from calobatch.report.curves import (
 )
 from calobatch.report.diagrams import diagram
 from calobatch.report.embed import plot
+from calobatch.report.ensembles import EnsembleRow, ensemble_rows
 from calobatch.report.intervals import (
     axis_for,
     chart_of_ensemble,
@@ -36,7 +37,7 @@ from calobatch.report.intervals import (
     references,
 )
 from calobatch.report.learning_curves import draw_learning_curves, in_words, learning_curves
-from calobatch.report.rows import EnsembleRow, TaskRow, ensemble_rows, task_rows
+from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.report.since import Since, since_last
 from calobatch.report.used import used_rows
@@ -142,7 +143,7 @@ def report(
             for part in drawn:
                 parts[name].append(part)
                 progress.advance(1)
-    together = ensemble_rows(scenario, ensembles, lines)
+    together = ensemble_rows(scenario, ensembles, lines, rows, found)
     page = _render(scenario, found, rows, together, lines, parts, failed or {}, changes)
     write_text(output, page)
 

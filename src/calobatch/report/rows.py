@@ -1,4 +1,4 @@
-"""The rows of the leaderboard on the page: one per task, below it one per run, and ensembles."""
+"""The rows of the leaderboard on the page: one per task, and below it one per run."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
@@ -6,13 +6,10 @@ from typing import NamedTuple
 
 from calobatch.config.scenario import Scenario, Task
 from calobatch.errors import UserError
-from calobatch.run.ensemble import EnsembleFolder
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import Line, LineKey
 from calobatch.run.metrics import SplitMetrics
-from calobatch.run.name import RunName
-from calobatch.run.name import counted as counted_runs
-from calobatch.words import counted, joined, with_error
+from calobatch.run.name import RunName, counted
 
 # The lines of the leaderboard by their keys.
 Lines = Mapping[LineKey, Line]
@@ -74,54 +71,7 @@ class TaskRow(NamedTuple):
     classes: dict[str, ClassRow]
 
 
-class EnsembleRow(NamedTuple):
-    """An ensemble: its lines of the leaderboard, and what it consists of in words."""
-
-    name: str
-    title: str
-    dataset: str
-    members: str
-    temperature: str
-    test: Line
-    validation: Line
-    rejection: float | None
-
-
-def ensemble_rows(
-    scenario: Scenario, ensembles: Sequence[EnsembleFolder], leaderboard: Sequence[Line]
-) -> list[EnsembleRow]:
-    """Return one row for each ensemble.
-
-    Raises UserError if the leaderboard does not have one.
-    """
-    lines = {line.key: line for line in leaderboard}
-    rows = []
-    for ensemble in ensembles:
-        record = ensemble.record
-        test, validation = (
-            _line_in(lines, (record.name, "all", None, split), f"ensemble {record.name}")
-            for split in ("test", "validation")
-        )
-        tasks = joined(scenario.ensembles[record.name].members)
-        before, after = record.log_losses
-        rows.append(
-            EnsembleRow(
-                name=record.name,
-                title=scenario.ensembles[record.name].title,
-                dataset=record.dataset,
-                members=f"{counted(len(ensemble.runs), 'training')} of {tasks}",
-                temperature=f"{with_error(record.temperature, record.temperature_error)}, fitted "
-                f"to the validation split, where the log-loss went from {before:.4f} to "
-                f"{after:.4f}",
-                test=test,
-                validation=validation,
-                rejection=ensemble.metrics.splits["test"].rejection_at_50,
-            )
-        )
-    return rows
-
-
-def _line_in(lines: Lines, key: LineKey, which: str) -> Line:
+def line_in(lines: Lines, key: LineKey, which: str) -> Line:
     """Return the line with this key; raise UserError if there is none."""
     if key not in lines:
         raise UserError(
@@ -156,7 +106,7 @@ def _run_row(run: RunFolder, lines: Lines) -> RunRow:
     record = run.record
     which = f"task {record.task}, {record.name.number}"
     test, validation = (
-        _line_in(lines, (record.task, record.seed, record.fold, split), which)
+        line_in(lines, (record.task, record.seed, record.fold, split), which)
         for split in ("test", "validation")
     )
     rejection = run.metrics.splits["test"].rejection_at_50
@@ -179,7 +129,7 @@ def _task_row(
         task=task,
         colour=colour,
         runs=rows,
-        number=names[0].number if len(names) == 1 else f"mean over {counted_runs(names)}",
+        number=names[0].number if len(names) == 1 else f"mean over {counted(names)}",
         test_auc=spread([row.test.auc for row in rows]),
         validation_auc=spread([row.validation.auc for row in rows]),
         accuracy=spread([row.test.accuracy for row in rows]),

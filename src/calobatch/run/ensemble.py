@@ -14,10 +14,17 @@ from calobatch.config.scenario import Scenario
 from calobatch.layouts import Layout
 from calobatch.record import Record
 from calobatch.run.checked import checked_file
-from calobatch.run.files import ENSEMBLE_FILE, METRICS_FILE, PREDICTIONS_FILE, missing_files
+from calobatch.run.files import (
+    ENSEMBLE_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RECORD_FILE,
+    missing_files,
+)
 from calobatch.run.folder import RunFolder
 from calobatch.run.metrics import Metrics
 from calobatch.run.name import members_of
+from calobatch.run.training import RunRecord
 
 
 class EnsembleRecord(Record):
@@ -42,6 +49,26 @@ class EnsembleRecord(Record):
     log_losses: tuple[float, float]
     # The SHA-256 of the ensemble's own predictions, by the name of the file.
     files: dict[str, str]
+    fold: ClassVar[None] = None
+
+
+# What predictions can come from.
+Predictor = RunRecord | EnsembleRecord
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Return whether ``folder`` has the predictions of an ensemble."""
+    return (folder / ENSEMBLE_FILE).is_file()
+
+
+def read_predictor(folder: Path) -> Predictor:
+    """Read the record of the ensemble or of the finished training in ``folder``.
+
+    Raises UserError if the record is missing or damaged.
+    """
+    if is_ensemble(folder):
+        return EnsembleRecord.read(folder / ENSEMBLE_FILE)
+    return RunRecord.read(folder / RECORD_FILE)
 
 
 @dataclass(frozen=True)
