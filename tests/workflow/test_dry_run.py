@@ -12,6 +12,8 @@ JOBS = {
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 2),
     "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4}
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
+    "models": {"simulate": 4, "pack": 2, "train": 27, "evaluate": 27, "export": 27}
+    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 3),
     "energyflow": {"simulate": 2, "pack": 1, "train": 1, "evaluate": 1, "export": 1},
     "cms": {"fetch": PUBLIC_FILES, "pack": 3, "train": 12, "evaluate": 12, "export": 12},
 }

@@ -20,9 +20,9 @@ OPENING = """\
 <!-- Written by `make schema` from the models in src/calobatch; do not edit. -->
 
 `tasks.yaml` lists the tasks, each with the settings of its published reference. A scenario
-(`quickstart.yaml`, `cms.yaml`, `energyflow.yaml`, `test.yaml`, or one of your own) chooses
-datasets, tasks and seeds, and may change any key. `calobatch check NAME --full` prints a scenario
-with every default.
+(`quickstart.yaml`, `cms.yaml`, `models.yaml`, `energyflow.yaml`, `test.yaml`, or one of your own)
+chooses datasets, tasks and seeds, and may change any key. `calobatch check NAME --full` prints a
+scenario with every default.
 `layouts/` has a file for each kind of dataset: its images, its classes, and its keys in raw files.
 `datasets.csv` lists the public files and their addresses, and `pins/` has their checksums.
 
