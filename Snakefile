@@ -30,6 +30,7 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/interpret.smk"
 include: "workflow/rules/collect.smk"
@@ -44,5 +45,6 @@ rule all:
         # All of them, so that a file that was deleted is made again.
         expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
         expand("{run}/{file}", run=RUNS, file=TRAINING_FILES),
+        expand(rules.evaluate_ensemble.output.plots, ensemble=MEMBERS),
         rules.collect.input.exports,
         rules.collect.input.interpretations,

@@ -24,6 +24,7 @@ STAGES = (
     "fetch",
     "pack",
     "train",
+    "ensemble",
     "evaluate",
     "export",
     "interpret",
@@ -37,7 +38,7 @@ TOP = "verbs"
 # In the band at the bottom, with the helpers: every room imports it.
 BOTTOM = "config"
 
-LETTERS_PER_LINE = 170
+LETTERS_PER_LINE = 185
 
 STAGE, CONTRACT, SERVICE, OTHER = "#d6e6f5", "#fbe0b5", "#d9ecd2", "#ececec"
 INK, LINE = "#222222", "#555555"
@@ -61,55 +62,54 @@ BOXES = {
     "slurm": Box(4.05, 5.15, 4.9, 5.6, "jobs, doctor", OTHER),
     "plan": Box(5.45, 6.45, 4.9, 5.6, "cost of GPUs", OTHER),
     "communicator": Box(6.7, 8.4, 4.9, 5.6, "sums over ranks", SERVICE),
-    "models": Box(8.6, 10.95, 4.9, 5.6, "one file per network", SERVICE),
-    "compare": Box(11.03, 11.9, 4.9, 5.6, "significance", OTHER),
-    "watch": Box(11.96, 13.5, 4.9, 5.6, "live progress", OTHER),
+    "models": Box(8.6, 13.09, 4.9, 5.6, "one file per network", SERVICE),
+    "compare": Box(13.19, 14.09, 4.9, 5.6, "significance", OTHER),
+    "watch": Box(14.19, 15.64, 4.9, 5.6, "live progress", OTHER),
     "simulate": Box(0.2, 1.45, 3.2, 3.9, "makes raw files", STAGE),
     "fetch": Box(1.75, 3.0, 3.2, 3.9, "gets raw files", STAGE),
     "pack": Box(3.3, 4.85, 3.2, 3.9, "raw files to store", STAGE),
-    "train": Box(6.3, 7.39, 3.2, 3.9, "store to run", STAGE),
-    "evaluate": Box(7.47, 8.38, 3.2, 3.9, "metrics", STAGE),
-    "export": Box(8.46, 9.14, 3.2, 3.9, "ONNX", STAGE),
-    "interpret": Box(9.22, 10.18, 3.2, 3.9, "maps", STAGE),
-    "predict": Box(10.26, 11.06, 3.2, 3.9, "scores", STAGE),
-    "publish": Box(11.14, 11.94, 3.2, 3.9, "folder", STAGE),
-    "report": Box(12.02, 12.72, 3.2, 3.9, "page", STAGE),
-    "collect": Box(12.8, 13.5, 3.2, 3.9, "MLflow", STAGE),
+    "train": Box(6.3, 7.94, 3.2, 3.9, "store to run", STAGE),
+    "evaluate": Box(8.02, 8.94, 3.2, 3.9, "metrics", STAGE),
+    "ensemble": Box(9.02, 10.04, 3.2, 3.9, "mean scores", STAGE),
+    "export": Box(10.12, 10.82, 3.2, 3.9, "ONNX", STAGE),
+    "interpret": Box(10.9, 11.86, 3.2, 3.9, "maps", STAGE),
+    "predict": Box(11.94, 12.72, 3.2, 3.9, "scores", STAGE),
+    "publish": Box(12.8, 13.58, 3.2, 3.9, "folder", STAGE),
+    "report": Box(13.66, 14.31, 3.2, 3.9, "page", STAGE),
+    "collect": Box(14.39, 15.64, 3.2, 3.9, "MLflow", STAGE),
     "public": Box(0.9, 2.4, 1.7, 2.4, "table, checksums", SERVICE),
     "raw": Box(2.7, 4.1, 1.7, 2.4, "reads raw files", SERVICE),
-    "store": Box(4.3, 7.1, 1.3, 2.4, "contract 1: a packed dataset", CONTRACT),
-    "run": Box(7.25, 12.42, 1.7, 2.4, "contract 2: what a training leaves behind", CONTRACT),
-    "tracking": Box(12.6, 13.5, 1.7, 2.4, "MLflow", SERVICE),
+    "store": Box(4.3, 7.3, 1.3, 2.4, "contract 1: a packed dataset", CONTRACT),
+    "run": Box(7.6, 14.56, 1.7, 2.4, "contract 2: what a training leaves behind", CONTRACT),
+    "tracking": Box(14.74, 15.64, 1.7, 2.4, "MLflow", SERVICE),
 }
 # Arrows whose rooms are neither above each other nor side by side, as corners of a line.
 ROUTES: dict[tuple[str, str], tuple[Point, ...]] = {
     ("workflow", "public"): ((1.6, 4.9), (1.6, 2.4)),
     ("pack", "public"): ((3.4, 3.2), (3.4, 2.62), (2.2, 2.62), (2.2, 2.4)),
-    ("predict", "raw"): ((10.34, 3.2), (10.34, 3.08), (3.95, 3.08), (3.95, 2.4)),
-    ("export", "store"): ((8.58, 3.2), (8.58, 2.96), (6.54, 2.96), (6.54, 2.4)),
-    ("interpret", "store"): ((9.36, 3.2), (9.36, 2.9), (6.38, 2.9), (6.38, 2.4)),
-    ("interpret", "compare"): ((10.1, 3.9), (10.1, 4.7), (11.2, 4.7), (11.2, 4.9)),
-    ("train", "models"): ((7.25, 3.9), (7.25, 4.4), (8.7, 4.4), (8.7, 4.9)),
-    ("train", "run"): ((7.33, 3.2), (7.33, 2.4)),
+    ("predict", "raw"): ((12.06, 3.2), (12.06, 3.08), (3.95, 3.08), (3.95, 2.4)),
+    ("export", "store"): ((10.24, 3.2), (10.24, 2.96), (6.6, 2.96), (6.6, 2.4)),
+    ("interpret", "store"): ((11.02, 3.2), (11.02, 2.9), (6.4, 2.9), (6.4, 2.4)),
+    ("interpret", "compare"): ((11.78, 3.9), (11.78, 4.65), (13.3, 4.65), (13.3, 4.9)),
+    ("train", "models"): ((7.8, 3.9), (7.8, 4.4), (8.7, 4.4), (8.7, 4.9)),
+    ("train", "run"): ((7.77, 3.2), (7.77, 2.4)),
     ("slurm", "communicator"): ((4.6, 5.6), (4.6, 5.8), (7.5, 5.8), (7.5, 5.6)),
-    ("slurm", "run"): ((5.0, 4.9), (5.0, 2.6), (7.5, 2.6), (7.5, 2.4)),
+    ("slurm", "run"): ((5.0, 4.9), (5.0, 2.6), (7.95, 2.6), (7.95, 2.4)),
     ("workflow", "run"): (
         (3.67, 4.9),
         (3.67, 4.4),
         (5.2, 4.4),
         (5.2, 2.72),
-        (7.62, 2.72),
-        (7.62, 2.4),
+        (8.1, 2.72),
+        (8.1, 2.4),
     ),
     ("plan", "train"): ((6.38, 4.9), (6.38, 3.9)),
-    ("plan", "run"): ((5.7, 4.9), (5.7, 2.84), (7.74, 2.84), (7.74, 2.4)),
-    ("report", "models"): ((12.1, 3.9), (12.1, 4.3), (10.85, 4.3), (10.85, 4.9)),
-    ("compare", "run"): ((11.1, 4.9), (11.1, 2.4)),
-    ("collect", "compare"): ((13.1, 3.9), (13.1, 4.6), (11.8, 4.6), (11.8, 4.9)),
-    ("collect", "run"): ((12.88, 3.2), (12.88, 2.8), (12.34, 2.8), (12.34, 2.4)),
-    ("report", "compare"): ((12.35, 3.9), (12.35, 4.45), (11.6, 4.45), (11.6, 4.9)),
-    ("watch", "run"): ((11.98, 4.9), (11.98, 2.4)),
-    ("report", "store"): ((12.1, 3.2), (12.1, 3.02), (6.9, 3.02), (6.9, 2.4)),
+    ("plan", "run"): ((5.7, 4.9), (5.7, 2.84), (8.25, 2.84), (8.25, 2.4)),
+    ("report", "models"): ((13.74, 3.9), (13.74, 4.4), (12.99, 4.4), (12.99, 4.9)),
+    ("compare", "run"): ((13.62, 4.9), (13.62, 2.4)),
+    ("collect", "compare"): ((14.54, 3.9), (14.54, 4.4), (13.94, 4.4), (13.94, 4.9)),
+    ("watch", "run"): ((14.35, 4.9), (14.35, 2.4)),
+    ("report", "store"): ((13.76, 3.2), (13.76, 3.02), (6.9, 3.02), (6.9, 2.4)),
 }
 
 
@@ -156,9 +156,9 @@ def draw(found: dict[str, set[str]]) -> Figure:
     """Return the picture. Raises ValueError if a room or an arrow has no place in it."""
     if missing := rooms(found) - set(BOXES) - {TOP, BOTTOM}:
         raise ValueError(f"{', '.join(sorted(missing))}: add the room to BOXES in {__file__}")
-    figure = Figure(figsize=(12, 6.2))
+    figure = Figure(figsize=(13.9, 6.2))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 13.6), ylim=(0, 7.0))
+    axes.set(xlim=(0, 15.77), ylim=(0, 7.0))
     axes.axis("off")
     _band(axes, 6.2, 6.8, TOP,
           "one verb per stage and more; imports the rooms below when a verb is called")  # fmt: skip
@@ -191,7 +191,7 @@ def _room(axes: Axes, name: str, box: Box) -> None:
 
 def _band(axes: Axes, bottom: float, top: float, name: str, text: str) -> None:
     lines = "\n".join(textwrap.wrap(text, LETTERS_PER_LINE))
-    _room(axes, name, Box(0.2, 13.4, bottom, top, lines, OTHER))
+    _room(axes, name, Box(0.2, 15.64, bottom, top, lines, OTHER))
 
 
 def _legend(axes: Axes) -> None:
@@ -200,7 +200,7 @@ def _legend(axes: Axes) -> None:
         ("contract between stages", CONTRACT),
         ("used by stages", SERVICE),
     )
-    for left, (name, colour) in zip((7.8, 9.9, 12.1), kinds, strict=True):
+    for left, (name, colour) in zip((8.7, 10.8, 13.05), kinds, strict=True):
         axes.add_patch(FancyBboxPatch((left, 1.12), 0.25, 0.14, boxstyle="square,pad=0",
                                       facecolor=colour, edgecolor=LINE, linewidth=0.8))  # fmt: skip
         axes.text(left + 0.35, 1.19, name, fontsize=9, color=LINE, va="center")

@@ -38,6 +38,7 @@ VERBS_WITH_A_LIBRARY = {
     "train": ("torch", "t", "--run", "seed1", "--store", "/no", "--output", "/no",
               "--settings", SETTINGS),
     "try": ("torch", "electron_photon_cnn", "--settings", "{}"),
+    "ensemble": ("scipy.special", "both", "/nowhere", "--output", "/nowhere/both"),
     "evaluate": ("sklearn.metrics", "/nowhere"),
     "export": ("torch", "/nowhere", "--store", "/no"),
     "interpret": ("torch", "/nowhere", "--store", "/no"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calobatch.words import in_words, joined, p_value
+from calobatch.words import in_words, joined, p_value, with_error
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,17 @@ def test_words_are_joined_as_in_a_sentence():
 )
 def test_p_values_are_written_out_as_far_as_they_can_be_known(p, words):
     assert p_value(p) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (0.55084, 0.0724, "0.551 ± 0.072"),
+        (1.0, 0.00123, "1.0000 ± 0.0012"),
+        (20.0, 215.7, "20 ± 216"),
+        (1.5, float("inf"), "1.5"),
+        (1.5, 0.0, "1.5"),
+    ],
+)
+def test_a_value_has_as_many_digits_as_its_error_allows(value, error, words):
+    assert with_error(value, error) == words

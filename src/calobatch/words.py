@@ -1,5 +1,6 @@
 """Times, numbers and lists in words."""
 
+import math
 from collections.abc import Sequence
 
 # Far in the tails, a p-value depends on more than the approximations behind it can know.
@@ -28,3 +29,11 @@ def joined(words: Sequence[str]) -> str:
 def p_value(p: float) -> str:
     """Return "p = 0.031", or "p < 1e-06" if it is smaller."""
     return f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+
+
+def with_error(value: float, error: float) -> str:
+    """Return a value and its standard error, both to two digits of the error: "0.551 ± 0.072"."""
+    if not 0 < error < math.inf:
+        return f"{value:.3g}"
+    places = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{places}f} ± {error:.{places}f}"

@@ -18,7 +18,7 @@ import pytest
 from tests.checkout import Workflow
 from tests.cluster.readme import commands
 from tests.cluster.testbed import PROFILE, SITE, wait_until
-from tests.workflow.test_run import TASKS
+from tests.workflow.test_run import ENSEMBLES, TASKS
 
 NODES = ("login", "c1", "c2")
 DOCTOR, RUN = commands()[-2:]
@@ -126,6 +126,7 @@ def test_every_rule_instance_was_one_successful_job(finished_on_cluster):
     rules = [rule for _, rule in submitted(output)]
     expected = {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4, "interpret": 4,
                 "report": 1}  # fmt: skip
+    expected |= dict.fromkeys(("ensemble", "evaluate_ensemble"), 1)
     assert {rule: rules.count(rule) for rule in set(rules)} == expected
     states = accounted(place)
     assert {states[job][0] for job, _ in submitted(output)} == {"COMPLETED"}
@@ -151,7 +152,7 @@ def test_the_predictions_are_the_same_as_those_of_a_run_on_this_machine(
 def test_the_leaderboard_and_the_report_are_written(finished_on_cluster):
     place, _ = finished_on_cluster
     with (place.folder / "results/test/leaderboard.csv").open() as file:
-        assert {line["task"] for line in csv.DictReader(file)} == TASKS
+        assert {line["task"] for line in csv.DictReader(file)} == TASKS | ENSEMBLES
     assert (place.folder / "results/test/report.html").stat().st_size > 100_000
     assert (place.folder / "mlflow.db").exists()
 

@@ -247,6 +247,33 @@ DATASET = {"source": "simulate", "events": 100}
             "models/keras_weights.py has no class Model; add it, or name another file",
         ),
         ({"tasks": {"cnn": {"model": ".."}}}, "tasks.cnn.model: module .. does not exist; correct"),
+        (
+            {"ensembles": {"both": {"members": ["cmn"]}}},
+            "ensembles.both.members: unknown task 'cmn'; choose from cnn, vit",
+        ),
+        ({"ensembles": {"both": {"members": []}}}, "ensembles.both.members: "),
+        (
+            {"ensembles": {"both": {"members": ["cnn", "cnn"]}}},
+            "ensembles.both.members lists a task twice; remove one",
+        ),
+        (
+            {"ensembles": {"cnn": {"members": ["vit"]}}},
+            "ensembles.cnn: a task has the same name; choose another one",
+        ),
+        (
+            {
+                "tasks": {"cnn": None, "vit": {"training_events": 50}},
+                "ensembles": {"both": {"members": ["cnn", "vit"]}},
+            },
+            "ensembles.both.members have different values of training_events, None and 50; choose",
+        ),
+        (
+            {
+                "datasets": {"electron_photon": DATASET | {"split": {"folds": 3}}},
+                "ensembles": {"both": {"members": ["cnn", "vit"]}},
+            },
+            "ensembles.both: electron_photon has folds, whose trainings are tested on different",
+        ),
     ],
 )
 def test_a_mistake_in_a_scenario_is_a_message_that_names_key_and_fix(folder, changes, message):

@@ -30,11 +30,11 @@ def test_numbers_that_a_simulated_dataset_does_not_have_are_left_out():
 
 
 def test_a_task_with_a_number_of_its_own_is_kept_as_it_is():
-    change = "tasks.electron_photon_cnn.training_events=70"
+    change = "tasks.electron_photon_vit.training_events=70"
     scenario = load("test", f"training_events=[50] {change}")
-    names = [name for name in scenario.tasks if name.startswith("electron_photon_cnn")]
-    assert names == ["electron_photon_cnn"]
-    assert scenario.tasks["electron_photon_cnn"].training_events == 70
+    names = [name for name in scenario.tasks if name.startswith("electron_photon_vit")]
+    assert names == ["electron_photon_vit"]
+    assert scenario.tasks["electron_photon_vit"].training_events == 70
 
 
 def test_the_smaller_ones_belong_to_the_whole_task_and_have_no_published_auc():

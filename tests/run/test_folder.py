@@ -103,7 +103,7 @@ def test_a_changed_file_is_named_with_what_to_do(run, name):
     content = bytearray((run / name).read_bytes())
     content[len(content) // 2] ^= 1
     (run / name).write_bytes(content)
-    said = rf"^{run / name} was changed after the training wrote it.*; delete it and train again$"
+    said = rf"^{run / name} was changed after it was written.*; delete it and train again$"
     with pytest.raises(UserError, match=said):
         intact.file(name)
     if name != WEIGHTS_FILE:

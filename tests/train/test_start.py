@@ -118,5 +118,5 @@ def test_weights_that_were_changed_are_refused(first, quick, trained, tmp_path):
     content = bytearray((copy / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (copy / "model.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match="was changed after the training wrote it"):
+    with pytest.raises(UserError, match="was changed after it was written"):
         trained(quick(start_from=str(copy)))

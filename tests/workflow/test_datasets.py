@@ -5,7 +5,9 @@ import shlex
 
 import pytest
 
+from calobatch.checkout import CHECKOUT
 from calobatch.config.dataset import Fetched, Files, Simulated
+from calobatch.config.load import load_scenario
 from calobatch.errors import UserError
 from calobatch.pack.settings import Packing, packing
 from calobatch.simulate.planned_files import planned_files
@@ -70,11 +72,6 @@ def test_the_settings_of_simulate_do_not_change_with_those_of_pack(change):
     assert same == other
     packed, repacked = (datasets.pack_settings(s, "electron_photon") for s in (setup(), changed))
     assert packed != repacked
-
-
-def test_the_settings_of_simulate_are_those_of_the_dataset():
-    settings = json.loads(datasets.simulate_settings(setup().scenario, "electron_photon"))
-    assert Simulated(**settings) == CROPS
 
 
 def test_the_settings_of_pack_have_the_labels_that_the_table_declares():
@@ -154,6 +151,7 @@ def test_on_a_cluster_own_files_must_be_where_images_see_them(own, tmp_path_fact
 
 def test_the_settings_of_simulate_are_as_before_there_was_a_generator():
     """With another text, Snakemake would simulate, pack and train again."""
-    assert datasets.simulate_settings(setup().scenario, "electron_photon") == (
-        '{"layout":"","source":"simulate","events":1000,"test_share":0.2,"pile_up":0,"seed":1}'
+    scenario = load_scenario("quickstart", folder=CHECKOUT / "config")
+    assert datasets.simulate_settings(scenario, "quark_gluon") == (
+        '{"layout":"","source":"simulate","events":3000,"test_share":0.2,"pile_up":20,"seed":1}'
     )

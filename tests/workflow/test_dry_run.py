@@ -8,15 +8,29 @@ from tests.checkout import CHECKOUT
 
 PUBLIC_FILES = 2 + 6 + 1
 JOBS = {
-    "quickstart": {"simulate": 4, "pack": 2, "train": 5, "evaluate": 5, "export": 5,
-                   "interpret": 5},
-    "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4,
-             "interpret": 4},
-    "energyflow": {"simulate": 2, "pack": 1, "train": 1, "evaluate": 1, "export": 1,
-                   "interpret": 1},
-    "cms": {"fetch": PUBLIC_FILES, "pack": 3, "train": 12, "evaluate": 12,
-            "export": 12, "interpret": 12},
-}  # fmt: skip
+    "quickstart": {"simulate": 4, "pack": 2, "train": 5, "evaluate": 5, "export": 5, "interpret": 5}
+    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 2),
+    "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4, "interpret": 4}
+    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
+    "models": {"simulate": 4, "pack": 2, "train": 27, "evaluate": 27, "export": 27, "interpret": 27}
+    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 3),
+    "energyflow": {
+        "simulate": 2,
+        "pack": 1,
+        "train": 1,
+        "evaluate": 1,
+        "export": 1,
+        "interpret": 1,
+    },
+    "cms": {
+        "fetch": PUBLIC_FILES,
+        "pack": 3,
+        "train": 12,
+        "evaluate": 12,
+        "export": 12,
+        "interpret": 12,
+    },
+}
 
 
 def jobs(output):
@@ -37,7 +51,8 @@ def test_the_whole_dag_is_planned_with_no_data_on_disk(fresh, scenario, profile)
 
 
 def test_each_fold_of_a_task_is_a_job(fresh):
-    config = ["scenario=test", "set=datasets.electron_photon.split.folds=3 seeds=[1,2]"]
+    folds = "datasets.electron_photon.split.folds=3 seeds=[1,2] ensembles={}"
+    config = ["scenario=test", f"set={folds}"]
     answer = fresh.snakemake("-n", "--config", *config)
     # Three of the four tasks have the dataset with folds.
     trainings = 3 * 3 * 2 + 2
@@ -65,16 +80,8 @@ def test_what_other_programs_read_from_snakemake_has_nothing_else_in_it(fresh, c
     answer = fresh.snakemake(*command.split(), "--config", "scenario=test")
     assert answer.returncode == 0
     assert answer.stdout.startswith(beginning)
-    for rule in (
-        "simulate",
-        "pack",
-        "train",
-        "evaluate",
-        "export",
-        "interpret",
-        "collect",
-        "report",
-    ):
+    of_runs = ("train", "evaluate", "export", "interpret")
+    for rule in ("simulate", "pack", *of_runs, "collect", "report"):
         assert rule in answer.stdout
 
 

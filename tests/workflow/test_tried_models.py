@@ -2,6 +2,7 @@
 
 import pytest
 
+from calobatch.errors import UserError
 from calobatch.workflow import tried_models
 from tests.models.test_trial import HEAD
 from tests.workflow.setups import setup, task
@@ -66,3 +67,12 @@ def test_a_folder_that_cannot_be_written_stops_nothing(trials):
     tried_models.require_sound_models(scenario)
     tried_models.require_sound_models(scenario)
     assert len(trials) == 2
+
+
+def test_more_epochs_than_trees_are_refused_before_the_first_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(tried_models, "FOLDER", tmp_path / "tried")
+    trees = task(model="boosted_trees", ranks=1, epochs=24, model_options={"trees": 24})
+    tried_models.require_sound_models(setup(one=trees).scenario)
+    longer = setup(one=trees.model_copy(update={"epochs": 25})).scenario
+    with pytest.raises(UserError, match="one: 25 epochs are more than the 24 trees of the model"):
+        tried_models.require_sound_models(longer)

@@ -22,6 +22,7 @@ rule collect:
         interpretations=expand(
             f"{{run}}/{INTERPRETATION_FOLDER}/{{file}}", run=RUNS, file=INTERPRETATION_FILES
         ),
+        ensembles=expand(rules.evaluate_ensemble.output.metrics, ensemble=MEMBERS),
     output:
         leaderboard=report(
             f"{RESULTS}/leaderboard.csv",

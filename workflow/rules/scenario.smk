@@ -38,4 +38,5 @@ wildcard_constraints:
     dataset="[a-z0-9_]+",
     task="[a-z0-9_]+",
     run=MEMBER.pattern,
+    ensemble="[a-z0-9_]+",
     file="[^/]+",

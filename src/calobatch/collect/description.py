@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from calobatch.config.scenario import Scenario
+from calobatch.run.ensemble import EnsembleFolder
 from calobatch.run.files import CARD_FILE, EXPORT_FOLDER
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import mean_auc
+from calobatch.run.metrics import Metrics
 
 HEAD = """| task | run | test AUC | validation AUC | reference | events/s |
 |---|---|---|---|---|---|
@@ -15,13 +17,15 @@ HEAD = """| task | run | test AUC | validation AUC | reference | events/s |
 LARGEST, LARGEST_OF_VERSION = 7_500, 4_800
 
 
-def of_scenario(scenario: Scenario, runs: Sequence[RunFolder]) -> str:
+def of_scenario(
+    scenario: Scenario, runs: Sequence[RunFolder], ensembles: Sequence[EnsembleFolder] = ()
+) -> str:
     """Return the title of a scenario and its leaderboard.
 
     The interval of a run is that of its bootstrap. The spread of a mean over several runs is their
     standard deviation.
     """
-    rows = "\n".join(_rows(scenario, runs))
+    rows = "\n".join([*_rows(scenario, runs), *map(_row_of_ensemble, ensembles)])
     return _cut(f"{scenario.title}\n\n{HEAD}{rows}\n", "leaderboard.csv has all lines.")
 
 
@@ -54,11 +58,9 @@ def _rows(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[str]:
         reference = ", ".join(f"{auc:g} ({split})" for split, auc in settings.reference_auc.items())
         of_task = [run for run in runs if run.record.task == task]
         for run in of_task:
-            test, validation = (run.metrics.splits[name] for name in ("test", "validation"))
-            auc = f"{test.auc:.4f} ({test.auc_low:.4f} to {test.auc_high:.4f})"
             speed = f"{run.record.events_per_second:,.0f}"
             number = run.record.name.number
-            yield _row(task, number, auc, f"{validation.auc:.4f}", reference, speed)
+            yield _row(task, number, *_aucs(run.metrics), reference, speed)
         if len(of_task) > 1:
             test_auc, validation_auc = (
                 mean_auc([run.metrics.splits[name].auc for run in of_task])
@@ -66,6 +68,18 @@ def _rows(scenario: Scenario, runs: Sequence[RunFolder]) -> Iterator[str]:
             )
             count = f"mean of {len(of_task)}"
             yield _row(task, count, f"**{test_auc}**", validation_auc, reference, "")
+
+
+def _row_of_ensemble(ensemble: EnsembleFolder) -> str:
+    name, count = ensemble.record.name, f"ensemble of {len(ensemble.runs)}"
+    speed = f"{ensemble.events_per_second:,.0f}"
+    return _row(name, count, *_aucs(ensemble.metrics), "", speed)
+
+
+def _aucs(metrics: Metrics) -> tuple[str, str]:
+    """Return the test AUC with its interval, and the validation AUC."""
+    test, validation = (metrics.splits[name] for name in ("test", "validation"))
+    return f"{test.auc:.4f} ({test.auc_low:.4f} to {test.auc_high:.4f})", f"{validation.auc:.4f}"
 
 
 def _row(*cells: str) -> str:

@@ -11,9 +11,11 @@ from statistics import mean
 from mlflow.entities import Metric
 
 from calobatch.collect.tags import allowed
+from calobatch.run.ensemble import EnsembleFolder
 from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds, fold_metrics
 from calobatch.run.history import EPOCH_METRICS, Epoch
+from calobatch.run.metrics import Metrics
 
 NOT_ONE_NUMBER = {"confusion", "classes", "pairs"}
 # Fields of Throughput that MLflow gets if they were measured.
@@ -50,7 +52,15 @@ def final_metrics(run: RunFolder, model_id: str | None = None) -> list[Metric]:
     for name, used in speed.model_dump(include=MEASURES_OF_USE).items():
         if used is not None:
             values[f"system/{name}"] = used
-    for split, measured in run.metrics.splits.items():
+    values |= _of_splits(run.metrics)
+    return [
+        Metric(name, value, finished, step, model_id=model_id) for name, value in values.items()
+    ]
+
+
+def _of_splits(metrics: Metrics) -> dict[str, float]:
+    values = {}
+    for split, measured in metrics.splits.items():
         for name, value in measured.model_dump(exclude=NOT_ONE_NUMBER).items():
             if value is not None:
                 values[f"{split}/{name}"] = float(value)
@@ -59,9 +69,17 @@ def final_metrics(run: RunFolder, model_id: str | None = None) -> list[Metric]:
         for pair in measured.pairs:
             names = f"{allowed(pair.first)}_{allowed(pair.second)}"
             values[f"{split}/auc_{names}"] = pair.auc
-    return [
-        Metric(name, value, finished, step, model_id=model_id) for name, value in values.items()
-    ]
+    return values
+
+
+def metrics_of_ensemble(ensemble: EnsembleFolder, finished: int) -> list[Metric]:
+    """Return the metrics of all splits and the temperature; ``finished`` is their time, in ms."""
+    values = _of_splits(ensemble.metrics) | {
+        "model/parameters": float(ensemble.parameters),
+        "model/temperature": ensemble.record.temperature,
+        "speed/events_per_second": ensemble.events_per_second,
+    }
+    return [Metric(name, value, finished, 0) for name, value in values.items()]
 
 
 def metrics_of_folds(folds: Folds, finished: int) -> list[Metric]:
@@ -70,9 +88,16 @@ def metrics_of_folds(folds: Folds, finished: int) -> list[Metric]:
     return [Metric(f"test/{name}", float(value), finished, 0) for name, value in values.items()]
 
 
-def metrics_of_scenario(runs: Sequence[RunFolder], finished: int) -> list[Metric]:
-    """Return the test AUC of each task, the mean over its runs; ``finished`` is a time, in ms."""
+def metrics_of_scenario(
+    runs: Sequence[RunFolder], ensembles: Sequence[EnsembleFolder], finished: int
+) -> list[Metric]:
+    """Return the test AUC of each ensemble and of each task, the mean over its runs.
+
+    ``finished`` is their time, in ms.
+    """
     aucs: dict[str, list[float]] = {}
     for run in runs:
         aucs.setdefault(run.record.task, []).append(run.metrics.splits["test"].auc)
+    for ensemble in ensembles:
+        aucs[ensemble.record.name] = [ensemble.metrics.splits["test"].auc]
     return [Metric(f"test_auc/{task}", mean(values), finished, 0) for task, values in aucs.items()]

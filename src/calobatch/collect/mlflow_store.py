@@ -1,6 +1,7 @@
 """Write runs to MLflow: one parent run per scenario, and in it one child run per training.
 
-The trainings of all folds of a task are children of a run of their own, with the mean over them.
+The trainings of all folds of a task are children of a run of their own, with the mean over them. An
+ensemble is a child run beside its members.
 
 The child run of a training is marked complete after everything in it has been written. If collect
 was killed before that, the next collect deletes the incomplete run and writes a new one. If a
@@ -22,6 +23,7 @@ from calobatch.collect.leaderboard_plot import DPI, draw_leaderboard
 from calobatch.collect.metrics import (
     epoch_metrics,
     final_metrics,
+    metrics_of_ensemble,
     metrics_of_folds,
     metrics_of_scenario,
 )
@@ -42,7 +44,9 @@ from calobatch.collect.owner import owner_in, user
 from calobatch.collect.registry import Registry
 from calobatch.collect.tags import parameters, provenance_of, tag_of
 from calobatch.config.scenario import Scenario
+from calobatch.run.ensemble import EnsembleFolder
 from calobatch.run.files import (
+    ENSEMBLE_FILE,
     HISTORY_FILE,
     INTERPRETATION_FOLDER,
     METRICS_FILE,
@@ -71,7 +75,13 @@ class MlflowStore:
     Raises UserError if its experiment was deleted, and whatever MLflow raises (store_errors.py).
     """
 
-    def __init__(self, tracking_uri: str, scenario: Scenario, runs: Sequence[RunFolder]) -> None:
+    def __init__(
+        self,
+        tracking_uri: str,
+        scenario: Scenario,
+        runs: Sequence[RunFolder],
+        ensembles: Sequence[EnsembleFolder] = (),
+    ) -> None:
         keep_quiet()
         mlflow.set_tracking_uri(tracking_uri)
         self.scenario = scenario
@@ -85,7 +95,7 @@ class MlflowStore:
             self.experiment_id, "mlflow.experimentKind", "custom_model_development"
         )
         self.client.set_experiment_tag(self.experiment_id, TAG, view())
-        self.parent_id = self._parent(runs)
+        self.parent_id = self._parent(runs, ensembles)
 
     def write(self, run: RunFolder, parent_id: str | None = None) -> str:
         """Write a training unless MLflow already has it; return the id of its MLflow run.
@@ -104,6 +114,12 @@ class MlflowStore:
         key = f"{self.scenario.name}/{folds.task}/{folds.name}"
         create = partial(self._create_folds, folds, out_of_fold)
         return self._write(key, folds.fingerprint, self.parent_id, create)
+
+    def write_ensemble(self, ensemble: EnsembleFolder) -> str:
+        """Write an ensemble unless MLflow already has it; return the id of its MLflow run."""
+        key = f"{self.scenario.name}/{ensemble.record.name}/all"
+        create = partial(self._create_ensemble, ensemble)
+        return self._write(key, ensemble.fingerprint, self.parent_id, create)
 
     def register(self, runs: Mapping[str, RunFolder]) -> None:
         """Register the models of ``runs``, which are written; the keys are their ids in MLflow."""
@@ -135,7 +151,7 @@ class MlflowStore:
         self.runs.make_current(key, run_id)
         return run_id
 
-    def _parent(self, runs: Sequence[RunFolder]) -> str:
+    def _parent(self, runs: Sequence[RunFolder], ensembles: Sequence[EnsembleFolder]) -> str:
         """Return the id of the scenario's own run, and create that run if it does not exist.
 
         It lasts from the start of the first training to the end of the last.
@@ -154,13 +170,15 @@ class MlflowStore:
         self.client.set_terminated(run_id, end_time=finished)
         self.client.log_figure(
             run_id,
-            draw_leaderboard(self.scenario, runs),
+            draw_leaderboard(self.scenario, runs, ensembles),
             LEADERBOARD_PLOT,
             save_kwargs={"dpi": DPI},
         )
         picture = f"![AUC by task]({address_of_artifact(run_id, LEADERBOARD_PLOT)})"
-        self.client.set_tag(run_id, NOTE, f"{of_scenario(self.scenario, runs)}\n{picture}\n")
-        metrics = metrics_of_scenario(runs, finished)
+        self.client.set_tag(
+            run_id, NOTE, f"{of_scenario(self.scenario, runs, ensembles)}\n{picture}\n"
+        )
+        metrics = metrics_of_scenario(runs, ensembles, finished)
         known = found[0].data.metrics
         # MLflow keeps all values that a metric had, so only what differs is written.
         changed = [metric for metric in metrics if known.get(metric.key) != metric.value]
@@ -189,6 +207,35 @@ class MlflowStore:
             params=[Param("seed", str(folds.seed)), Param("folds", str(len(records)))],
         )
         self.client.log_artifact(run_id, str(out_of_fold))
+        self.client.set_terminated(run_id, end_time=finished)
+        return run_id
+
+    def _create_ensemble(self, ensemble: EnsembleFolder, tags: dict[str, str]) -> str:
+        """Create the run of an ensemble and write everything into it; it stays incomplete."""
+        record = ensemble.record
+        began = max(run.record.finished for run in ensemble.runs)
+        run_id = self.runs.begin(
+            f"{record.name}, mean of {len(ensemble.runs)}",
+            began,
+            {
+                **tags,
+                tag_of("task"): record.name,
+                tag_of("dataset"): record.dataset,
+                tag_of("dataset_sha256"): record.dataset_sha256,
+                tag_of("simulated"): str(record.simulated).lower(),
+                tag_of("members"): ", ".join(record.members),
+            },
+        )
+        finished = round(began * 1000)
+        self.client.log_batch(
+            run_id,
+            metrics=metrics_of_ensemble(ensemble, finished),
+            params=[Param("model", "ensemble"), Param("members", str(len(record.members)))],
+        )
+        for name in (ENSEMBLE_FILE, METRICS_FILE, PREDICTIONS_FILE):
+            self.client.log_artifact(run_id, str(ensemble.folder / name))
+        for plot in plots_in(ensemble.folder):
+            self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
         self.client.set_terminated(run_id, end_time=finished)
         return run_id
 

@@ -13,19 +13,23 @@ from calobatch.errors import UserError
 from calobatch.run.auc import mean_auc
 from calobatch.run.changes import changes
 from calobatch.run.checked import checked_file
+from calobatch.run.ensemble import EnsembleRecord, Predictor, is_ensemble, read_predictor
 from calobatch.run.files import PREDICTIONS_FILE, RECORD_FILE
 from calobatch.run.leaderboard import SIGNIFICANT
 from calobatch.run.name import MEMBER
 from calobatch.run.predictions import Predictions, read_predictions
 from calobatch.run.training import RunRecord
-from calobatch.words import p_value
+from calobatch.words import counted, p_value
 
 
 class Side(NamedTuple):
-    """The trainings of one side: their records, and their predictions of the test split."""
+    """The trainings of one side, or its ensemble once for each training of the other side.
+
+    ``tests`` are the predictions of the test split.
+    """
 
     place: Path
-    records: tuple[RunRecord, ...]
+    records: tuple[Predictor, ...]
     tests: tuple[Predictions, ...]
     aucs: tuple[float, ...]
 
@@ -56,8 +60,9 @@ class Comparison(NamedTuple):
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two trainings, or all trainings of two tasks whose seeds and folds both have.
 
-    ``first`` and ``second`` are the folders of runs, or of tasks. Raises UserError if one of them
-    has no finished training, or if the trainings were not tested on the same events.
+    ``first`` and ``second`` are the folders of runs, of tasks, or of ensembles, which are compared
+    with every training of the other side. Raises UserError if one of them has no finished training,
+    or if the trainings were not tested on the same events.
     """
     return compare_runs(first, second, *_pairs(first, second))
 
@@ -89,22 +94,25 @@ def compare_runs(
 
 def _pairs(first: Path, second: Path) -> tuple[list[Path], list[Path]]:
     """Return the folders of the runs of both sides, those of the same seed at the same place."""
-    runs = [_runs_in(place) for place in (first, second)]
-    if all(len(found) == 1 for found in runs):
-        a, b = (list(found.values()) for found in runs)
-        return a, b
-    common = sorted(runs[0].keys() & runs[1].keys())
+    a, b = _runs_in(first), _runs_in(second)
+    if is_ensemble(first):
+        a = dict.fromkeys(b, first)
+    elif is_ensemble(second):
+        b = dict.fromkeys(a, second)
+    if len(a) == len(b) == 1:
+        return list(a.values()), list(b.values())
+    common = sorted(a.keys() & b.keys())
     if not common:
         raise UserError(
             f"{first} and {second} have no seed and fold in common; name two runs, such as "
             f"{first}/seed1 and {second}/seed2"
         )
-    return [runs[0][name] for name in common], [runs[1][name] for name in common]
+    return [a[name] for name in common], [b[name] for name in common]
 
 
 def _runs_in(place: Path) -> dict[str, Path]:
-    """Return the folders of finished trainings: ``place`` itself, or those in it."""
-    if (place / RECORD_FILE).exists():
+    """Return the folders with predictions: ``place`` itself, or the trainings in it."""
+    if is_ensemble(place) or (place / RECORD_FILE).exists():
         return {place.name: place}
     found = {
         path.parent.name: path.parent
@@ -120,7 +128,7 @@ def _runs_in(place: Path) -> dict[str, Path]:
 
 
 def _side(place: Path, folders: Sequence[Path]) -> Side:
-    records = [RunRecord.read(folder / RECORD_FILE) for folder in folders]
+    records = [read_predictor(folder) for folder in folders]
     tests = [
         read_predictions(checked_file(folder, record, PREDICTIONS_FILE))["test"]
         for folder, record in zip(folders, records, strict=True)
@@ -142,7 +150,7 @@ def _require_same_events(first: Side, second: Side) -> None:
                 )
 
 
-def _events(record: RunRecord) -> str:
+def _events(record: Predictor) -> str:
     fold = f", fold {record.fold}" if record.fold else ""
     return f"{record.dataset} ({record.dataset_sha256[:12]}{fold})"
 
@@ -152,7 +160,7 @@ def described(found: Comparison) -> str:
     a, b = found.first, found.second
     width = max(len(str(side.place)) for side in (a, b))
     lines = [
-        f"{letter}  {side.place!s:{width}}  test AUC {_mean(side.aucs)}"
+        f"{letter}  {side.place!s:{width}}  test AUC {_mean(side)}"
         for letter, side in (("A", a), ("B", b))
     ]
     lines.append(
@@ -170,7 +178,10 @@ def described(found: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _mean(aucs: Sequence[float]) -> str:
+def _mean(side: Side) -> str:
+    first, aucs = side.records[0], side.aucs
+    if isinstance(first, EnsembleRecord):
+        return f"{aucs[0]:.4f} (ensemble of {counted(len(first.members), 'training')})"
     if len(aucs) == 1:
         return f"{aucs[0]:.4f}"
     return f"{mean(aucs):.4f} ± {stdev(aucs):.4f} (mean of {len(aucs)} trainings)"
@@ -187,8 +198,17 @@ def _verdict(found: Comparison) -> str:
     return text
 
 
-def what_differs(one: RunRecord, other: RunRecord) -> list[str]:
-    """Return in words in which settings, code, device and versions two trainings differ."""
+def what_differs(one: Predictor, other: Predictor) -> list[str]:
+    """Return in words in which settings, code, device and versions two trainings differ.
+
+    Of an ensemble, its members are all that is named.
+    """
+    if isinstance(one, EnsembleRecord) or isinstance(other, EnsembleRecord):
+        return [
+            f"{record.name} is the mean of {', '.join(record.members)}"
+            for record in (one, other)
+            if isinstance(record, EnsembleRecord)
+        ]
     found = [
         f"{key} {before} → {after}"
         for key, (before, after) in changes(one.training, other.training).items()

@@ -72,6 +72,7 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
         "datasets": written.datasets,
         "tasks": with_subsets(tasks, written.datasets, written.training_events),
         "seeds": written.seeds,
+        "ensembles": written.ensembles,
     }
     scenario = validated(Scenario, resolved, str(path), overrides=changes)
     for key, dataset in scenario.datasets.items():

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from calobatch.config.dataset import Fetched, Files, Reweight, Simulated, Split
 from calobatch.config.generator import Generator, Processes
-from calobatch.config.scenario import ScenarioFile, Task
+from calobatch.config.scenario import Ensemble, ScenarioFile, Task
 from calobatch.config.training import Augmentation, Constant, Cosine, Plateau
 from calobatch.layouts import Axis, Channel, Layout, Scalar
 
@@ -20,9 +20,9 @@ OPENING = """\
 <!-- Written by `make schema` from the models in src/calobatch; do not edit. -->
 
 `tasks.yaml` lists the tasks, each with the settings of its published reference. A scenario
-(`quickstart.yaml`, `cms.yaml`, `energyflow.yaml`, `test.yaml`, or one of your own) chooses
-datasets, tasks and seeds, and may change any key. `calobatch check NAME --full` prints a scenario
-with every default.
+(`quickstart.yaml`, `cms.yaml`, `models.yaml`, `energyflow.yaml`, `test.yaml`, or one of your own)
+chooses datasets, tasks and seeds, and may change any key. `calobatch check NAME --full` prints a
+scenario with every default.
 `layouts/` has a file for each kind of dataset: its images, its classes, and its keys in raw files.
 `datasets.csv` lists the public files and their addresses, and `pins/` has their checksums.
 
@@ -50,6 +50,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("A dataset of your own files", Files, "`datasets.<name>` with `source: files`"),
     ("The split of a dataset", Split, "`datasets.<name>.split`"),
     ("Weights that make spectra equal", Reweight, "`datasets.<name>.reweight`"),
+    ("An ensemble", Ensemble, "`ensembles.<name>`"),
     ("A task", Task, "`tasks.<name>`, in `tasks.yaml`, in a scenario's `tasks` or in `all_tasks`"),
     ("The augmentation of a task", Augmentation, "`tasks.<name>.augmentation`"),
     ("A constant learning rate", Constant, "`tasks.<name>.schedule`"),

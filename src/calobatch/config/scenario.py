@@ -35,14 +35,25 @@ class Task(Training):
         return Training(**{name: getattr(self, name) for name in Training.model_fields})
 
 
+class Ensemble(Section):
+    """Several tasks on one dataset whose trainings predict together."""
+
+    title: str = Field("", description="the ensemble in a few words, for the report and MLflow")
+    members: tuple[Name, ...] = Field(
+        min_length=1,
+        description="names of tasks; all their trainings, one per seed, are members",
+    )
+
+
 class Scenario(Section):
-    """One run of the workflow, complete: its datasets, tasks and seeds."""
+    """One run of the workflow, complete: its datasets, tasks, seeds and ensembles."""
 
     name: Name
     title: str
     datasets: dict[Name, AnyDataset] = Field(min_length=1)
     tasks: dict[Name, Task] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field((1,), min_length=1)
+    ensembles: dict[Name, Ensemble] = Field({}, exclude_if=lambda ensembles: not ensembles)
 
     @model_validator(mode="after")
     def _names_agree(self) -> "Scenario":
@@ -54,7 +65,36 @@ class Scenario(Section):
                 )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {list(self.seeds)} lists a seed twice; remove one")
+        for name, ensemble in self.ensembles.items():
+            self._check_ensemble(name, ensemble)
         return self
+
+    def _check_ensemble(self, name: str, ensemble: Ensemble) -> None:
+        """Raise ValueError unless the predictions of the members can be averaged."""
+        where = f"ensembles.{name}"
+        if name in self.tasks:
+            raise ValueError(f"{where}: a task has the same name; choose another one")
+        for member in ensemble.members:
+            if member not in self.tasks:
+                raise ValueError(
+                    f"{where}.members: unknown task {member!r}; choose from "
+                    f"{', '.join(sorted(self.tasks))}"
+                )
+        if len(set(ensemble.members)) != len(ensemble.members):
+            raise ValueError(f"{where}.members lists a task twice; remove one")
+        tasks = [self.tasks[member] for member in ensemble.members]
+        for key in ("dataset", "training_events"):
+            values = list(dict.fromkeys(getattr(task, key) for task in tasks))
+            if len(values) > 1:
+                raise ValueError(
+                    f"{where}.members have different values of {key}, {values[0]} and {values[1]}; "
+                    "choose tasks that are trained on the same events"
+                )
+        if self.datasets[tasks[0].dataset].split.folds:
+            raise ValueError(
+                f"{where}: {tasks[0].dataset} has folds, whose trainings are tested on different "
+                "events; remove the ensemble, or the folds"
+            )
 
 
 class ScenarioFile(Section):
@@ -79,4 +119,9 @@ class ScenarioFile(Section):
         (1,),
         description="every task is trained once per seed, which sets initial weights, event order "
         "and augmentation",
+    )
+    ensembles: dict[str, Ensemble] = Field(
+        {},
+        description="tasks whose trainings predict together: the mean of their probabilities, with "
+        "a temperature that is fitted to the validation split",
     )

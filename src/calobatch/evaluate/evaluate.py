@@ -1,4 +1,4 @@
-"""Compute the metrics and draw the plots of a finished training from its predictions."""
+"""Compute the metrics and draw the plots of a training, or of an ensemble, from its predictions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from calobatch.evaluate.plots import draw_plots
 from calobatch.progress import Progress
 from calobatch.run.checked import checked_file
 from calobatch.run.decision import missing_classes, number_of_classes
+from calobatch.run.ensemble import Predictor, is_ensemble, read_predictor
 from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -18,42 +19,57 @@ from calobatch.run.files import (
     RECORD_FILE,
     missing_files,
 )
-from calobatch.run.history import read_history
+from calobatch.run.history import Epoch, read_history
 from calobatch.run.kept import forget_kept_run
 from calobatch.run.metrics import Metrics, SplitMetrics
 from calobatch.run.predictions import Predictions, read_predictions
 from calobatch.run.training import RunRecord
+from calobatch.words import counted
 
 
 def evaluate(folder: Path) -> Metrics:
-    """Write the metrics and the plots of the finished training in ``folder``; return the metrics.
+    """Write the metrics and plots of the training or ensemble in ``folder``; return the metrics.
 
-    Raises UserError if no training has finished in the folder, if a file in it is damaged, or if a
+    Raises UserError if nothing has finished in the folder, if a file in it is damaged, or if a
     split lacks a class or has scores that are not probabilities.
     """
-    if missing := missing_files(folder, (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE)):
-        raise UserError(
-            f"{folder} has no {', '.join(missing)}, so no training has finished there; name the "
-            "folder of a finished training, or run `calobatch train` first"
-        )
-    record = RunRecord.read(folder / RECORD_FILE)
-    history = read_history(checked_file(folder, record, HISTORY_FILE))
+    record, history = _outcome(folder)
+    if isinstance(record, RunRecord):
+        name, task, seed, fold = str(record.name), record.task, record.seed, record.fold
+        title = f"{task}, {record.name.number}"
+    else:
+        name, task, seed, fold = record.name, record.name, None, None
+        title = f"{name}, mean of {counted(len(record.members), 'training')}"
     predictions = read_predictions(checked_file(folder, record, PREDICTIONS_FILE))
     for split, content in predictions.items():
         _check(content, record.layout.classes, f"the {split} split of {folder / PREDICTIONS_FILE}")
     metrics = Metrics(
-        task=record.task,
-        seed=record.seed,
-        fold=record.fold,
+        task=task,
+        seed=seed,
+        fold=fold,
         confidence=CONFIDENCE,
         bootstrap_samples=BOOTSTRAP_SAMPLES,
-        splits=_measure_all(predictions, record.layout.classes, f"evaluate {record.name}"),
+        splits=_measure_all(predictions, record.layout.classes, f"evaluate {name}"),
     )
     # The metrics are written last, so that a folder with metrics also has all plots.
-    draw_plots(record, history, predictions, metrics, folder)
+    draw_plots(title, record, history, predictions, metrics, folder)
     metrics.write(folder / METRICS_FILE)
     forget_kept_run(folder)
     return metrics
+
+
+def _outcome(folder: Path) -> tuple[Predictor, list[Epoch]]:
+    """Return the record in ``folder`` and the history, which only a training has."""
+    missing = missing_files(folder, (RECORD_FILE, HISTORY_FILE, PREDICTIONS_FILE))
+    if missing and not is_ensemble(folder):
+        raise UserError(
+            f"{folder} has no {', '.join(missing)}, so no training has finished there; name the "
+            "folder of a finished training, or run `calobatch train` first"
+        )
+    record = read_predictor(folder)
+    if isinstance(record, RunRecord):
+        return record, read_history(checked_file(folder, record, HISTORY_FILE))
+    return record, []
 
 
 def _check(predictions: Predictions, classes: Sequence[str], where: str) -> None:

@@ -25,36 +25,37 @@ from calobatch.plotting import (
     save,
 )
 from calobatch.run.decision import THRESHOLD, called_class
-from calobatch.run.files import PLOTS, plot_path
+from calobatch.run.ensemble import Predictor
+from calobatch.run.files import PLOTS, PLOTS_OF_ENSEMBLE, plot_path
 from calobatch.run.history import Epoch
 from calobatch.run.metrics import Metrics, SplitMetrics
 from calobatch.run.predictions import Predictions
-from calobatch.run.training import RunRecord
 
 SCORE_BINS = 25
 
 
 def draw_plots(
-    record: RunRecord,
+    title: str,
+    record: Predictor,
     history: Sequence[Epoch],
     predictions: Mapping[str, Predictions],
     metrics: Metrics,
     folder: Path,
 ) -> None:
-    """Write the plots of a training into its run ``folder``.
+    """Write the plots of a training, or of an ensemble of them, into its ``folder``.
 
-    Each plot of ``run.files.PLOTS`` is a PNG file of 1200 x 900 pixels.
+    Each plot of ``run.files.PLOTS`` is a PNG file of 1200 x 900 pixels. Without a ``history``,
+    there is no plot of it.
     """
     classes = record.layout.classes
 
     def figure() -> Figure:
-        return new_figure(f"{record.task}, {record.name.number}", simulated=record.simulated)
+        return new_figure(title, simulated=record.simulated)
 
     test = predictions["test"]
-    drawn = {
-        "history": draw_history(figure(), history),
-        "confusion": draw_confusion(figure(), metrics.splits["test"], classes),
-    }
+    drawn = {"confusion": draw_confusion(figure(), metrics.splits["test"], classes)}
+    if history:
+        drawn["history"] = draw_history(figure(), history)
     if len(classes) == 2:
         drawn |= {
             "roc": draw_roc(figure(), predictions, metrics, classes),
@@ -83,8 +84,8 @@ def draw_plots(
                 probability="probability of the predicted class",
             ),
         }
-    # PLOTS is also the list of files that the workflow expects from this training.
-    for plot in PLOTS:
+    # These are also the lists of files that the workflow expects.
+    for plot in PLOTS if history else PLOTS_OF_ENSEMBLE:
         save(drawn[plot], plot_path(folder, plot))
 
 

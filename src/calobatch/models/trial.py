@@ -53,3 +53,15 @@ def _check_logits(logits: object, name: str, layout: Layout) -> None:
             f"model {name}: forward must return one floating-point logit per event and class, here "
             f"of shape {expected}, but it returned {found}; correct its last layer"
         )
+
+
+def check_number_of_trees(model: nn.Module, epochs: int, task: str) -> None:
+    """Raise a UserError if a model that is made of trees has fewer than ``epochs`` of them.
+
+    Other models are accepted.
+    """
+    if getattr(model, "grows_trees", False) and epochs > (trees := vars(model)["number"]):
+        raise UserError(
+            f"{task}: {epochs} epochs are more than the {trees} trees of the model; lower epochs, "
+            "or raise trees in model_options"
+        )

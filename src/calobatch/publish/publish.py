@@ -19,12 +19,15 @@ from calobatch.progress import Progress
 from calobatch.publish.citation import Author, citation
 from calobatch.publish.crate import place_of, write_crate
 from calobatch.publish.readme import readme
+from calobatch.run.ensemble import EnsembleFolder, complete_ensembles
 from calobatch.run.exported import exported_files
 from calobatch.run.files import (
+    ENSEMBLE_FILE,
     EXPORT_FILE,
     EXPORT_FOLDER,
     INTERPRETATION_FOLDER,
     METRICS_FILE,
+    PREDICTIONS_FILE,
     RECORD_FILE,
     TRAINING_FILES,
     plots_in,
@@ -61,9 +64,17 @@ def publish(
         raise UserError(f"{output} exists already; name a new folder")
     runs = [read_run(results / run.folder) for run in runs_of(scenario)]
     lines = read_leaderboard(leaderboard)
-    check_leaderboard(lines, scenario, runs, leaderboard)
+    ensembles = complete_ensembles(scenario, runs, results)
+    if missing := scenario.ensembles.keys() - {ensemble.record.name for ensemble in ensembles}:
+        raise UserError(
+            f"{results} has no ensemble {min(missing)} of the present trainings; run the scenario "
+            "again"
+        )
+    check_leaderboard(lines, scenario, runs, leaderboard, ensembles)
     _check_all_are_published(lines, runs, leaderboard)
     sources = _results(scenario, runs, results, leaderboard) | _origins(scenario, runs)
+    for ensemble in ensembles:
+        sources |= _files_of_ensemble(ensemble)
     texts = {
         "README.md": readme(scenario, runs, leaderboard, overrides),
         "CITATION.cff": citation(scenario, authors, licence, today),
@@ -94,7 +105,11 @@ def _check_all_are_published(
 ) -> None:
     """Raise a UserError if the leaderboard has a training that is not among ``runs``."""
     published = {run.record.name for run in runs}
-    listed = {RunName(line.task, line.seed, line.fold) for line in lines if line.fold != "all"}
+    listed = {
+        RunName(line.task, line.seed, line.fold)
+        for line in lines
+        if line.seed != "all" and line.fold != "all"
+    }
     if missing := sorted(str(name) for name in listed - published):
         raise UserError(
             f"{leaderboard} has {', '.join(missing)}, which the scenario does not have; name the "
@@ -133,6 +148,13 @@ def _results(
             for name, path in interpretation_files(run).items()
         }
     return found
+
+
+def _files_of_ensemble(ensemble: EnsembleFolder) -> dict[str, Path]:
+    names = (ENSEMBLE_FILE, METRICS_FILE, PREDICTIONS_FILE)
+    files = [*(ensemble.folder / name for name in names), *plots_in(ensemble.folder)]
+    place = ensemble.folder.parent
+    return {f"runs/{file.relative_to(place)}": file for file in files}
 
 
 def _origins(scenario: Scenario, runs: Sequence[RunFolder]) -> dict[str, Path]:

@@ -1,12 +1,13 @@
 """Draw the AUC chart of the leaderboard: per row, the AUC with its interval and the references."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from calobatch.report.ensembles import EnsembleRow
 from calobatch.report.rows import RunRow, TaskRow
 
 WIDTH, HEIGHT, MARGIN = 170, 26, 14  # pixels
@@ -59,9 +60,11 @@ class Axis:
         )
 
 
-def axis_for(rows: Sequence[TaskRow]) -> Axis:
+def axis_for(rows: Sequence[TaskRow], ensembles: Sequence[EnsembleRow] = ()) -> Axis:
     """Return an axis that contains every AUC and reference, with at most six grid lines."""
     values = [value for row in rows for value in _values(row)]
+    for row in ensembles:
+        values += [row.test.auc_low, row.test.auc_high, row.validation.auc]
     low, high = min(values), max(values)
     step = next((step for step in STEPS if (high - low) / step <= 4), STEPS[-1])
     first, last = math.floor(low / step), math.ceil(high / step)
@@ -84,39 +87,48 @@ def references(row: TaskRow) -> dict[str, float]:
 def chart_of_run(axis: Axis, row: TaskRow, run: RunRow) -> Markup:
     """Draw the chart of one run: test AUC with its interval, validation AUC, references."""
     ends = (run.test.auc_low, run.test.auc_high)
-    return _chart(axis, row, run.name.number, run.test.auc, ends, run.validation.auc)
+    name = f"{row.name}, {run.name.number}"
+    return _chart(axis, name, row.colour, run.test.auc, ends, run.validation.auc, references(row))
+
+
+def chart_of_ensemble(axis: Axis, row: EnsembleRow) -> Markup:
+    """Draw the chart of an ensemble: test AUC with its interval, and validation AUC."""
+    ends = (row.test.auc_low, row.test.auc_high)
+    return _chart(axis, row.name, "currentColor", row.test.auc, ends, row.validation.auc, {})
 
 
 def chart_of_mean(axis: Axis, row: TaskRow) -> Markup:
     """Draw the chart of the mean over runs, with one standard deviation on each side."""
     mean, deviation = row.test_auc
     ends = (mean - (deviation or 0), mean + (deviation or 0))
-    return _chart(axis, row, row.number, mean, ends, row.validation_auc.mean)
+    name, validation = f"{row.name}, {row.number}", row.validation_auc.mean
+    return _chart(axis, name, row.colour, mean, ends, validation, references(row))
 
 
 def _chart(
     axis: Axis,
-    row: TaskRow,
-    which: str,
+    name: str,
+    colour: str,
     test: float,
     ends: tuple[float, float],
     validation: float,
+    published: Mapping[str, float],
 ) -> Markup:
     words = [
-        f"{row.name}, {which}: test AUC {test:.4f}",
+        f"{name}: test AUC {test:.4f}",
         f"{ends[0]:.4f} to {ends[1]:.4f}",
         f"validation AUC {validation:.4f}",
-        *(f"reference {auc} ({split})" for split, auc in references(row).items()),
+        *(f"reference {auc} ({split})" for split, auc in published.items()),
     ]
     return Markup(  # noqa: S704
         CHART.render(
             width=WIDTH,
             height=HEIGHT,
             middle=HEIGHT / 2,
-            colour=row.colour,
+            colour=colour,
             alternative=", ".join(words),
             grid=[(axis.place(value), value) for value in axis.ticks()],
-            references=[(split, axis.place(auc)) for split, auc in references(row).items()],
+            references=[(split, axis.place(auc)) for split, auc in published.items()],
             test=axis.place(test),
             low=axis.place(ends[0]),
             high=axis.place(ends[1]),

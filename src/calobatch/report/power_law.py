@@ -26,11 +26,17 @@ class PowerLaw(NamedTuple):
     def at(self, events: ArrayLike) -> tuple[Floats, Floats]:
         """Return the AUC after ``events`` training events and its standard error."""
         ratio = np.asarray(events, dtype=float) / self.first
-        a, b, c = self.values
+        _, b, c = self.values
         power = ratio**-c
         gradient = np.stack([np.ones_like(ratio), -power, b * power * np.log(ratio)], axis=-1)
         variance = np.einsum("...i,ij,...j->...", gradient, self.covariance, gradient)
-        return a - b * power, np.sqrt(variance)
+        return power_law(ratio, *self.values), np.sqrt(variance)
+
+
+def power_law(ratio: Floats, a: float, b: float, c: float) -> Floats:
+    """Return the AUC after ``ratio`` times the first number of training events."""
+    found: Floats = a - b * ratio**-c
+    return found
 
 
 def fitted_power_law(
@@ -44,15 +50,10 @@ def fitted_power_law(
     if len(events) < LEAST_POINTS:
         return None
     first = float(min(events))
-
-    def law(number: Floats, a: float, b: float, c: float) -> Floats:
-        found: Floats = a - b * (number / first) ** -c
-        return found
-
     try:
         values, covariance = curve_fit(
-            law,
-            np.asarray(events, dtype=float),
+            power_law,
+            np.asarray(events, dtype=float) / first,
             np.asarray(auc),
             p0=(np.clip(max(auc) + 0.02, 0.5, 0.99), max(max(auc) - min(auc), 0.01), 0.3),
             sigma=np.asarray(error),

@@ -1,7 +1,7 @@
 """Write one self-contained page about the runs, the datasets and the leaderboard of a scenario."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,20 +28,27 @@ from calobatch.report.curves import (
 )
 from calobatch.report.diagrams import diagram
 from calobatch.report.embed import plot
-from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, references
+from calobatch.report.ensembles import EnsembleRow, ensemble_rows
+from calobatch.report.intervals import (
+    axis_for,
+    chart_of_ensemble,
+    chart_of_mean,
+    chart_of_run,
+    references,
+)
 from calobatch.report.learning_curves import draw_learning_curves, in_words, learning_curves
 from calobatch.report.looks import Looks, looks_of
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
 from calobatch.report.since import Since, since_last
 from calobatch.report.used import used_rows
+from calobatch.run.ensemble import EnsembleFolder, complete_ensembles
 from calobatch.run.files import plots_in
 from calobatch.run.folder import RunFolder, read_run
 from calobatch.run.history import best_epoch
 from calobatch.run.leaderboard import SIGNIFICANT, Line, read_leaderboard, significance
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.mark import MEANINGS
-from calobatch.run.name import RunName
 from calobatch.store import Manifest, Store, open_store, read_manifest
 from calobatch.training_code import training_code_sha256
 
@@ -76,9 +83,9 @@ class HistoryPart(NamedTuple):
 
 
 class PlotPart(NamedTuple):
-    """Plots of one run, each as an address with what it shows in words."""
+    """Plots of a run or an ensemble, each as an address with what it shows in words."""
 
-    name: RunName
+    title: str
     plots: tuple[tuple[str, str], ...]
 
 
@@ -120,15 +127,16 @@ def report(
     colours = task_colours({name: scenario.tasks[name].dataset for name in whole.values()})
     colours = {name: colours[of] for name, of in whole.items()}
     lines = read_leaderboard(leaderboard)
-    check_leaderboard(lines, scenario, found, leaderboard)
+    ensembles = complete_ensembles(scenario, found, leaderboard.parent)
+    check_leaderboard(lines, scenario, found, leaderboard, ensembles)
     rows = task_rows(scenario, found, lines, colours)
-    steps = len(by_dataset) + 2 * len(found) + 3 * len(rows)
+    steps = len(by_dataset) + 2 * len(found) + 3 * len(rows) + len(ensembles)
     parts: dict[str, list[Part]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
             ("datasets", (_dataset_part(s, found, whole, colours) for s in by_dataset.values())),
             ("histories", (_history_part(run) for run in found)),
-            ("scores", (_plot_part(_first(row, found)) for row in rows)),
+            ("scores", _plot_parts(rows, found, ensembles)),
             ("looks", (_looks_part(row, found, by_dataset) for row in rows)),
             ("since", map(since_last, found)),
             ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
@@ -137,13 +145,16 @@ def report(
             for part in drawn:
                 parts[name].append(part)
                 progress.advance(1)
-    write_text(output, _render(scenario, found, rows, lines, parts, failed or {}, changes))
+    together = ensemble_rows(scenario, ensembles, lines, rows, found)
+    page = _render(scenario, found, rows, together, lines, parts, failed or {}, changes)
+    write_text(output, page)
 
 
 def _render(
     scenario: Scenario,
     runs: Sequence[RunFolder],
     rows: Sequence[TaskRow],
+    ensembles: Sequence[EnsembleRow],
     lines: Sequence[Line],
     parts: Mapping[str, Sequence[Part]],
     failed: Mapping[str, str],
@@ -167,12 +178,14 @@ def _render(
         meanings=MEANINGS,
         older=[run for run in runs if _made_by_older_code(run)],
         confidence=runs[0].metrics.confidence,
-        axis=axis_for(rows),
+        ensembles=ensembles,
+        axis=axis_for(rows, ensembles),
         lowest_efficiency=LOWEST_EFFICIENCY,
         rank_seconds=rank_seconds,
         used=used_rows(runs),
         significant=SIGNIFICANT,
         significance=significance(lines),
+        chart_of_ensemble=chart_of_ensemble,
         chart_of_run=chart_of_run,
         chart_of_mean=chart_of_mean,
         references=references,
@@ -263,12 +276,23 @@ def _first(row: TaskRow, runs: Sequence[RunFolder]) -> RunFolder:
     return next(run for run in runs if run.record.name == row.runs[0].name)
 
 
-def _plot_part(run: RunFolder) -> PlotPart:
-    """Return the plots of a run that the page does not draw itself."""
-    found = {path.stem: path for path in plots_in(run.folder)}
-    shown = [(plot(found[name]), f"{words} of {run.record.name}")
+def _plot_parts(
+    rows: Sequence[TaskRow], runs: Sequence[RunFolder], ensembles: Sequence[EnsembleFolder]
+) -> Iterator[PlotPart]:
+    """Yield the plots of the first run of each task, then those of the ensembles."""
+    for row in rows:
+        run = _first(row, runs)
+        yield _plot_part(row.name, str(run.record.name), run.folder)
+    for ensemble in ensembles:
+        yield _plot_part(ensemble.record.name, ensemble.record.name, ensemble.folder)
+
+
+def _plot_part(title: str, which: str, folder: Path) -> PlotPart:
+    """Return the plots in a folder that the page does not draw itself."""
+    found = {path.stem: path for path in plots_in(folder)}
+    shown = [(plot(found[name]), f"{words} of {which}")
              for name, words in PLOTS.items() if name in found]  # fmt: skip
-    return PlotPart(run.record.name, tuple(shown))
+    return PlotPart(title, tuple(shown))
 
 
 def _looks_part(

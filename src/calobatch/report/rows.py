@@ -7,12 +7,12 @@ from typing import NamedTuple
 from calobatch.config.scenario import Scenario, Task
 from calobatch.errors import UserError
 from calobatch.run.folder import RunFolder
-from calobatch.run.leaderboard import Line
+from calobatch.run.leaderboard import Line, LineKey
 from calobatch.run.metrics import SplitMetrics
 from calobatch.run.name import RunName, counted
 
 # The lines of the leaderboard by their keys.
-Lines = Mapping[tuple[str, int, int | str | None, str], Line]
+Lines = Mapping[LineKey, Line]
 
 
 class Spread(NamedTuple):
@@ -71,6 +71,16 @@ class TaskRow(NamedTuple):
     classes: dict[str, ClassRow]
 
 
+def line_in(lines: Lines, key: LineKey, which: str) -> Line:
+    """Return the line with this key; raise UserError if there is none."""
+    if key not in lines:
+        raise UserError(
+            f"the leaderboard has no line for {which}; run `calobatch collect` with the same runs "
+            "first"
+        )
+    return lines[key]
+
+
 def task_rows(
     scenario: Scenario,
     runs: Sequence[RunFolder],
@@ -94,15 +104,11 @@ def task_rows(
 
 def _run_row(run: RunFolder, lines: Lines) -> RunRow:
     record = run.record
-    try:
-        test, validation = (
-            lines[record.task, record.seed, record.fold, split] for split in ("test", "validation")
-        )
-    except KeyError:
-        raise UserError(
-            f"the leaderboard has no line for task {record.task}, {record.name.number}; run "
-            "`calobatch collect` with the same runs first"
-        ) from None
+    which = f"task {record.task}, {record.name.number}"
+    test, validation = (
+        line_in(lines, (record.task, record.seed, record.fold, split), which)
+        for split in ("test", "validation")
+    )
     rejection = run.metrics.splits["test"].rejection_at_50
     return RunRow(record.name, test, validation, rejection, record.ranks)
 

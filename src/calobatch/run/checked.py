@@ -5,11 +5,21 @@ All readers of these files get their paths from here.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from calobatch.checksum import sha256_of
 from calobatch.errors import UserError, reading
 from calobatch.run.files import RECORD_FILE, TRAINING_FILES, WEIGHTS_FILE, missing_files
 from calobatch.run.training import RunRecord
+
+
+class Checked(Protocol):
+    """A record of the files that a stage wrote beside it: the SHA-256 of each by its name."""
+
+    fix: ClassVar[str]
+
+    @property
+    def files(self) -> dict[str, str]: ...  # noqa: D102
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -18,11 +28,11 @@ def checksums(folder: Path) -> dict[str, str]:
     return {name: sha256_of(folder / name) for name in TRAINING_FILES if name != RECORD_FILE}
 
 
-def checked_file(folder: Path, record: RunRecord, name: str) -> Path:
-    """Return the path of a file of a finished training.
+def checked_file(folder: Path, record: Checked, name: str) -> Path:
+    """Return the path of a file of a finished training, or of an ensemble of them.
 
-    Raises UserError if the file is missing, or is not the one that the training wrote. The records
-    of older versions have no checksums, so their files are not compared.
+    Raises UserError if the file is missing, or is not the one that was written. The records of
+    older versions have no checksums, so their files are not compared.
     """
     path = folder / name
     if not record.files:
@@ -31,8 +41,8 @@ def checked_file(folder: Path, record: RunRecord, name: str) -> Path:
         found = sha256_of(path)
     if found != record.files[name]:
         raise UserError(
-            f"{path} was changed after the training wrote it, as its checksum shows; delete it and "
-            "train again"
+            f"{path} was changed after it was written, as its checksum shows; delete it and "
+            f"{record.fix}"
         )
     return path
 

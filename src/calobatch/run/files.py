@@ -26,6 +26,9 @@ FINISHED_CHECKPOINT = f"{CHECKPOINT_FOLDER}/finished.pt"
 PLOTS_FOLDER = "plots"
 PLOTS = ("roc", "scores", "history", "calibration", "confusion")
 METRICS_FILE = "metrics.json"
+# Written by ensemble, beside predictions of its own; an ensemble has no training history.
+ENSEMBLE_FILE = "ensemble.json"
+PLOTS_OF_ENSEMBLE = tuple(plot for plot in PLOTS if plot != "history")
 # Written by export. The record is written last, so a folder with a record is complete.
 EXPORT_FOLDER = "export"
 EXPORT_FILE = "export.json"

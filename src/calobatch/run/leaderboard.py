@@ -1,4 +1,4 @@
-"""leaderboard.csv: one line per finished run and split."""
+"""leaderboard.csv: one line per finished run, or ensemble of them, and split."""
 
 import csv
 from collections import Counter
@@ -39,13 +39,20 @@ def _none_if_empty(cell: Any) -> Any:
     return None if cell == "" else cell
 
 
+# What tells a run from all others: its task, seed and fold, as in the lines.
+RunKey = tuple[str, int | str, int | str | None]
+# The same, and a split.
+LineKey = tuple[str, int | str, int | str | None, str]
+
+
 class Line(Record):
     """One line of the leaderboard. Its fields are the columns of the file, in this order."""
 
     task: str
     dataset: str
     model: str
-    seed: int
+    # "all" for an ensemble, which is called `task`; its model is "ensemble".
+    seed: int | Literal["all"]
     split: str
     n_events: int
     auc: float
@@ -74,13 +81,11 @@ class Line(Record):
     training_events: Annotated[int | None, BeforeValidator(_none_if_empty)] = None
 
     @property
-    def key(self) -> tuple[str, int, int | str | None, str]:
+    def key(self) -> LineKey:
         """What tells the line from all others."""
         return self.task, self.seed, self.fold, self.split
 
 
-# What tells a run from all others: its task, seed and fold, as in the lines.
-RunKey = tuple[str, int, int | str | None]
 COLUMNS = tuple(Line.model_fields)
 # The format of the columns that do not have all digits.
 FORMATS = (
@@ -157,12 +162,14 @@ def format_leaderboard(path: Path) -> str:
 def significance(lines: Sequence[Line]) -> list[str]:
     """Say of each dataset whether its best task is significantly better than the others.
 
-    Tasks on a part of the training events, for learning curves, are left out.
+    Tasks on a part of the training events, for learning curves, and ensembles are left out.
     """
     tests = [
         line
         for line in lines
-        if line.split == "test" and line.fold != "all" and line.training_events is None
+        if line.split == "test"
+        and "all" not in (line.fold, line.seed)
+        and line.training_events is None
     ]
     said = []
     for dataset in dict.fromkeys(line.dataset for line in tests):

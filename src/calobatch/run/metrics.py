@@ -1,4 +1,4 @@
-"""metrics.json: the metrics of one training on each split."""
+"""metrics.json: the metrics of one training, or of an ensemble of them, on each split."""
 
 from typing import ClassVar
 
@@ -62,7 +62,7 @@ class SplitMetrics(Record):
 
 
 class Metrics(Record):
-    """The metrics of one training.
+    """The metrics of one training, or of an ensemble, which is called ``task`` and has no seed.
 
     ``confidence`` is the coverage of the interval from ``auc_low`` to ``auc_high``, found with
     ``bootstrap_samples`` replicas.
@@ -71,7 +71,7 @@ class Metrics(Record):
     fix: ClassVar[str] = "run `calobatch evaluate` again"
 
     task: str
-    seed: int
+    seed: int | None
     fold: int | None = Field(None, exclude_if=lambda fold: fold is None)
     confidence: float
     bootstrap_samples: int

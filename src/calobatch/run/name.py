@@ -71,6 +71,11 @@ def runs_of(scenario: Scenario, tasks: Iterable[str] | None = None) -> list[RunN
     ]
 
 
+def members_of(scenario: Scenario, ensemble: str) -> list[RunName]:
+    """Return the names of all trainings that an ensemble consists of, in their order."""
+    return runs_of(scenario, scenario.ensembles[ensemble].members)
+
+
 def out_of_fold_file(task: str, seed: int) -> str:
     """Return the file with the predictions of all folds, relative to the scenario's results."""
     return f"{task}/out_of_fold_seed{seed}.parquet"

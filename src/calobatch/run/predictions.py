@@ -87,13 +87,24 @@ def write_out_of_fold(files: Sequence[Path], path: Path) -> None:
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
     """Return the predictions of each split. Raises UserError if the file is missing or damaged."""
+    return predictions_of(read_table(path))
+
+
+def read_table(path: Path) -> pa.Table:
+    """Return the file's table. Raises UserError if the file is missing or damaged."""
     with reading_arrow(path, "train again"):
         table = pq.read_table(path)
-        split = table["split"].to_numpy()
         if unknown := set(table["split"].unique().to_pylist()) - set(SPLITS):
             raise ValueError(f"it has events of an unknown split {unknown.pop()!r}")
-        weight = table[WEIGHT].to_numpy() if WEIGHT in table.column_names else None
-        predictions = Predictions(table["label"].to_numpy(), _scores(table), weight)
+        scores_of(table)
+    return table
+
+
+def predictions_of(table: pa.Table) -> dict[str, Predictions]:
+    """Return the predictions of each split in a table."""
+    split = table["split"].to_numpy()
+    weight = table[WEIGHT].to_numpy() if WEIGHT in table.column_names else None
+    predictions = Predictions(table["label"].to_numpy(), scores_of(table), weight)
     return {name: predictions.subset(split == name) for name in SPLITS}
 
 
@@ -108,6 +119,22 @@ def read_events(path: Path, split: str) -> NDArray[np.int64]:
     return events
 
 
+def without_scores(table: pa.Table) -> pa.Table:
+    """Return what a table has about its events: their index, split, true class and weight."""
+    return table.select([name for name in table.column_names if not _has_scores(name)])
+
+
+def write_with_scores(table: pa.Table, scores: NDArray[np.float32], path: Path) -> None:
+    """Write a ``table`` with other ``scores`` of its events, either the whole file or nothing."""
+    names = [name for name in table.column_names if _has_scores(name)]
+    columns = dict(zip(names, [scores] if scores.ndim == 1 else scores.T, strict=True))
+    for name, column in columns.items():
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.array(column))
+    with atomic_path(path) as partial:
+        pq.write_table(table, partial)
+
+
 def score_columns(layout: Layout) -> list[str]:
     """Return the names of the columns with scores: one of two classes, one for each of more."""
     if len(layout.classes) == 2:
@@ -115,12 +142,16 @@ def score_columns(layout: Layout) -> list[str]:
     return [f"{SCORE}_{name}" for name in layout.classes]
 
 
-def _scores(table: pa.Table) -> NDArray[np.float32]:
+def scores_of(table: pa.Table) -> NDArray[np.float32]:
     """Return the scores of a table; raise ValueError if it has none."""
     if SCORE in table.column_names:
         score: NDArray[np.float32] = table[SCORE].to_numpy()
         return score
-    names = [name for name in table.column_names if name.startswith(f"{SCORE}_")]
+    names = [name for name in table.column_names if _has_scores(name)]
     if len(names) < 2:
         raise ValueError(f"it has no column {SCORE}")
     return np.stack([table[name].to_numpy() for name in names], axis=1)
+
+
+def _has_scores(column: str) -> bool:
+    return column == SCORE or column.startswith(f"{SCORE}_")

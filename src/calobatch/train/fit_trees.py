@@ -24,9 +24,8 @@ from calobatch.communicator.interface import connect
 from calobatch.communicator.placement import placement
 from calobatch.config.keys_of_trees import refuse_keys_of_networks
 from calobatch.config.training import Training
-from calobatch.errors import UserError
 from calobatch.models.build import build_model, input_names
-from calobatch.models.trial import try_model
+from calobatch.models.trial import check_number_of_trees, try_model
 from calobatch.progress import Progress
 from calobatch.run.decision import log_loss
 from calobatch.run.files import CHECKPOINT_FOLDER, HISTORY_FILE
@@ -89,11 +88,7 @@ def fit_trees(
     built = build_model(settings.model, store.layout, settings.model_options)
     model = cast("Model", built.to(device))
     try_model(model, settings.model, store.layout)
-    if settings.epochs > model.number:
-        raise UserError(
-            f"{task}: {settings.epochs} epochs are more than the {model.number} trees of the "
-            "model; lower epochs, or raise trees in model_options"
-        )
+    check_number_of_trees(model, settings.epochs, task)
     maker = BatchMaker(store, input_names(model), device)
     fitted = HistGradientBoostingClassifier(
         learning_rate=settings.learning_rate,

@@ -85,8 +85,8 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     for which in ("first", "second"):
         parser.add_argument(
             which, type=Path,
-            help="folder of a finished training, results/<scenario>/<task>/seed<k>, or of all "
-            "trainings of a task, results/<scenario>/<task>",
+            help="folder of a finished training, results/<scenario>/<task>/seed<k>, of all "
+            "trainings of a task, results/<scenario>/<task>, or of an ensemble",
         )  # fmt: skip
 
 

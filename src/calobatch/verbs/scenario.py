@@ -277,13 +277,16 @@ def _try(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
     from calobatch.config.scenario import Scenario
     from calobatch.models.build import build_model
-    from calobatch.models.trial import try_model
+    from calobatch.models.trial import check_number_of_trees, try_model
     from calobatch.workflow.datasets import layout_of
 
     scenario = validated(Scenario, options.settings, "--settings")
-    for task in (scenario.tasks[name] for name in options.tasks):
+    for name in options.tasks:
+        task = scenario.tasks[name]
         layout = layout_of(scenario, task.dataset)
-        try_model(build_model(task.model, layout, task.model_options), task.model, layout)
+        model = build_model(task.model, layout, task.model_options)
+        try_model(model, task.model, layout)
+        check_number_of_trees(model, task.epochs, name)
 
 
 SCENARIO = (

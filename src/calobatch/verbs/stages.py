@@ -68,9 +68,11 @@ def _simulate(options: argparse.Namespace) -> None:
     from calobatch.config.explain import validated
     from calobatch.config.layout_file import read_layout
     from calobatch.simulate.simulate import simulate
+    from calobatch.simulate.version import without_version
 
-    settings = validated(Simulated, options.settings, "--settings")
-    simulate(read_layout(options.layout), settings, options.output, workers=options.workers)
+    layout = read_layout(options.layout)
+    settings = validated(Simulated, without_version(options.settings, layout), "--settings")
+    simulate(layout, settings, options.output, workers=options.workers)
 
 
 def _pack_options(parser: argparse.ArgumentParser) -> None:
@@ -194,8 +196,24 @@ def _stop_outside_of_an_epoch(number: int, frame: FrameType | None) -> None:
     )
 
 
+def _ensemble_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="name of the ensemble, for messages and its record")
+    parser.add_argument(
+        "members", type=Path, nargs="+", help="folders of finished trainings on one dataset"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder of the ensemble"
+    )
+
+
+def _ensemble(options: argparse.Namespace) -> None:
+    from calobatch.ensemble.ensemble import ensemble
+
+    ensemble(options.name, options.members, options.output)
+
+
 def _evaluate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, help="folder of a finished training")
+    parser.add_argument("folder", type=Path, help="folder of a finished training or an ensemble")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -304,6 +322,8 @@ STAGES = (
          _pack_options, _pack),
     Verb("train", "run one rank of a training (start all ranks with launch or srun)",
          _train_options, _train),
+    Verb("ensemble", "let several trainings predict together: the mean of their probabilities",
+         _ensemble_options, _ensemble),
     Verb("evaluate", "compute metrics and draw plots from the predictions of a training",
          _evaluate_options, _evaluate),
     Verb("export", "write the model of a run for use without calobatch, with a model card",

@@ -1,5 +1,6 @@
 """The raw files of a dataset, and the options of the verbs fetch, simulate and pack."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from calobatch.layouts import Layout
 from calobatch.pack.settings import own_files, packing
 from calobatch.run.name import runs_of
 from calobatch.simulate.planned_files import planned_files
+from calobatch.simulate.version import version_key
 from calobatch.slurm.folder import require_visible
 from calobatch.workflow.scenario import Setup, files_listed
 from calobatch.workflow.starts import start_files
@@ -59,14 +61,17 @@ def require_visible_files(setup: Setup, folder: Path) -> None:
 
 
 def simulate_settings(scenario: Scenario, dataset: str) -> str:
-    """Return the settings of simulate as JSON.
+    """Return the settings of simulate as JSON, with the version of the simulation.
 
-    The keys that only pack uses are left out. Otherwise a changed split would make Snakemake
-    simulate the files again.
+    Snakemake simulates files again if this text changes. The keys that only pack uses are left out,
+    so that a changed split does not change it.
     """
-    return scenario.datasets[dataset].model_dump_json(
+    settings = scenario.datasets[dataset].model_dump_json(
         exclude={"split", "zero_below", "reweight", "check_balance"}
     )
+    version = version_key(layout_of(scenario, dataset))
+    # The text of the first version has to stay the same to every comma.
+    return json.dumps(json.loads(settings) | version) if version else settings
 
 
 def pack_settings(setup: Setup, dataset: str) -> str:

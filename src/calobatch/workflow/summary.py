@@ -4,8 +4,8 @@ from calobatch.config.dataset import Fetched, Files, Simulated
 from calobatch.config.scenario import Scenario, Task
 from calobatch.layouts import Layout
 from calobatch.pack.settings import file_labels, own_files
-from calobatch.run.name import runs_of
-from calobatch.words import counted
+from calobatch.run.name import members_of, runs_of
+from calobatch.words import counted, joined
 from calobatch.workflow.datasets import layout_of, raw_files
 from calobatch.workflow.scenario import Setup
 
@@ -24,15 +24,21 @@ def headline(scenario: Scenario) -> str:
 
 
 def summary(setup: Setup) -> str:
-    """Return the headline, then one line for each dataset and task, and where the results go."""
+    """Return the headline, one line for each dataset, task and ensemble, and where results go."""
     scenario = setup.scenario
     datasets = [f"dataset {name}: {_described(setup, name)}" for name in scenario.datasets]
     tasks = [f"task {name}: {_settings(task)}" for name, task in scenario.tasks.items()]
+    ensembles = [
+        f"ensemble {name}: {counted(len(members_of(scenario, name)), 'training')} of "
+        f"{joined(ensemble.members)}"
+        for name, ensemble in scenario.ensembles.items()
+    ]
     return "\n".join(
         [
             headline(scenario),
             *datasets,
             *tasks,
+            *ensembles,
             f"data in data/{scenario.name}/, results in results/{scenario.name}/",
         ]
     )

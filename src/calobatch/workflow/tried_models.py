@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from calobatch.config.model_code import code_sha256
+from calobatch.config.model_file import grows_trees
 from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.provenance import version_of
@@ -24,7 +25,7 @@ def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
 
     ``start`` are the words that start a command where torch is installed. A model that has passed
     is tried again only if its code, its options or its images change, or the version of torch where
-    the head process runs.
+    the head process runs; one that is made of trees also if its number of epochs changes.
     """
     marks = {task: FOLDER / _hash(scenario, task) for task in scenario.tasks}
     untried = [task for task, mark in marks.items() if not mark.exists()]
@@ -52,6 +53,7 @@ def _hash(scenario: Scenario, task: str) -> str:
     facts = {
         "code": code_sha256(settings.model),
         "options": settings.model_options,
+        "epochs": settings.epochs if grows_trees(settings.model) else None,
         "layout": layout_of(scenario, settings.dataset).model_dump(mode="json"),
         "torch": version_of("torch"),
     }

@@ -1,0 +1,1 @@
+"""The published leaderboard: all models on the same simulated events."""

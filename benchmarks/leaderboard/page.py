@@ -1,0 +1,72 @@
+"""The page of the leaderboard: a table per dataset, a picture, and how to make a row again."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.leaderboard.picture import draw_cost_per_event
+from benchmarks.leaderboard.rows import Row, rows_of
+from benchmarks.machine import processor
+from benchmarks.workload import CORES
+from calobatch.atomic import write_text
+from calobatch.config.scenario import Scenario
+from calobatch.plotting import save
+from calobatch.report.cost import rank_seconds
+from calobatch.run.ensemble import complete_ensembles
+from calobatch.run.folder import read_run
+from calobatch.run.leaderboard import read_leaderboard, significance
+from calobatch.run.name import runs_of
+from calobatch.words import counted, in_words
+
+TEMPLATE = Path(__file__).with_name("page.template.md")
+PICTURE = "auc_against_cost.png"
+# Columns that differ from run to run, or that only this machine's MLflow knows.
+LEFT_OUT = ("run_id", "events_per_second")
+
+
+def write_page(scenario: Scenario, results: Path, folder: Path) -> None:
+    """Write README.md, leaderboard.csv and the picture into ``folder``.
+
+    ``results`` has the finished runs of the ``scenario``. Raises UserError if one is missing.
+    """
+    runs = [read_run(results / name.folder) for name in runs_of(scenario)]
+    rows = rows_of(scenario, runs, complete_ensembles(scenario, runs, results))
+    lines = read_leaderboard(results / "leaderboard.csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    save(draw_cost_per_event(rows), folder / PICTURE)
+    write_text(folder / "leaderboard.csv", _without(LEFT_OUT, results / "leaderboard.csv"))
+    text = TEMPLATE.read_text(encoding="utf-8").format(
+        scenario=scenario.name,
+        picture=PICTURE,
+        machine=f"{CORES} cores of {processor()}",
+        commit=runs[0].record.provenance.git_commit[:12] or "unknown",
+        seeds=counted(len(scenario.seeds), "seed"),
+        total=in_words(sum(map(rank_seconds, runs))),
+        tables="\n\n".join(_table(name, rows) for name in scenario.datasets),
+        significance="\n".join(f"* {sentence}" for sentence in significance(lines)),
+        example=runs[0].record.name.folder,
+    )
+    write_text(folder / "README.md", text)
+
+
+def _table(dataset: str, rows: Sequence[Row]) -> str:
+    """Return the table of a dataset, the best row first."""
+    of_dataset = [row for row in rows if row.dataset == dataset]
+    lines = [
+        f"| `{row.name}` | {row.model} | {row.parameters:,} | {row.auc} | {row.microseconds:,.0f} "
+        f"| {in_words(row.seconds)} |"
+        for row in sorted(of_dataset, key=lambda row: -mean(row.aucs))
+    ]
+    head = "| task | model | parameters | test AUC | µs per event | training |\n" + "|---" * 6 + "|"
+    return "\n".join([f"### {dataset}", "", head, *lines])
+
+
+def _without(columns: Sequence[str], leaderboard: Path) -> str:
+    """Return the text of a leaderboard without some columns."""
+    rows = list(csv.reader(leaderboard.read_text(encoding="utf-8").splitlines()))
+    kept = [place for place, name in enumerate(rows[0]) if name not in columns]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([row[place] for place in kept] for row in rows)
+    return text.getvalue()

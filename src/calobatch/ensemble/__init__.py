@@ -1,0 +1,1 @@
+"""ensemble: let several trainings predict together, with probabilities that can be trusted."""

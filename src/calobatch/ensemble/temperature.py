@@ -1,0 +1,79 @@
+"""Fit the temperature at which probabilities agree best with the true classes.
+
+A model that is trained for long is often too sure of itself. Dividing the logarithms of its
+probabilities by a temperature above 1, and normalising them again, brings them closer together. It
+changes no order of two classes, so the AUC stays as it is. Source: Guo et al., On calibration of
+modern neural networks, ICML 2017, section 4.2 (arXiv:1706.04599).
+"""
+
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import softmax
+
+from calobatch.run.decision import SMALLEST_PROBABILITY
+
+# Beyond these, the scores say nothing (an AUC of 0.5) or separate the classes completely.
+LOWEST, HIGHEST = 0.05, 20.0
+
+
+class Temperature(NamedTuple):
+    """A fitted temperature and its standard error."""
+
+    value: float
+    error: float
+
+
+def fit_temperature(
+    label: NDArray[np.uint8],
+    score: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
+) -> Temperature:
+    """Return the temperature with the smallest log-loss, between ``LOWEST`` and ``HIGHEST``.
+
+    ``label`` and ``weight`` have the shape (events); ``score`` has probabilities, with the shape
+    (events) for two classes and (events, classes) for more (``run/decision.py``). The error
+    follows from the curvature of the log-loss.
+    """
+    logit_NK = _logits(score)
+    true_N = logit_NK[np.arange(len(label)), label]
+    weight_N = np.ones(len(label)) if weight is None else weight
+
+    def slope(inverse: float) -> float:
+        """Return the derivative of the summed log-loss with respect to 1 / temperature."""
+        mean_N = (softmax(inverse * logit_NK, axis=1) * logit_NK).sum(axis=1)
+        return float(np.sum(weight_N * (mean_N - true_N)))
+
+    # The log-loss is convex in 1 / temperature, so its slope is zero at most once.
+    low, high = 1 / HIGHEST, 1 / LOWEST
+    if slope(low) >= 0:
+        inverse = low
+    elif slope(high) <= 0:
+        inverse = high
+    else:
+        inverse = float(brentq(slope, low, high))
+    probability_NK = softmax(inverse * logit_NK, axis=1)
+    mean_N = (probability_NK * logit_NK).sum(axis=1)
+    variance_N = (probability_NK * logit_NK**2).sum(axis=1) - mean_N**2
+    curvature = float(np.sum(weight_N * variance_N))
+    # With weights, the fluctuation of the slope is not equal to the curvature.
+    fluctuation = float(np.sum(weight_N**2 * variance_N))
+    error = sqrt(fluctuation) / curvature if curvature > 0 else float("inf")
+    return Temperature(1 / inverse, error / inverse**2)
+
+
+def at_temperature(score: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return probabilities of the same shape, brought to a temperature."""
+    probability_NK: NDArray[np.float64] = softmax(_logits(score) / temperature, axis=1)
+    return probability_NK[:, 1] if score.ndim == 1 else probability_NK
+
+
+def _logits(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithms of the probabilities, shape (events, classes)."""
+    bounded = np.clip(score, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    both = np.stack([1 - bounded, bounded], axis=1) if score.ndim == 1 else bounded
+    logarithm: NDArray[np.float64] = np.log(both)
+    return logarithm

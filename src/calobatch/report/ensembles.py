@@ -1,0 +1,78 @@
+"""The rows of ensembles in the leaderboard on the page, and whether they are worth their cost."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from calobatch.compare.compare import compare_runs
+from calobatch.config.scenario import Scenario
+from calobatch.report.rows import TaskRow, line_in
+from calobatch.run.ensemble import EnsembleFolder
+from calobatch.run.folder import RunFolder
+from calobatch.run.leaderboard import SIGNIFICANT, Line
+from calobatch.words import counted, joined, p_value, with_error
+
+
+class EnsembleRow(NamedTuple):
+    """An ensemble: its lines of the leaderboard, and what it consists of in words."""
+
+    name: str
+    title: str
+    dataset: str
+    members: str
+    temperature: str
+    verdict: str
+    test: Line
+    validation: Line
+    rejection: float | None
+
+
+def ensemble_rows(
+    scenario: Scenario,
+    ensembles: Sequence[EnsembleFolder],
+    leaderboard: Sequence[Line],
+    tasks: Sequence[TaskRow],
+    runs: Sequence[RunFolder],
+) -> list[EnsembleRow]:
+    """Return one row for each ensemble, which is compared with the best of the ``tasks``.
+
+    ``runs`` are those of the tasks. Raises UserError if the leaderboard does not have an ensemble.
+    """
+    lines = {line.key: line for line in leaderboard}
+    rows = []
+    for ensemble in ensembles:
+        record = ensemble.record
+        test, validation = (
+            line_in(lines, (record.name, "all", None, split), f"ensemble {record.name}")
+            for split in ("test", "validation")
+        )
+        names = joined(scenario.ensembles[record.name].members)
+        before, after = record.log_losses
+        rows.append(
+            EnsembleRow(
+                name=record.name,
+                title=scenario.ensembles[record.name].title,
+                dataset=record.dataset,
+                members=f"{counted(len(ensemble.runs), 'training')} of {names}",
+                temperature=f"{with_error(record.temperature, record.temperature_error)}, fitted "
+                f"to the validation split, where the log-loss went from {before:.4f} to "
+                f"{after:.4f}",
+                verdict=_verdict(ensemble, tasks, runs),
+                test=test,
+                validation=validation,
+                rejection=ensemble.metrics.splits["test"].rejection_at_50,
+            )
+        )
+    return rows
+
+
+def _verdict(ensemble: EnsembleFolder, tasks: Sequence[TaskRow], runs: Sequence[RunFolder]) -> str:
+    """Say whether an ensemble is significantly better than the best task of its dataset."""
+    record = ensemble.record
+    of_dataset = [row for row in tasks if row.task.dataset == record.dataset]
+    best = max(of_dataset, key=lambda row: row.test_auc.mean)
+    folders = [run.folder for run in runs if run.record.task == best.name]
+    same = [ensemble.folder] * len(folders)
+    found = compare_runs(folders[0].parent, ensemble.folder, folders, same)
+    which = "better" if found.difference > 0 else "worse"
+    verdict = f"significantly {which}" if found.p < SIGNIFICANT else f"not significantly {which}"
+    return f"{record.name} is {verdict} than {best.name} ({p_value(found.p)})"

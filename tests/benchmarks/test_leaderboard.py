@@ -1,0 +1,61 @@
+"""The published leaderboard says what the results say."""
+
+import csv
+from statistics import mean
+
+import pytest
+
+from benchmarks.leaderboard.page import write_page
+from calobatch.checkout import CHECKOUT
+from calobatch.config.load import load_scenario
+from calobatch.errors import UserError
+from calobatch.run.folder import read_run
+from calobatch.run.leaderboard_of_runs import write_leaderboard
+from tests.trained_scenario import runs, scenario
+
+__all__ = ["runs", "scenario"]
+
+
+def test_the_page_has_the_mean_auc_and_the_cost_of_a_task(scenario, runs, tmp_path):
+    found = [read_run(run) for run in runs]
+    results = runs[0].parents[1]
+    ids = {run.record.name: "an id" for run in found}
+    write_leaderboard(scenario, found, ids, results / "leaderboard.csv")
+    write_page(scenario, results, tmp_path / "page")
+    text = (tmp_path / "page" / "README.md").read_text()
+    (row,) = (line for line in text.splitlines() if line.startswith("| `crops`"))
+    cells = [cell.strip() for cell in row.split("|")]
+    auc = mean(run.metrics.splits["test"].auc for run in found)
+    assert cells[4].startswith(f"{auc:.4f} ± ")
+    microseconds = mean(1e6 / run.record.events_per_second for run in found)
+    assert cells[5] == f"{microseconds:,.0f}"
+    assert (tmp_path / "page" / "auc_against_cost.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_copied_lines_have_nothing_that_only_one_machine_knows(scenario, runs, tmp_path):
+    found = [read_run(run) for run in runs]
+    results = runs[0].parents[1]
+    ids = {run.record.name: "an id" for run in found}
+    write_leaderboard(scenario, found, ids, results / "leaderboard.csv")
+    write_page(scenario, results, tmp_path / "page")
+    whole, copied = (
+        list(csv.DictReader(path.read_text().splitlines()))
+        for path in (results / "leaderboard.csv", tmp_path / "page" / "leaderboard.csv")
+    )
+    for line in whole:
+        del line["run_id"], line["events_per_second"]
+    assert copied == whole
+
+
+def test_a_missing_run_is_refused(scenario, tmp_path):
+    with pytest.raises(UserError, match=r"crops/seed1 has no run\.json"):
+        write_page(scenario, tmp_path, tmp_path / "page")
+    assert not (tmp_path / "page").exists()
+
+
+def test_every_task_of_the_project_that_can_be_simulated_is_in_it():
+    config = CHECKOUT / "config"
+    tasks = set(load_scenario("models", folder=config).tasks)
+    known = {line[:-1] for line in (config / "tasks.yaml").read_text().splitlines()
+             if line.endswith(":") and line[0].isalpha()}  # fmt: skip
+    assert tasks == known
