@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from calobatch.config.dataset import Split
 from calobatch.interpret.chosen import affordable, spread_events
@@ -102,7 +103,10 @@ def test_the_auc_falls_only_without_the_channel_that_the_model_uses(crops, silen
 
 def test_scalars_are_taken_away_too(tmp_path, silent):
     store = store_with(SMALL_JETS, [0, 1] * 20, tmp_path)
-    scorer = Scorer(build_model("tests.interpret.scalars_net", store.layout, {}), store.layout)
+    model = build_model("tests.interpret.scalars_net", store.layout, {})
+    with torch.no_grad():
+        model.join.weight.copy_(torch.tensor([[0.0, 0.0], [1.0, -1.0]]))
+    scorer = Scorer(model, store.layout)
     _, found = without_inputs(store, np.arange(len(store)), scorer, silent, 0.95)
     assert [without.name for without in found] == ["pt", "m0"]
     assert all(without.difference for without in found)
