@@ -19,6 +19,7 @@ rule collect:
         plots=expand("{run}/plots/{plot}.png", run=RUNS, plot=PLOTS),
         records=expand("{run}/run.json", run=RUNS),
         exports=expand(f"{{run}}/{EXPORT_FOLDER}/{{file}}", run=RUNS, file=EXPORTED_FILES),
+        trials=[searches.outcomes_of(SCENARIO, task) for task in SCENARIO.searched],
     output:
         leaderboard=report(
             f"{RESULTS}/leaderboard.csv",

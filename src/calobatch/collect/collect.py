@@ -13,6 +13,7 @@ from calobatch.run.folder import read_run
 from calobatch.run.folds import complete_folds, join_folds
 from calobatch.run.leaderboard import RunKey
 from calobatch.run.leaderboard_of_runs import write_leaderboard
+from calobatch.run.trials import finished_searches
 from calobatch.tracking.server_login import login_by_environment
 from calobatch.tracking.store_errors import store_errors
 from calobatch.tracking_uri import shown
@@ -23,7 +24,8 @@ def collect(
 ) -> None:
     """Write the runs in ``folders`` to MLflow, and the file ``leaderboard``.
 
-    For tasks with folds, the predictions of all folds are joined in a file beside them. Collecting
+    For tasks with folds, the predictions of all folds are joined in a file beside them. MLflow also
+    gets the trials of searches, which the folder of the leaderboard has. Collecting
     the same runs again changes nothing. Raises UserError if a run is incomplete or damaged, or if
     the MLflow store cannot be used.
     """
@@ -34,6 +36,7 @@ def collect(
     of_folds = [
         (folds, join_folds(folds, leaderboard.parent)) for folds in complete_folds(scenario, runs)
     ]
+    searches = finished_searches(scenario, leaderboard.parent)
     tracking_uri = login_by_environment(tracking_uri)
     with only_writer(tracking_uri, leaderboard.parent), store_errors(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs)
@@ -47,6 +50,8 @@ def collect(
                 parent = run_ids.get((name.task, name.seed, "all"))
                 run_ids[name] = store.write(run, parent)
                 progress.advance(1)
+        for task, rounds in searches.items():
+            store.write_search(task, rounds)
         store.register({run_ids[run.record.name]: run for run in runs})
     write_leaderboard(scenario, runs, run_ids, leaderboard, behind_best(runs))
     trainings = "1 training" if len(runs) == 1 else f"{len(runs)} trainings"

@@ -32,6 +32,7 @@ from calobatch.report.intervals import axis_for, chart_of_mean, chart_of_run, re
 from calobatch.report.learning_curves import draw_learning_curves, in_words, learning_curves
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
+from calobatch.report.searches import SearchPart, search_part
 from calobatch.report.since import Since, since_last
 from calobatch.report.used import used_rows
 from calobatch.run.files import plots_in
@@ -41,6 +42,7 @@ from calobatch.run.leaderboard import SIGNIFICANT, Line, read_leaderboard, signi
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.mark import MEANINGS
 from calobatch.run.name import RunName
+from calobatch.run.trials import finished_searches
 from calobatch.store import Manifest, Store, open_store, read_manifest
 from calobatch.training_code import training_code_sha256
 
@@ -90,7 +92,7 @@ class ModelPart(NamedTuple):
 
 
 # Runs that have replaced no earlier one have None.
-Part = DatasetPart | HistoryPart | PlotPart | ModelPart | Since | None
+Part = DatasetPart | HistoryPart | PlotPart | ModelPart | SearchPart | Since | None
 
 
 def report(
@@ -121,7 +123,8 @@ def report(
     lines = read_leaderboard(leaderboard)
     check_leaderboard(lines, scenario, found, leaderboard)
     rows = task_rows(scenario, found, lines, colours)
-    steps = len(by_dataset) + 2 * len(found) + 2 * len(rows)
+    searches = finished_searches(scenario, leaderboard.parent)
+    steps = len(by_dataset) + 2 * len(found) + 2 * len(rows) + len(searches)
     parts: dict[str, list[Part]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
@@ -129,7 +132,14 @@ def report(
             ("histories", (_history_part(run) for run in found)),
             ("scores", (_plot_part(_first(row, found)) for row in rows)),
             ("since", map(since_last, found)),
-            ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
+            (
+                "searches",
+                (
+                    search_part(name, scenario.tasks[name], rounds, by_dataset)
+                    for name, rounds in searches.items()
+                ),
+            ),
+            ("models", (_model_part(_first(row, found), row, by_dataset) for row in rows)),
         ):
             parts[name] = []
             for part in drawn:
@@ -269,8 +279,9 @@ def _plot_part(run: RunFolder) -> PlotPart:
     return PlotPart(run.record.name, tuple(shown))
 
 
-def _model_part(row: TaskRow, store: Store) -> ModelPart:
-    nodes = architecture(row.task.model, row.task.model_options, store.layout)
+def _model_part(run: RunFolder, row: TaskRow, stores: Mapping[str, Store]) -> ModelPart:
+    settings, layout = run.record.training, stores[run.record.dataset].layout
+    nodes = architecture(settings.model, settings.model_options, layout)
     count = sum(node.parameters > 0 for node in nodes)
     words = f"Model of {row.name}: {count} layers with parameters, which the table below lists"
     return ModelPart(row, nodes, diagram(nodes, words))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from calobatch.config.scenario import Scenario
 from calobatch.run.files import EXPORT_FILE, EXPORT_FOLDER
 from calobatch.run.name import runs_of
+from calobatch.run.trials import outcome_file, search_folder
 from calobatch.store_files import MANIFEST_FILE
 from calobatch.workflow.at_end import Outcome
 from calobatch.workflow.last_changes import last_changes
@@ -78,7 +79,7 @@ def end_of_run(
     failures = [
         failure
         for failure in failures_in(text)
-        if failure.rule not in ("train", "evaluate", "export") or failure.training in left
+        if _has_not_succeeded_since(failure, scenario, left)
     ]
     told = [
         f"{failure.rule} of {failure.training} failed: {failure.reason or 'its log says nothing'} "
@@ -89,6 +90,14 @@ def end_of_run(
         reasons = {f.training: f.reason for f in failures if f.training in left}
         told += _publish(scenario, stores, left.values(), reasons, start)
     return Outcome.FAILED, told
+
+
+def _has_not_succeeded_since(failure: Failure, scenario: Scenario, left: Collection[str]) -> bool:
+    if failure.rule == "trial":
+        task, _, trial = failure.training.partition("/")
+        step, _, place = trial.partition("_")
+        return not outcome_file(search_folder(RESULTS / scenario.name, task), step, place).exists()
+    return failure.rule not in ("train", "evaluate", "export") or failure.training in left
 
 
 def _publish(

@@ -18,7 +18,19 @@ RECENT = "now-30days"
 # GPUs that compute for less than this fraction of the time are worth a remark.
 BUSY = 0.5
 # The order of the workflow.
-RULES = ("fetch", "simulate", "pack", "train", "evaluate", "export", "collect", "report")
+RULES = (
+    "fetch",
+    "simulate",
+    "pack",
+    "propose",
+    "trial",
+    "choose",
+    "train",
+    "evaluate",
+    "export",
+    "collect",
+    "report",
+)
 
 
 def find_jobs(
