@@ -81,6 +81,13 @@ def test_every_kind_of_key_can_be_searched(load):
     assert found.tasks[TASK].search.seed not in found.seeds
 
 
+def test_the_model_is_tried_with_the_ends_of_the_ranges_of_its_options(load):
+    width = {"model_options.width": {"low": 8, "high": 64}}
+    found = load(ranges(**RATE, **width)).tasks[TASK]
+    assert found.options_to_try == [{}, {"width": 8}, {"width": 64}]
+    assert load(search()).tasks[TASK].options_to_try == [{}]
+
+
 def test_a_scenario_without_a_search_is_written_as_before(load):
     for name in ("test", "quickstart", "cms"):
         scenario = load_scenario(name, folder=CHECKOUT / "config")

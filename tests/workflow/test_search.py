@@ -19,6 +19,7 @@ from tests.cluster.own_crops import DATASET, write_crops
 from tests.workflow.test_dry_run import jobs
 
 TASK = "results/searched/crops"
+MODEL = CHECKOUT / "tests/train/slow_dropout.py"
 # 0.02 s per step: slow enough to be killed in the middle of an epoch.
 SCENARIO = f"""title: A small search
 datasets:
@@ -52,11 +53,12 @@ COMPARED = ("search/step1.json", "search/step2.json", "search/winner.json",
             "seed1/predictions.parquet", "seed1/model.safetensors")  # fmt: skip
 
 
-def with_search(folder: Path) -> Workflow:
+def with_search(folder: Path, scenario: str = SCENARIO) -> Workflow:
+    """Return a checkout that has the scenario, its raw file and its model."""
     workflow = Workflow(folder)
-    (folder / "config/searched.yaml").write_text(SCENARIO)
+    (folder / "config/searched.yaml").write_text(scenario)
     write_crops(folder)
-    shutil.copy(CHECKOUT / "tests/train/slow_dropout.py", folder / "src/calobatch/models")
+    shutil.copy(MODEL, folder / "src/calobatch/models")
     return workflow
 
 

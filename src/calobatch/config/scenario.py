@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from calobatch.config.dataset import AnyDataset, Seed
-from calobatch.config.search import Search, check_ranges
+from calobatch.config.search import Search, check_ranges, ends_of_options
 from calobatch.config.section import Name, Section, refuse_bool, unit
 from calobatch.config.training import Training
 
@@ -43,6 +43,12 @@ class Task(Training):
         if self.search:
             check_ranges(self.training(), self.search)
         return self
+
+    @property
+    def options_to_try(self) -> list[dict[str, Any]]:
+        """The options of the model, and those at the ends of the ranges of a search."""
+        searched = ends_of_options(self.training(), self.search) if self.search else []
+        return [self.model_options, *searched]
 
     def training(self) -> Training:
         """Return the settings that a training depends on, and nothing else."""

@@ -292,7 +292,7 @@ def check_ranges(training: Training, search: Search) -> None:
             "of values; lower trials, or widen the ranges"
         )
     shortest = min(search.epochs, training.epochs)
-    for values in itertools.islice(_corners(search), MOST_CORNERS):
+    for values in _corners(search.ranges):
         content = _changed(training, {**values, "epochs": shortest})
         try:
             Training.model_validate(content)
@@ -305,6 +305,12 @@ def check_ranges(training: Training, search: Search) -> None:
             ) from None
 
 
+def ends_of_options(training: Training, search: Search) -> list[dict[str, Any]]:
+    """Return the model's options at the ends of their ranges; none if they are not searched."""
+    ranges = {key: found for key, found in search.ranges.items() if key.startswith(f"{OPTIONS}.")}
+    return [_changed(training, values)[OPTIONS] for values in _corners(ranges)] if ranges else []
+
+
 def _number(training: Training, key: str, found: Range) -> float:
     """Return how many different values a key may have."""
     if found.low is None or found.high is None:
@@ -312,10 +318,11 @@ def _number(training: Training, key: str, found: Range) -> float:
     return found.high - found.low + 1 if is_whole(training, key, found) else math.inf
 
 
-def _corners(search: Search) -> Iterator[dict[str, object]]:
-    """Yield every combination of the ends of the ranges."""
-    for values in itertools.product(*(found.ends for found in search.ranges.values())):
-        yield dict(zip(search.ranges, values, strict=True))
+def _corners(ranges: Ranges) -> Iterator[dict[str, object]]:
+    """Yield every combination of the ends of the ranges, up to MOST_CORNERS of them."""
+    combinations = itertools.product(*(found.ends for found in ranges.values()))
+    for values in itertools.islice(combinations, MOST_CORNERS):
+        yield dict(zip(ranges, values, strict=True))
 
 
 def _why_not(training: Training, key: str) -> str:

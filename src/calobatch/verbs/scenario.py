@@ -283,7 +283,8 @@ def _try(options: argparse.Namespace) -> None:
     scenario = validated(Scenario, options.settings, "--settings")
     for task in (scenario.tasks[name] for name in options.tasks):
         layout = layout_of(scenario, task.dataset)
-        try_model(build_model(task.model, layout, task.model_options), task.model, layout)
+        for model_options in task.options_to_try:
+            try_model(build_model(task.model, layout, model_options), task.model, layout)
 
 
 SCENARIO = (
