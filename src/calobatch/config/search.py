@@ -333,22 +333,18 @@ def _why_not(training: Training, key: str) -> str:
     known = sorted(set(Training.model_fields) - set(NOT_SEARCHED))
     if name not in known:
         return f"unknown key{closest_to(name, known)}"
-    section = getattr(training, name)
     if name == OPTIONS:
-        fault = not dot or "." in inside
-        return f"name a keyword of the model, as in {OPTIONS}.width" if fault else ""
-    fields = type(section).model_fields if isinstance(section, Section) else {}
-    if fields and inside not in fields:
+        named = dot and "." not in inside
+        return "" if named else f"name a keyword of the model, as in {OPTIONS}.width"
+    section = getattr(training, name)
+    if not isinstance(section, Section):
         return (
-            f"name one of its keys, as in {name}.{next(reversed(fields))}"
-            if not dot
-            else (f"{name} has no key {inside}{closest_to(inside, fields)}")
+            f"{name} is a value and has no key {inside}; remove what follows the dot" if dot else ""
         )
-    return (
-        f"{name} is a value and has no key {inside}; remove what follows the dot"
-        if (dot and not fields)
-        else ""
-    )
+    fields = type(section).model_fields
+    if not dot:
+        return f"name one of its keys, as in {name}.{next(reversed(fields))}"
+    return "" if inside in fields else f"{name} has no key {inside}{closest_to(inside, fields)}"
 
 
 def _types_of(training: Training, key: str) -> set[Any] | None:

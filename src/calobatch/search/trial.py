@@ -14,13 +14,15 @@ from calobatch.store import read_manifest
 Train = Callable[[str, Training, int, Path], None]
 
 
-def trial(proposal: Proposal, place: int, store: Path, folder: Path, train: Train) -> Outcome:
-    """Train the trial at a ``place`` of a proposal, counted from 1, and return its outcome.
+def trial(
+    proposal: Proposal, place: int, store: Path, folder: Path, train: Train, output: Path | None
+) -> None:
+    """Train the trial at a ``place`` of a proposal, counted from 1, and write its outcome.
 
-    Every rank calls this. ``folder`` is that of the search, in which each trial has a folder. With
-    more epochs than before, the training there goes on. Settings with which it diverges, or which
-    the model does not accept, are an outcome like any other. Raises what ``train`` raises
-    otherwise.
+    Every rank calls this, and only rank 0 has an ``output``. ``folder`` is that of the search, in
+    which each trial has a folder. With more epochs than before, the training there goes on.
+    Settings with which it diverges, or which the model does not accept, are an outcome like any
+    other. Raises what ``train`` raises otherwise.
     """
     if place > len(proposal.trials):
         raise UserError(
@@ -28,20 +30,22 @@ def trial(proposal: Proposal, place: int, store: Path, folder: Path, train: Trai
             "run the same command again"
         )
     number, training = proposal.trials[place - 1].number, proposal.trials[place - 1].training
-    output = trial_folder(folder, number)
-    failed = ""
+    run, failed = trial_folder(folder, number), ""
     # A folder with a record is a finished training, which this one is not any more.
-    (output / RECORD_FILE).unlink(missing_ok=True)
+    (run / RECORD_FILE).unlink(missing_ok=True)
     try:
-        train(trial_name(proposal.task, number), training, proposal.seed, output)
+        train(trial_name(proposal.task, number), training, proposal.seed, run)
     except SettingsError as error:
         failed = str(error)
-    return Outcome(
+    # The other ranks may be on nodes that do not see the files of rank 0 as yet.
+    if output is None:
+        return
+    Outcome(
         task=proposal.task,
         number=number,
         training=training,
         seed=proposal.seed,
         dataset_sha256=read_manifest(store).events_sha256,
-        history=() if failed else tuple(read_history(output / HISTORY_FILE)),
+        history=() if failed else tuple(read_history(run / HISTORY_FILE)),
         failed=failed,
-    )
+    ).write(output)

@@ -166,7 +166,7 @@ def _seconds_or_never(text: str) -> float | None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    with _ignoring_signals_at_the_end():
+    with _signals_of_a_training():
         from calobatch.config.explain import validated
         from calobatch.config.training import Training
 
@@ -176,7 +176,8 @@ def _train(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _ignoring_signals_at_the_end() -> Iterator[None]:
+def _signals_of_a_training() -> Iterator[None]:
+    """Let signals stop a training before and after its epochs, and not once it has finished."""
     # The training itself handles these signals only during its epochs. Before that, importing torch
     # and connecting to the other ranks take many seconds.
     for number in stop_signals():
@@ -260,16 +261,15 @@ def _trial_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _trial(options: argparse.Namespace) -> None:
-    with _ignoring_signals_at_the_end():
+    with _signals_of_a_training():
         from calobatch.communicator.placement import placement
         from calobatch.run.trials import Proposal
         from calobatch.search.trial import trial
 
         proposal = Proposal.read(options.proposal)
+        output = options.output if placement().rank == 0 else None
         train = partial(_train_rank, options)
-        outcome = trial(proposal, options.place, options.store, options.folder, train)
-        if placement().rank == 0:
-            outcome.write(options.output)
+        trial(proposal, options.place, options.store, options.folder, train, output)
 
 
 def _choose_options(parser: argparse.ArgumentParser) -> None:
