@@ -9,6 +9,7 @@ import yaml
 from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.config.search import Search
+from calobatch.config.subsets import whole_tasks
 from calobatch.config.training import Training
 from calobatch.errors import UserError
 
@@ -86,6 +87,13 @@ def test_the_model_is_tried_with_the_ends_of_the_ranges_of_its_options(load):
     found = load(ranges(**RATE, **width)).tasks[TASK]
     assert found.options_to_try == [{}, {"width": 8}, {"width": 64}]
     assert load(search()).tasks[TASK].options_to_try == [{}]
+
+
+def test_a_task_with_a_search_is_not_the_same_as_one_without(load):
+    tasks = load(search()).tasks
+    both = {"plain": tasks[TASK].model_copy(update={"search": None}), TASK: tasks[TASK]}
+    assert both["plain"].training() == both[TASK].training()
+    assert whole_tasks(both) == {"plain": "plain", TASK: TASK}
 
 
 def test_a_scenario_without_a_search_is_written_as_before(load):

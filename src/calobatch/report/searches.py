@@ -13,6 +13,7 @@ from calobatch.plotting import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, new
 from calobatch.report.embed import svg
 from calobatch.run.trials import Outcome, ranked
 from calobatch.store import Store
+from calobatch.words import counted
 
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 
@@ -94,7 +95,7 @@ def _draw(name: str, rounds: Sequence[Sequence[Outcome]], *, simulated: bool) ->
         if number == 0:
             best = list(accumulate(aucs, max))
             axes.step(numbers, best, where="post", color=colour, linewidth=1)
-        label = f"after {outcomes[0].epochs} epochs"
+        label = f"after {counted(outcomes[0].epochs, 'epoch')}"
         axes.plot(numbers, aucs, "o", color=colour, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="trial", ylabel="validation AUC")
