@@ -7,6 +7,7 @@ import pytest
 from calobatch.errors import UserError
 from calobatch.run.trials import (
     WINNER,
+    files_of_searches,
     finished_searches,
     ranked,
     read_winner,
@@ -27,6 +28,14 @@ def test_until_the_search_has_ended_a_task_has_its_own_settings(tmp_path):
     assert trained_with(SCENARIO, "crops", tmp_path) == winner != own
     # Without the search, what it has left is of no concern.
     assert trained_with(scenario({}), "crops", tmp_path) == own
+
+
+def test_a_search_consists_of_its_proposals_outcomes_and_winner(tmp_path):
+    write_search(SCENARIO, tmp_path)
+    files = files_of_searches(SCENARIO, tmp_path)
+    assert len(files) == len(set(files)) == 3 + 5 + 1
+    assert sorted(files) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert files_of_searches(scenario({}), tmp_path) == []
 
 
 def test_outcomes_are_read_by_round_and_the_best_is_first(tmp_path):
