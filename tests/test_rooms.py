@@ -13,6 +13,7 @@ STAGES = {
     "fetch",
     "simulate",
     "pack",
+    "search",
     "train",
     "evaluate",
     "export",

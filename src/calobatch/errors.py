@@ -15,6 +15,10 @@ class UserError(Exception):
     exit_code = 2
 
 
+class SettingsError(UserError):
+    """Settings with which no training can succeed. A search goes on without them."""
+
+
 # What to do about the errors of the system that a user meets most often.
 FIXES = {
     errno.ENOSPC: "free space on that disk",

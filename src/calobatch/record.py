@@ -34,9 +34,13 @@ class Record(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the record as indented JSON, either the whole file or nothing."""
-        content = json.loads(self.model_dump_json())
-        content[CHECKSUM] = _checksum(content)
-        write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_content(json.loads(self.model_dump_json()), path)
+
+
+def write_content(content: dict[str, Any], path: Path) -> None:
+    """Write JSON content with its checksum, either the whole file or nothing."""
+    with_checksum = content | {CHECKSUM: _checksum(content)}
+    write_text(path, json.dumps(with_checksum, indent=2, ensure_ascii=False) + "\n")
 
 
 def checked_content(text: str) -> Any:

@@ -8,9 +8,12 @@ import pytest
 from rich.console import Console
 
 from calobatch.run.history import write_history
+from calobatch.run.trials import WINNER, search_folder
 from calobatch.watch.screen import watch
 from calobatch.watch.training import State, look
+from calobatch.watch.trials import trials_at_work
 from tests.run.examples import epoch, metrics, record, scenario
+from tests.searched import with_search, write_search
 
 SCENARIO = scenario({}).model_copy(update={"seeds": (1,)})
 NAME = record(1).name
@@ -124,3 +127,20 @@ def test_in_a_terminal_the_table_stays_until_all_have_finished(place, monkeypatc
     printed = shown(place, terminal=True)
     assert len(looks) == 3
     assert "1 finished" in printed
+
+
+def test_trials_that_were_proposed_are_shown_until_they_have_an_outcome(tmp_path):
+    found = with_search(scenario({}))
+    results, logs = tmp_path / "results", tmp_path / "logs"
+    write_search(found, results)
+    assert list(trials_at_work(found, results, logs)) == []
+    folder = search_folder(results, "crops")
+    (folder / WINNER).unlink()
+    (folder / "step3/2.json").unlink()
+    (trial,) = trials_at_work(found, results, logs)
+    assert (str(trial.name), trial.epochs) == ("crops_trial1 seed 0", 4)
+    console = Console(file=io.StringIO(), width=160)
+    watch(found, results, logs, every=1.0, silent_after=60.0, once=True, console=console)
+    assert "crops_trial1" in console.file.getvalue()
+    (folder / "step3.json").unlink()
+    assert list(trials_at_work(found, results, logs)) == []

@@ -8,6 +8,10 @@ from calobatch.workflow.at_end import VARIABLE, Outcome
 from calobatch.workflow.failures import Failure, end_of_run, failures_in
 from tests.run.examples import scenario
 
+OF_A_TRIAL = """Error in rule trial:
+    jobid: 5
+    log: logs/small/trial/crops/step1_2.log (check log file(s) for error details)
+"""
 SCENARIO = """title: One training fails
 datasets: {electron_photon: {source: simulate, events: 200}}
 all_tasks: {epochs: 1, batch_size: 32, device: cpu, ranks: 1, communicator: single}
@@ -54,6 +58,19 @@ def test_the_reason_is_the_last_message_of_the_job_s_log(tmp_path, log, reason):
 
 def test_a_job_that_was_tried_several_times_is_named_once():
     assert len(failures_in(LOG + LOG)) == 2
+
+
+def test_a_trial_that_has_an_outcome_has_not_failed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = scenario({})
+    (tmp_path / "snakemake.log").write_text(OF_A_TRIAL)
+    _, told = end_of_run(["snakemake.log"], small, [], [], [])
+    (line,) = told
+    assert line.startswith("trial of crops/step1_2 failed: its log says nothing")
+    outcome = tmp_path / f"results/{small.name}/crops/search/step1/2.json"
+    outcome.parent.mkdir(parents=True)
+    outcome.touch()
+    assert end_of_run(["snakemake.log"], small, [], [], []) == (Outcome.FAILED, [])
 
 
 def test_jobs_that_were_ended_on_request_have_not_failed(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from calobatch.workflow.results import (
     what_differs,
 )
 from tests.run import examples
+from tests.searched import with_search, write_search
 
 
 @pytest.fixture
@@ -96,3 +97,13 @@ def test_the_end_of_a_run_says_where_the_results_are():
     assert f"All {2 * len(scenario.tasks)} trainings have finished" in line
     assert "`calobatch leaderboard test`" in line
     assert "results/test/report.html" in line
+
+
+def test_the_settings_of_a_searched_task_are_those_that_were_found(tmp_path):
+    scenario = with_search(examples.scenario({}))
+    winner = write_search(scenario, tmp_path / scenario.name)
+    for training, differs in ((winner, False), (scenario.tasks["crops"].training(), True)):
+        for run in runs_of(scenario):
+            record = examples.record().model_copy(update={"training": training})
+            record.write(tmp_path / scenario.name / run.folder / RECORD_FILE)
+        assert bool(what_differs(scenario, tmp_path)) == differs

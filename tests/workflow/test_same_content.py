@@ -67,3 +67,13 @@ def test_a_store_without_all_of_its_files_is_left_to_snakemake(made, missing):
     os.utime(made[0], (NEW, NEW))
     (made[1] / missing).unlink()
     assert accepted(made) == set()
+
+
+def test_an_outcome_of_a_trial_on_the_same_events_is_not_outdated(made):
+    _, store, run = made
+    outcome = run / "1.json"
+    for sha256, accepted in (("0" * 64, False), ("e" * 64, True)):
+        outcome.write_text(json.dumps({"dataset_sha256": sha256}))
+        os.utime(outcome, (OLD - 1, OLD - 1))
+        accept_same_content({}, {}, {outcome: store})
+        assert (outcome.stat().st_mtime > NEW) == accepted

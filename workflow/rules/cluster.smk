@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
+from calobatch.run.trials import trained_with
 from calobatch.workflow import failures, head
 from calobatch.workflow.at_end import Outcome, tell_command
 from calobatch.workflow.earlier_runs import keep_earlier_runs
@@ -64,7 +65,7 @@ onstart:
             require_sound_models(SCENARIO, JOBS.start_here("train").split())
             keep_earlier_runs(
                 unfinished_runs("train"),
-                {name: task.training() for name, task in SCENARIO.tasks.items()},
+                {name: trained_with(SCENARIO, name, Path(RESULTS)) for name in SCENARIO.tasks},
             )
 
 

@@ -23,6 +23,7 @@ rule collect:
             f"{{run}}/{INTERPRETATION_FOLDER}/{{file}}", run=RUNS, file=INTERPRETATION_FILES
         ),
         ensembles=expand(rules.evaluate_ensemble.output.metrics, ensemble=MEMBERS),
+        trials=[searches.outcomes_of(SCENARIO, task) for task in SCENARIO.searched],
     output:
         leaderboard=report(
             f"{RESULTS}/leaderboard.csv",

@@ -2,6 +2,7 @@ rule train:
     input:
         unpack(lambda wildcards: jobs.store_of(SCENARIO, wildcards.task)),
         start=lambda wildcards: starts.start_files(SCENARIO, wildcards.task),
+        winner=lambda wildcards: searches.winner_files(SCENARIO, wildcards.task),
     # The checkpoint is not an output, because Snakemake deletes outputs before it runs a job again.
     output:
         model=f"{RUN}/model.safetensors",
@@ -18,7 +19,7 @@ rule train:
     params:
         store=subpath(input.events, parent=True),
         folder=subpath(output.model, parent=True),
-        settings=lambda wildcards: SCENARIO.tasks[wildcards.task].training().model_dump_json(),
+        settings=lambda wildcards: searches.settings_of(SCENARIO, wildcards.task),
         # Not used by the command: because of this parameter, a changed model is trained again.
         model_sha256=lambda wildcards: model_version(SCENARIO.tasks[wildcards.task].model),
     shell:

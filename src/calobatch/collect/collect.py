@@ -15,6 +15,7 @@ from calobatch.run.folds import complete_folds, join_folds
 from calobatch.run.interpretation import interpretation_files
 from calobatch.run.leaderboard import RunKey
 from calobatch.run.leaderboard_of_runs import write_leaderboard
+from calobatch.run.trials import finished_searches
 from calobatch.tracking.server_login import login_by_environment
 from calobatch.tracking.store_errors import store_errors
 from calobatch.tracking_uri import shown
@@ -25,9 +26,10 @@ def collect(
 ) -> None:
     """Write the runs in ``folders`` to MLflow, and the file ``leaderboard``.
 
-    For tasks with folds, the predictions of all folds are joined in a file beside them. Ensembles
-    are taken from the folder of the leaderboard. Collecting the same runs again changes nothing.
-    Raises UserError if a run is incomplete or damaged, or if the MLflow store cannot be used.
+    For tasks with folds, the predictions of all folds are joined in a file beside them. Ensembles,
+    and the trials of searches, are taken from the folder of the leaderboard. Collecting the same
+    runs again changes nothing. Raises UserError if a run is incomplete or damaged, or if the MLflow
+    store cannot be used.
     """
     runs = [read_run(folder) for folder in folders]
     for run in runs:
@@ -38,6 +40,7 @@ def collect(
         (folds, join_folds(folds, leaderboard.parent)) for folds in complete_folds(scenario, runs)
     ]
     ensembles = complete_ensembles(scenario, runs, leaderboard.parent)
+    searches = finished_searches(scenario, leaderboard.parent)
     tracking_uri = login_by_environment(tracking_uri)
     with only_writer(tracking_uri, leaderboard.parent), store_errors(tracking_uri):
         store = MlflowStore(tracking_uri, scenario, runs, ensembles)
@@ -53,6 +56,8 @@ def collect(
                 progress.advance(1)
         for ensemble in ensembles:
             run_ids[ensemble.record.name, "all", None] = store.write_ensemble(ensemble)
+        for task, rounds in searches.items():
+            store.write_search(task, rounds)
         store.register({run_ids[run.record.name]: run for run in runs})
     write_leaderboard(scenario, runs, run_ids, leaderboard, behind_best(runs), ensembles)
     trainings = "1 training" if len(runs) == 1 else f"{len(runs)} trainings"

@@ -1,7 +1,8 @@
 """Write runs to MLflow: one parent run per scenario, and in it one child run per training.
 
-The trainings of all folds of a task are children of a run of their own, with the mean over them. An
-ensemble is a child run beside its members.
+The trainings of all folds of a task are children of a run of their own, with the mean over them.
+So are the trials of a search, which are no trainings to compare with others. An ensemble is a child
+run beside its members.
 
 The child run of a training is marked complete after everything in it has been written. If collect
 was killed before that, the next collect deletes the incomplete run and writes a new one. If a
@@ -42,6 +43,7 @@ from calobatch.collect.own_runs import (
 )
 from calobatch.collect.owner import owner_in, user
 from calobatch.collect.registry import Registry
+from calobatch.collect.search_runs import TrialRun, search_run, trial_runs
 from calobatch.collect.tags import parameters, provenance_of, tag_of
 from calobatch.config.scenario import Scenario
 from calobatch.run.ensemble import EnsembleFolder
@@ -59,6 +61,7 @@ from calobatch.run.files import (
 from calobatch.run.folder import RunFolder
 from calobatch.run.folds import Folds
 from calobatch.run.interpretation import interpretation_files
+from calobatch.run.trials import Outcome
 from calobatch.tracking.store_errors import whole_or_nothing
 from calobatch.tracking.view import TAG, view
 
@@ -120,6 +123,18 @@ class MlflowStore:
         key = f"{self.scenario.name}/{ensemble.record.name}/all"
         create = partial(self._create_ensemble, ensemble)
         return self._write(key, ensemble.fingerprint, self.parent_id, create)
+
+    def write_search(self, task: str, rounds: Sequence[Sequence[Outcome]]) -> None:
+        """Write a run of a task's search, to which its trials belong; the outcomes are by round."""
+        search = self.scenario.tasks[task].search
+        if search is None:
+            return
+        found = search_run(self.scenario, task, search, rounds)
+        create = partial(self._create_of_search, found)
+        parent = self._write(found.key, found.fingerprint, self.parent_id, create)
+        for trial in trial_runs(self.scenario, task, rounds):
+            create = partial(self._create_of_search, trial)
+            self._write(trial.key, trial.fingerprint, parent, create)
 
     def register(self, runs: Mapping[str, RunFolder]) -> None:
         """Register the models of ``runs``, which are written; the keys are their ids in MLflow."""
@@ -237,6 +252,15 @@ class MlflowStore:
         for plot in plots_in(ensemble.folder):
             self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
         self.client.set_terminated(run_id, end_time=finished)
+        return run_id
+
+    def _create_of_search(self, found: TrialRun, tags: dict[str, str]) -> str:
+        """Create the run of a search or a trial; it stays incomplete."""
+        run_id = self.runs.begin(found.name, found.started, {**tags, **found.tags})
+        for start in range(0, max(len(found.metrics), 1), METRICS_PER_CALL):
+            batch = found.metrics[start : start + METRICS_PER_CALL]
+            self.client.log_batch(run_id, metrics=batch, params=found.params if not start else [])
+        self.client.set_terminated(run_id, end_time=round(found.finished * 1000))
         return run_id
 
     def _create(self, run: RunFolder, tags: dict[str, str]) -> str:

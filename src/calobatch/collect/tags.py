@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+from calobatch.config.training import Training
 from calobatch.run.folder import RunFolder
 
 
@@ -17,11 +18,15 @@ def allowed(name: str) -> str:
 
 
 def parameters(run: RunFolder) -> dict[str, str]:
-    """Return every hyperparameter as text. A nested one has a name with a dot."""
-    flat: dict[str, str] = {"seed": str(run.record.seed)}
-    if run.record.fold is not None:
-        flat["fold"] = str(run.record.fold)
-    for name, value in run.record.training.model_dump().items():
+    """Return every hyperparameter as text."""
+    fold = {} if run.record.fold is None else {"fold": str(run.record.fold)}
+    return {"seed": str(run.record.seed), **fold, **settings_as_text(run.record.training)}
+
+
+def settings_as_text(training: Training) -> dict[str, str]:
+    """Return the settings of a training. A nested one has a name with a dot."""
+    flat: dict[str, str] = {}
+    for name, value in training.model_dump().items():
         if isinstance(value, dict):
             flat |= {f"{name}.{key}": str(nested) for key, nested in value.items()}
         else:

@@ -30,12 +30,22 @@ def validated(
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            where = (prefix + _key(problem["loc"], content)).removesuffix(".")
-            line = _explain(problem, model, where)
-            lines.append(f"{blamed(where, source, overrides)}: {line}")
+        lines = [
+            f"{blamed(where, source, overrides)}: {line}"
+            for where, line in explained(error, model, content, prefix)
+        ]
         raise UserError("\n".join(lines)) from None
+
+
+def explained(
+    error: ValidationError, model: type[BaseModel], content: dict[str, Any], prefix: str = ""
+) -> list[tuple[str, str]]:
+    """Return, for each mistake, its key and one line that begins with the key and explains it."""
+    places = [(prefix + _key(e["loc"], content)).removesuffix(".") for e in error.errors()]
+    return [
+        (where, _explain(problem, model, where))
+        for where, problem in zip(places, error.errors(), strict=True)
+    ]
 
 
 def blamed(where: str, source: str, overrides: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ import json
 
 from pydantic_core import to_jsonable_python
 
+from calobatch.config.search import Search
 from calobatch.config.training import Training
 from calobatch.errors import UserError
 
@@ -41,4 +42,18 @@ def refuse_keys_of_networks(settings: Training, where: str) -> None:
         raise UserError(
             f"{where}: model {settings.model} is fitted by one rank and without gradients, so it "
             f"cannot follow all keys of this task; set {', '.join(wrong)}"
+        )
+
+
+def refuse_search_of_networks(search: Search, where: str) -> None:
+    """Raise a UserError, beginning with ``where``, if trees cannot be searched in this way."""
+    if wrong := [key for key in search.ranges if key.partition(".")[0] not in KEYS_OF_TREES]:
+        raise UserError(
+            f"{where}.ranges: trees have no {', '.join(wrong)}; search other keys, such as "
+            "learning_rate or those of model_options"
+        )
+    if search.rounds > 1:
+        raise UserError(
+            f"{where}.rounds: trees are grown completely in any number of epochs, so a second "
+            "round would repeat the first; set rounds to 1"
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from calobatch.config.dataset import AnyDataset
 from calobatch.config.explain import blamed, closest_to, validated
-from calobatch.config.keys_of_trees import refuse_keys_of_networks
+from calobatch.config.keys_of_trees import refuse_keys_of_networks, refuse_search_of_networks
 from calobatch.config.layout_file import LAYOUTS, read_layout
 from calobatch.config.model_file import check_model, grows_trees
 from calobatch.config.plain_yaml import plain_yaml, read_yaml
@@ -66,6 +66,9 @@ def load_scenario(name: str, overrides: str = "", folder: Path = CONFIG) -> Scen
         check_model(tasks[task].model, f"{blamed(key, str(path), of_task)}: {key}")
         if grows_trees(tasks[task].model):
             refuse_keys_of_networks(tasks[task], f"{path}: tasks.{task}")
+            if search := tasks[task].search:
+                refuse_search_of_networks(search, f"{path}: {prefix}search")
+    _refuse_searched_subsets(tasks, written, path)
     resolved = {
         "name": path.stem,
         "title": written.title,
@@ -89,6 +92,17 @@ def _check_layout(name: str, dataset: AnyDataset, place: str, folder: Path) -> N
             simulator_of(layout)
     except UserError as error:
         raise UserError(f"{place}: {error}") from None
+
+
+def _refuse_searched_subsets(tasks: dict[str, Task], written: ScenarioFile, path: Path) -> None:
+    """Raise UserError if a task has a search and is to be trained on numbers of events too."""
+    searched = [name for name, task in tasks.items() if task.search]
+    if written.training_events and searched:
+        raise UserError(
+            f"{path}: training_events makes learning curves of tasks whose settings are the same "
+            f"for all numbers of events, but {', '.join(searched)} searches them; remove one of "
+            "the two, or search in a scenario of its own and write the values into this one"
+        )
 
 
 def _in_task(key: str, prefix: str) -> str:

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from calobatch.config.dataset import Fetched, Files, Reweight, Simulated, Split
 from calobatch.config.generator import Generator, Processes
 from calobatch.config.scenario import Ensemble, ScenarioFile, Task
+from calobatch.config.search import Range, Search
 from calobatch.config.training import Augmentation, Constant, Cosine, Plateau
 from calobatch.layouts import Axis, Channel, Layout, Scalar
 
@@ -52,6 +53,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("Weights that make spectra equal", Reweight, "`datasets.<name>.reweight`"),
     ("An ensemble", Ensemble, "`ensembles.<name>`"),
     ("A task", Task, "`tasks.<name>`, in `tasks.yaml`, in a scenario's `tasks` or in `all_tasks`"),
+    ("A search of a task", Search, "`tasks.<name>.search`"),
+    ("The range of a searched key", Range, "`tasks.<name>.search.ranges.<key>`"),
     ("The augmentation of a task", Augmentation, "`tasks.<name>.augmentation`"),
     ("A constant learning rate", Constant, "`tasks.<name>.schedule`"),
     ("A learning rate that follows a cosine", Cosine, "`tasks.<name>.schedule`"),

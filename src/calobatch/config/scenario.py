@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from calobatch.config.dataset import AnyDataset, Seed
+from calobatch.config.search import Search, check_ranges, ends_of_options
 from calobatch.config.section import Name, Section, refuse_bool, unit
 from calobatch.config.training import Training
 
@@ -29,6 +30,25 @@ class Task(Training):
         "null: never",
         json_schema_extra=unit("s"),
     )
+    # Left out where there is none, because older scenarios were collected without it.
+    search: Search | None = Field(
+        None,
+        description="search for the best values of some keys on the validation split, before the "
+        "task is trained with them; default: none",
+        exclude_if=lambda search: search is None,
+    )
+
+    @model_validator(mode="after")
+    def _can_be_searched(self) -> "Task":
+        if self.search:
+            check_ranges(self.training(), self.search)
+        return self
+
+    @property
+    def options_to_try(self) -> list[dict[str, Any]]:
+        """The options of the model, and those at the ends of the ranges of a search."""
+        searched = ends_of_options(self.training(), self.search) if self.search else []
+        return [self.model_options, *searched]
 
     def training(self) -> Training:
         """Return the settings that a training depends on, and nothing else."""
@@ -95,6 +115,27 @@ class Scenario(Section):
                 f"{where}: {tasks[0].dataset} has folds, whose trainings are tested on different "
                 "events; remove the ensemble, or the folds"
             )
+
+    @model_validator(mode="after")
+    def _searches_are_fair(self) -> "Scenario":
+        for name, task in self.searched.items():
+            where = f"tasks.{name}.search"
+            if self.datasets[task.dataset].split.folds:
+                raise ValueError(
+                    f"{where}: dataset {task.dataset} has folds, so that events which choose the "
+                    "settings in one fold would test them in another; remove folds or search"
+                )
+            if task.search and task.search.seed in self.seeds:
+                raise ValueError(
+                    f"{where}.seed: {task.search.seed} is also one of the scenario's seeds, so the "
+                    "winner would be tested with the very training that was chosen; use another"
+                )
+        return self
+
+    @property
+    def searched(self) -> dict[str, Task]:
+        """The tasks that have a search."""
+        return {name: task for name, task in self.tasks.items() if task.search}
 
 
 class ScenarioFile(Section):

@@ -46,10 +46,11 @@ def _training_events(dataset: AnyDataset | None) -> float:
 def whole_tasks(tasks: Mapping[str, Task]) -> dict[str, str]:
     """Return, for each task, the name of the task that differs only in having all training events.
 
-    That is the task itself if there is no other.
+    That is the task itself if there is no other. A task with a search is trained with settings that
+    are not known here, and differs from one with the same settings and no search.
     """
     settings = {
-        name: (task.dataset, task.training().on_all_events().model_dump_json())
+        name: (task.dataset, task.training().on_all_events().model_dump_json(), str(task.search))
         for name, task in tasks.items()
     }
     whole = {settings[name]: name for name, task in tasks.items() if task.training_events is None}

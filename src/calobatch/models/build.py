@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from calobatch.atomic import atomic_path
 from calobatch.config.model_file import model_module, model_source
-from calobatch.errors import UserError
+from calobatch.errors import SettingsError, UserError
 from calobatch.layouts import Layout
 from calobatch.models.blame import blaming_model, line_in_file
 
@@ -32,14 +32,14 @@ def model_class(name: str) -> type[nn.Module]:
 def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module:
     """Return the model ``name`` for images of ``layout``, with new weights.
 
-    Raises UserError if the model does not accept the ``options``, or cannot be built with them.
+    Raises SettingsError if the model does not accept the ``options``, or cannot be built with them.
     """
     model = model_class(name)
     known = [p for p in inspect.signature(model).parameters if p != "layout"]
     try:
         inspect.signature(model).bind(layout, **options)
     except TypeError as error:
-        raise UserError(
+        raise SettingsError(
             f"model_options of {name}: {error}; its options are {', '.join(known) or 'none'}"
         ) from None
     try:
@@ -51,7 +51,7 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
     except Exception as error:
         line = line_in_file(error, str(model_source(name)))
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
-        raise UserError(
+        raise SettingsError(
             f"model_options of {name}: the model cannot be built with {given or 'its defaults'}: "
             f"{error}{f' ({line})' if line else ''}; change {', '.join(known) or 'the model'}"
         ) from error

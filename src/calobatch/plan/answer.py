@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from calobatch.config.scenario import Scenario, Task
+from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.plan.allreduce import Algorithm
 from calobatch.plan.finished_run import speeds_of_runs
@@ -22,6 +22,7 @@ from calobatch.plan.plan import (
 from calobatch.plan.sources import measured_compute, measured_network, stated_network
 from calobatch.plan.step import Step, gradient_bytes
 from calobatch.plan.table import as_table
+from calobatch.run.trials import trained_with
 from calobatch.words import counted
 
 USUAL_GPUS = (1, 2, 4, 8, 16, 32, 64)
@@ -49,7 +50,8 @@ def answer(question: Question, scenario: Scenario, measured: Measurements, resul
     scenario lacks the task, or a measurement is missing.
     """
     _check(question)
-    settings = _task(question.task, scenario)
+    _require_task(question.task, scenario)
+    settings = trained_with(scenario, question.task, results)
     speeds = _speeds(question.task, measured, results)
     compute, computing_line = measured_compute(speeds, question.faster)
     if question.network:
@@ -103,14 +105,13 @@ def _check(question: Question) -> None:
         )
 
 
-def _task(name: str, scenario: Scenario) -> Task:
+def _require_task(name: str, scenario: Scenario) -> None:
     if name not in scenario.tasks:
         known = ", ".join(sorted(scenario.tasks))
         raise UserError(
             f"scenario {scenario.name} has no task {name!r}; choose from {known}, or name another "
             "scenario with --scenario"
         )
-    return scenario.tasks[name]
 
 
 def _speeds(task: str, measured: Measurements, results: Path) -> Sequence[TrainingSpeed]:

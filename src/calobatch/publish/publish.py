@@ -37,6 +37,7 @@ from calobatch.run.interpretation import interpretation_files
 from calobatch.run.leaderboard import Line, read_leaderboard
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.name import RunName, out_of_fold_files, runs_of
+from calobatch.run.trials import files_of_searches
 
 ENVIRONMENT = Path("environment")
 CHECKSUMS, REPORT = "SHA256SUMS", "report.html"
@@ -132,6 +133,9 @@ def _results(
     """Return the files of all results, by their names in the published folder."""
     found = {leaderboard.name: leaderboard, REPORT: results / REPORT}
     found |= {f"runs/{name}": results / name for name in out_of_fold_files(scenario)}
+    found |= {
+        f"runs/{path.relative_to(results)}": path for path in files_of_searches(scenario, results)
+    }
     for run in runs:
         place = place_of(run)
         found |= {

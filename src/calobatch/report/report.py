@@ -40,6 +40,7 @@ from calobatch.report.learning_curves import draw_learning_curves, in_words, lea
 from calobatch.report.looks import Looks, looks_of
 from calobatch.report.rows import TaskRow, task_rows
 from calobatch.report.samples import Gallery, mean_galleries, sample_gallery
+from calobatch.report.searches import SearchPart, search_part
 from calobatch.report.since import Since, since_last
 from calobatch.report.used import used_rows
 from calobatch.run.ensemble import EnsembleFolder, complete_ensembles
@@ -49,6 +50,7 @@ from calobatch.run.history import best_epoch
 from calobatch.run.leaderboard import SIGNIFICANT, Line, read_leaderboard, significance
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.mark import MEANINGS
+from calobatch.run.trials import finished_searches
 from calobatch.store import Manifest, Store, open_store, read_manifest
 from calobatch.training_code import training_code_sha256
 
@@ -98,7 +100,7 @@ class ModelPart(NamedTuple):
 
 
 # Runs that have replaced no earlier one, and those that were not interpreted, have None.
-Part = DatasetPart | HistoryPart | PlotPart | ModelPart | Since | Looks | None
+Part = DatasetPart | HistoryPart | PlotPart | ModelPart | SearchPart | Since | Looks | None
 
 
 def report(
@@ -130,7 +132,8 @@ def report(
     ensembles = complete_ensembles(scenario, found, leaderboard.parent)
     check_leaderboard(lines, scenario, found, leaderboard, ensembles)
     rows = task_rows(scenario, found, lines, colours)
-    steps = len(by_dataset) + 2 * len(found) + 3 * len(rows) + len(ensembles)
+    searches = finished_searches(scenario, leaderboard.parent)
+    steps = len(by_dataset) + 2 * len(found) + 3 * len(rows) + len(ensembles) + len(searches)
     parts: dict[str, list[Part]] = {}
     with Progress(f"report {scenario.name}", steps, "parts") as progress:
         for name, drawn in (
@@ -139,7 +142,14 @@ def report(
             ("scores", _plot_parts(rows, found, ensembles)),
             ("looks", (_looks_part(row, found, by_dataset) for row in rows)),
             ("since", map(since_last, found)),
-            ("models", (_model_part(row, by_dataset[row.task.dataset]) for row in rows)),
+            (
+                "searches",
+                (
+                    search_part(name, scenario.tasks[name], rounds, by_dataset)
+                    for name, rounds in searches.items()
+                ),
+            ),
+            ("models", (_model_part(_first(row, found), row, by_dataset) for row in rows)),
         ):
             parts[name] = []
             for part in drawn:
@@ -301,8 +311,9 @@ def _looks_part(
     return looks_of(_first(row, runs), stores[row.task.dataset], row.colour)
 
 
-def _model_part(row: TaskRow, store: Store) -> ModelPart:
-    nodes = architecture(row.task.model, row.task.model_options, store.layout)
+def _model_part(run: RunFolder, row: TaskRow, stores: Mapping[str, Store]) -> ModelPart:
+    settings, layout = run.record.training, stores[run.record.dataset].layout
+    nodes = architecture(settings.model, settings.model_options, layout)
     count = sum(node.parameters > 0 for node in nodes)
     words = f"Model of {row.name}: {count} layers with parameters, which the table below lists"
     return ModelPart(row, nodes, diagram(nodes, words))

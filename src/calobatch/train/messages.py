@@ -7,7 +7,7 @@ import torch
 from calobatch.communicator.device import device_name
 from calobatch.communicator.interface import Communicator
 from calobatch.config.training import Training
-from calobatch.errors import StoppedError, UserError
+from calobatch.errors import SettingsError, StoppedError
 from calobatch.models.build import parameter_count
 from calobatch.run.history import Epoch
 from calobatch.run.mark import MEANINGS, Mark
@@ -69,19 +69,19 @@ def mark_line(
     return f"train {name}: {MEANINGS[mark]}; {advice}"
 
 
-def diverged(name: RunName, epoch: int, overflowed: bool) -> UserError:
+def diverged(name: RunName, epoch: int, overflowed: bool) -> SettingsError:
     """Return the error of a training whose loss is not finite.
 
     ``overflowed`` says whether a gradient was too large for half precision.
     """
     # Not a JobError, because the same command with the same settings would end here again.
     if overflowed:
-        return UserError(
+        return SettingsError(
             f"{name}: gradients were too large for half precision (above 65504) in "
             f"epoch {epoch}, which compress_gradients sends; set compress_gradients to false, or "
             "lower learning_rate"
         )
-    return UserError(
+    return SettingsError(
         f"{name}: the loss is not finite in epoch {epoch}; lower learning_rate or set warmup_epochs"
     )
 

@@ -284,9 +284,10 @@ def _try(options: argparse.Namespace) -> None:
     for name in options.tasks:
         task = scenario.tasks[name]
         layout = layout_of(scenario, task.dataset)
-        model = build_model(task.model, layout, task.model_options)
-        try_model(model, task.model, layout)
-        check_number_of_trees(model, task.epochs, name)
+        for model_options in task.options_to_try:
+            model = build_model(task.model, layout, model_options)
+            try_model(model, task.model, layout)
+            check_number_of_trees(model, task.epochs, name)
 
 
 SCENARIO = (

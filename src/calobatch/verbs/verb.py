@@ -1,7 +1,6 @@
 """What a verb consists of, and the options that several verbs share."""
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -24,11 +23,13 @@ class Verb(NamedTuple):
 
 def json_object(text: str) -> dict[str, Any]:
     """Return the JSON object that ``text`` contains, or that is in the file named ``text``."""
+    from calobatch.record import checked_content
+
     try:
         if not text.lstrip().startswith("{"):
             text = Path(text).read_text(encoding="utf-8")
-        content = json.loads(text)
-    except (OSError, json.JSONDecodeError) as error:
+        content = checked_content(text)
+    except (OSError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             f"expected a JSON object, or a file that contains one: {error}"
         ) from None

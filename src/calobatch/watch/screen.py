@@ -15,6 +15,7 @@ from calobatch.config.scenario import Scenario
 from calobatch.run.leaderboard import FORMATS
 from calobatch.run.name import runs_of
 from calobatch.watch.training import State, Training, look
+from calobatch.watch.trials import trials_at_work
 from calobatch.words import in_words
 
 STYLES = {
@@ -40,6 +41,8 @@ def watch(
 ) -> None:
     """Show the trainings of a scenario, whose files are in ``results`` and ``logs``.
 
+    Those of searches are shown until they have ended.
+
     In a terminal the table is redrawn ``every`` seconds until all trainings have finished. With
     ``once``, or where there is no terminal, it is printed once. See :func:`.training.look` for
     ``silent_after``, in seconds. ``tell`` is called with the trainings at each look; what it
@@ -58,7 +61,12 @@ def watch(
             )
             for name in runs_of(scenario)
         ]
-        return trainings, screen(scenario.name, trainings, tell(trainings) if tell else "")
+        note = tell(trainings) if tell else ""
+        trials = [
+            look(trial.name, trial.folder, trial.log, trial.epochs, silent_after)
+            for trial in trials_at_work(scenario, results, logs)
+        ]
+        return [*trials, *trainings], screen(scenario.name, [*trials, *trainings], note)
 
     if once or not console.is_terminal:
         console.print(now()[1])

@@ -14,6 +14,7 @@ from calobatch.simulate.planned_files import planned_files
 from calobatch.simulate.version import version_key
 from calobatch.slurm.folder import require_visible
 from calobatch.workflow.scenario import Setup, files_listed
+from calobatch.workflow.searches import outcomes_of
 from calobatch.workflow.starts import start_files
 
 # Checksums that fetch recorded at the first download of each public file.
@@ -94,8 +95,10 @@ def pins_option(scenario: Scenario, dataset: str) -> str:
     return f"--pins {PINS}" if scenario.datasets[dataset].source == "fetch" else ""
 
 
-def origins(setup: Setup, store: str, run: str) -> tuple[dict[Path, list[Path]], dict[Path, Path]]:
-    """Return the raw files of each store, and the store of each run of the scenario.
+def origins(
+    setup: Setup, store: str, run: str
+) -> tuple[dict[Path, list[Path]], dict[Path, Path], dict[Path, Path]]:
+    """Return the raw files of each store, and the store of each run and outcome of the scenario.
 
     ``store`` and ``run`` are the patterns of their folders, with the wildcards of the rules.
     """
@@ -106,4 +109,9 @@ def origins(setup: Setup, store: str, run: str) -> tuple[dict[Path, list[Path]],
         Path(run.format(task=name.task, run=name.member)): stores[scenario.tasks[name.task].dataset]
         for name in runs_of(scenario)
     }
-    return raw, runs
+    outcomes = {
+        Path(file): stores[scenario.tasks[task].dataset]
+        for task in scenario.searched
+        for file in outcomes_of(scenario, task)
+    }
+    return raw, runs, outcomes

@@ -15,6 +15,7 @@ from calobatch.run.files import (
     INTERPRETATION_FOLDER,
 )
 from calobatch.run.name import runs_of
+from calobatch.run.trials import outcome_file, search_folder
 from calobatch.store_files import MANIFEST_FILE
 from calobatch.workflow.at_end import Outcome
 from calobatch.workflow.last_changes import last_changes
@@ -100,9 +101,14 @@ def _succeeded_later(failure: Failure, left: Collection[str], scenario: Scenario
     ``left`` are the trainings that still have to be trained, evaluated or exported. A training is
     published without its interpretation if that has failed.
     """
+    results = RESULTS / scenario.name
     if failure.rule == "interpret":
-        folder = RESULTS / scenario.name / failure.training / INTERPRETATION_FOLDER
+        folder = results / failure.training / INTERPRETATION_FOLDER
         return (folder / INTERPRETATION_FILE).exists()
+    if failure.rule == "trial":
+        task, _, trial = failure.training.partition("/")
+        step, _, place = trial.partition("_")
+        return outcome_file(search_folder(results, task), step, place).exists()
     return failure.rule in ("train", "evaluate", "export") and failure.training not in left
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from calobatch.config.explain import closest_to
 from calobatch.config.load import CONFIG
-from calobatch.config.scenario import Scenario, Task
+from calobatch.config.scenario import Scenario
 from calobatch.config.training import Training
 from calobatch.errors import UserError
 from calobatch.run.changes import changes
@@ -14,6 +14,7 @@ from calobatch.run.leaderboard import Line, cells_of, read_leaderboard
 from calobatch.run.metrics import Metrics
 from calobatch.run.name import RunName, runs_of
 from calobatch.run.training import RunRecord
+from calobatch.run.trials import trained_with
 
 RESULTS = Path("results")
 LOGS = Path("logs")
@@ -76,7 +77,10 @@ def what_differs(
         record = results / scenario.name / run.folder / RECORD_FILE
         if not record.exists():
             missing.append(str(run))
-        elif found := _changes(RunRecord.read(record).training, scenario.tasks[run.task]):
+        elif found := _changes(
+            RunRecord.read(record).training,
+            trained_with(scenario, run.task, results / scenario.name),
+        ):
             changed[run.task] = f"{run.task} was trained with {found}"
     return [*changed.values(), *([f"no results of {', '.join(missing)}"] if missing else [])]
 
@@ -90,9 +94,9 @@ def require_results_of(scenario: Scenario, results: Path = RESULTS) -> None:
         )
 
 
-def _changes(made_with: Training, task: Task) -> str:
+def _changes(made_with: Training, settings: Training) -> str:
     """Return the keys that differ, with both their values; an empty text if none does."""
-    found = changes(made_with, task.training())
+    found = changes(made_with, settings)
     return ", ".join(f"{key} {before} (now {now})" for key, (before, now) in found.items())
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from calobatch.known_sha256 import known_sha256
@@ -18,20 +19,26 @@ from calobatch.store_files import MANIFEST_FILE, STORE_FILES
 
 
 def accept_same_content(
-    raw_files: Mapping[Path, Sequence[Path]], runs: Mapping[Path, Path]
+    raw_files: Mapping[Path, Sequence[Path]],
+    runs: Mapping[Path, Path],
+    outcomes: Mapping[Path, Path] = MappingProxyType({}),
 ) -> None:
     """Give the present time to files that are outdated only by their times, and say so.
 
-    ``raw_files`` has the raw files of each store, and ``runs`` the store of each run; all are paths
-    of folders or files that need not exist.
+    ``raw_files`` has the raw files of each store, ``runs`` the store of each run, and ``outcomes``
+    that of each trial of a search; all are paths of folders or files that need not exist.
     """
     for store, files in raw_files.items():
         if _is_older(store, STORE_FILES, files) and _packed_from(store, files):
             _touch(store, STORE_FILES, "was packed from raw files with the same content")
     for run, store in runs.items():
         packed = [store / name for name in STORE_FILES]
-        if _is_older(run, TRAINING_FILES, packed) and _trained_on(run, store):
+        if _is_older(run, TRAINING_FILES, packed) and _trained_on(run / RECORD_FILE, store):
             _touch(run, TRAINING_FILES, "was trained on a store with the same content")
+    for outcome, store in outcomes.items():
+        folder, names, packed = outcome.parent, [outcome.name], [store / n for n in STORE_FILES]
+        if _is_older(folder, names, packed) and _trained_on(outcome, store):
+            _touch(folder, names, f"has {outcome.name} of a trial on a store with the same content")
 
 
 def _is_older(folder: Path, names: Sequence[str], inputs: Sequence[Path]) -> bool:
@@ -54,8 +61,8 @@ def _packed_from(store: Path, files: Sequence[Path]) -> bool:
     )
 
 
-def _trained_on(run: Path, store: Path) -> bool:
-    sha256 = _content(run / RECORD_FILE).get("dataset_sha256")
+def _trained_on(record: Path, store: Path) -> bool:
+    sha256 = _content(record).get("dataset_sha256")
     return sha256 is not None and sha256 == _content(store / MANIFEST_FILE).get("events_sha256")
 
 

@@ -11,15 +11,21 @@ from calobatch.workflow.scenario import Setup
 
 
 def headline(scenario: Scenario) -> str:
-    """Return the scenario's name and title, and its trainings with their number, in two lines."""
+    """Return the scenario's name and title, its trainings, and a line for each search."""
     number = len(runs_of(scenario))
     folds = {name: dataset.split.folds for name, dataset in scenario.datasets.items()}
     of_datasets = "".join(f"; {n} folds of {name}" for name, n in folds.items() if n)
     seeds = ", ".join(map(str, scenario.seeds))
-    return (
-        f"scenario {scenario.name}: {scenario.title}\n"
-        f"{counted(number, 'training')}: {', '.join(scenario.tasks)}; "
-        f"{counted(len(scenario.seeds), 'seed')}: {seeds}{of_datasets}"
+    searches = [
+        f"search for settings of {name}: {task.search}" for name, task in scenario.searched.items()
+    ]
+    return "\n".join(
+        [
+            f"scenario {scenario.name}: {scenario.title}",
+            f"{counted(number, 'training')}: {', '.join(scenario.tasks)}; "
+            f"{counted(len(scenario.seeds), 'seed')}: {seeds}{of_datasets}",
+            *searches,
+        ]
     )
 
 

@@ -50,11 +50,13 @@ def require_sound_models(scenario: Scenario, start: Sequence[str] = ()) -> None:
 
 def _hash(scenario: Scenario, task: str) -> str:
     settings = scenario.tasks[task]
-    facts = {
+    facts: dict[str, object] = {
         "code": code_sha256(settings.model),
         "options": settings.model_options,
         "epochs": settings.epochs if grows_trees(settings.model) else None,
         "layout": layout_of(scenario, settings.dataset).model_dump(mode="json"),
         "torch": version_of("torch"),
     }
+    if len(settings.options_to_try) > 1:
+        facts["searched"] = settings.options_to_try
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

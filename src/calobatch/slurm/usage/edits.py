@@ -7,7 +7,7 @@ import yaml
 
 from calobatch.slurm.profile import PROFILE
 from calobatch.slurm.site import SITE_FILE
-from calobatch.slurm.usage.suggest import MARGIN, TRAINING, Suggestion
+from calobatch.slurm.usage.suggest import MARGIN, TRAININGS, Suggestion
 
 
 def as_edits(suggestions: Sequence[Suggestion]) -> str:
@@ -16,8 +16,14 @@ def as_edits(suggestions: Sequence[Suggestion]) -> str:
     The lines are edits and not options of a command, because `--set-resources` on a command line
     would replace all of the profile's. Later attempts request more, as before.
     """
-    threads = {found.rule: found.cores for found in suggestions if found.cores}
-    per_rank = threads.pop(TRAINING, None)
+    threads = {
+        found.rule: found.cores
+        for found in suggestions
+        if found.cores and found.rule not in TRAININGS
+    }
+    # All of these rules have the same number, so it must be enough for each.
+    of_trainings = [found.cores or 0 for found in suggestions if found.rule in TRAININGS]
+    per_rank = max(of_trainings) if of_trainings and all(of_trainings) else None
     resources = {found.rule: _resources(found) for found in suggestions}
     profile = {
         "set-threads": threads,

@@ -11,8 +11,9 @@ from calobatch.slurm.usage.used import Measured
 MARGIN = 1.3
 MINUTES_STEP = 5
 MB_STEP = 100
-# The rule whose number of cores follows from cpus_per_rank of the site file. Others have threads.
+# The rules whose number of cores follows from cpus_per_rank of the site file. Others have threads.
 TRAINING = "train"
+TRAININGS = (TRAINING, "trial")
 
 
 class Suggestion(NamedTuple):

@@ -18,8 +18,22 @@ RECENT = "now-30days"
 # GPUs that compute for less than this fraction of the time are worth a remark.
 BUSY = 0.5
 # The order of the workflow.
-RULES = ("fetch", "simulate", "pack", "train", "evaluate", "export", "interpret",
-         "collect", "report")  # fmt: skip
+RULES = (
+    "fetch",
+    "simulate",
+    "pack",
+    "propose",
+    "trial",
+    "choose",
+    "train",
+    "evaluate",
+    "ensemble",
+    "evaluate_ensemble",
+    "export",
+    "interpret",
+    "collect",
+    "report",
+)
 
 
 def find_jobs(
