@@ -156,10 +156,11 @@ def test_a_mistake_is_one_message_that_names_the_task_and_the_key(load, of_task,
 def test_a_search_on_folds_is_refused(load):
     crops = {"source": "simulate", "events": 400, "split": {"folds": 3}}
     jets = {"source": "simulate", "events": 120}
+    datasets = {"electron_photon": crops, "quark_gluon": jets}
     with pytest.raises(
         UserError, match=r"dataset electron_photon has folds, .*; remove folds or s"
     ):
-        load(search(), datasets={"electron_photon": crops, "quark_gluon": jets})
+        load(search(), datasets=datasets, ensembles={})
 
 
 def test_a_search_beside_learning_curves_is_refused(load):
