@@ -9,7 +9,7 @@ from tests.checkout import CHECKOUT
 PUBLIC_FILES = 2 + 6 + 1
 JOBS = {
     "quickstart": {"simulate": 4, "pack": 2, "train": 5, "evaluate": 5, "export": 5, "interpret": 5}
-    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 2),
+    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
     "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4, "interpret": 4}
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
     "models": {"simulate": 4, "pack": 2, "train": 27, "evaluate": 27, "export": 27, "interpret": 27}
