@@ -38,15 +38,13 @@ WIDTH, HEIGHT = 4.0, 2.9  # inches
 class Looks(NamedTuple):
     """What the page shows of an interpretation; a model without images has no ``occlusion``.
 
-    ``bins`` has a picture and a sentence for each quantity, and ``scalars`` says whether the model
-    takes some.
+    ``bins`` has a picture and a sentence for each quantity.
     """
 
     name: RunName
     found: Interpretation
     bins: tuple[tuple[Markup, str], ...]
     inputs: str
-    scalars: bool
     confident: Gallery
     differences: Gallery | None
     occlusion: Gallery | None
@@ -68,7 +66,6 @@ def looks_of(run: RunFolder, store: Store, colour: str) -> Looks | None:
         found=found,
         bins=tuple(_bins(run, found, colour)),
         inputs=inputs_in_words(found),
-        scalars=len(found.without) > len(store.layout.channels) * found.sees_images,
         confident=confident,
         differences=differences,
         occlusion=_occlusion(store, found, images) if found.sees_images else None,
