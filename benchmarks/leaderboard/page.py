@@ -14,7 +14,7 @@ from calobatch.atomic import write_text
 from calobatch.config.scenario import Scenario
 from calobatch.plotting import save
 from calobatch.report.cost import rank_seconds
-from calobatch.run.ensemble import complete_ensembles
+from calobatch.run.ensemble import all_ensembles
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import read_leaderboard, significance
 from calobatch.run.name import runs_of
@@ -32,7 +32,7 @@ def write_page(scenario: Scenario, results: Path, folder: Path) -> None:
     ``results`` has the finished runs of the ``scenario``. Raises UserError if one is missing.
     """
     runs = [read_run(results / name.folder) for name in runs_of(scenario)]
-    rows = rows_of(scenario, runs, complete_ensembles(scenario, runs, results))
+    rows = rows_of(scenario, runs, all_ensembles(scenario, runs, results))
     lines = read_leaderboard(results / "leaderboard.csv")
     folder.mkdir(parents=True, exist_ok=True)
     save(draw_cost_per_event(rows), folder / PICTURE)

@@ -31,9 +31,12 @@ def p_value(p: float) -> str:
     return f"p = {p:.2g}" if p >= SMALLEST_P else f"p < {SMALLEST_P:g}"
 
 
-def with_error(value: float, error: float) -> str:
-    """Return a value and its standard error, both to two digits of the error: "0.551 ± 0.072"."""
-    if not 0 < error < math.inf:
+def with_error(value: float, error: float | None) -> str:
+    """Return a value and its standard error, both to two digits of the error: "0.551 ± 0.072".
+
+    Without an error, the value has three digits.
+    """
+    if not error:
         return f"{value:.3g}"
     places = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{places}f} ± {error:.{places}f}"

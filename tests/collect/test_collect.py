@@ -183,3 +183,21 @@ def test_the_pictures_of_what_the_model_looks_at_are_there(collected):
     found = MlflowClient().list_artifacts(run.info.run_id, "interpretation")
     names = {file.path.removeprefix("interpretation/") for file in found}
     assert {"auc_in_bins.png", "confident.png", "occlusion.png", "interpretation.json"} <= names
+
+
+def test_an_interpretation_that_was_made_later_is_added(scenario, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    uri, board = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "leaderboard.csv"
+    run = tmp_path / "crops" / runs[0].name
+    shutil.copytree(runs[0], run, ignore=shutil.ignore_patterns("interpretation"))
+    collect(scenario, [run], uri, board)
+    (child,) = children(uri)
+    client = MlflowClient(uri)
+    assert client.list_artifacts(child.info.run_id, "interpretation") == []
+    shutil.copytree(runs[0] / "interpretation", run / "interpretation")
+    collect(scenario, [run], uri, board)
+    (again,) = children(uri)
+    assert again.info.run_id == child.info.run_id
+    listed = client.list_artifacts(child.info.run_id, "interpretation")
+    expected = {path.name for path in (run / "interpretation").iterdir()}
+    assert {file.path.removeprefix("interpretation/") for file in listed} == expected

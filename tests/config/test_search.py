@@ -30,9 +30,9 @@ def load(tmp_path):
     folder = tmp_path / "config"
     shutil.copytree(CHECKOUT / "config", folder)
 
-    def with_search(of_task, task=TASK, **changes):
+    def with_search(of_task, task=TASK, own=None, **changes):
         content = yaml.safe_load((folder / "test.yaml").read_text())
-        content["tasks"][task] = {"search": of_task}
+        content["tasks"][task] = {"search": of_task, **(own or {})}
         (folder / "searched.yaml").write_text(yaml.safe_dump(content | changes))
         return load_scenario("searched", folder=folder)
 
@@ -94,6 +94,9 @@ def test_a_task_with_a_search_is_not_the_same_as_one_without(load):
     both = {"plain": tasks[TASK].model_copy(update={"search": None}), TASK: tasks[TASK]}
     assert both["plain"].training() == both[TASK].training()
     assert whole_tasks(both) == {"plain": "plain", TASK: TASK}
+    # The same budget in other ranges.
+    decay = load(ranges(weight_decay={"low": 0, "high": 0.1})).tasks[TASK]
+    assert whole_tasks({"rate": both[TASK], "decay": decay}) == {"rate": "rate", "decay": "decay"}
 
 
 def test_a_scenario_without_a_search_is_written_as_before(load):
@@ -138,6 +141,10 @@ def test_a_scenario_without_a_search_is_written_as_before(load):
             "batch_size: Input should be a valid integer",
         ),
         (ranges(warmup_epochs={"low": 0, "high": 2}), "warmup_epochs is 2, but epochs is 2"),
+        (
+            search(trials=2, ranges={"learning_rate": {"choices": ["1e-3", "1e-2"]}}),
+            "the choice '1e-3' is text and means 0.001; write 0.001",
+        ),
         (search(trials=3, ranges={"batch_size": {"choices": [32, 64]}}), "only 2 combinations"),
         (search(trials=8, rounds=4, factor=4), "after round 2 only one of the 8 trials is left"),
         (search(trials=1), "trials: Input should be greater than 1"),
@@ -153,12 +160,18 @@ def test_a_mistake_is_one_message_that_names_the_task_and_the_key(load, of_task,
     assert len(str(raised.value).splitlines()) == 1
 
 
+def test_a_search_with_too_few_epochs_for_the_task_s_own_values_is_refused(load):
+    task = {"warmup_epochs": 3, "epochs": 8}
+    with pytest.raises(UserError, match=r"3 epochs with the task's own values would be refused"):
+        load(search(trials=3, ranges={"warmup_epochs": {"low": 0, "high": 2}}), own=task)
+
+
 def test_a_search_on_folds_is_refused(load):
     crops = {"source": "simulate", "events": 400, "split": {"folds": 3}}
     jets = {"source": "simulate", "events": 120}
     datasets = {"electron_photon": crops, "quark_gluon": jets}
     with pytest.raises(
-        UserError, match=r"dataset electron_photon has folds, .*; remove folds or s"
+        UserError, match=r"dataset electron_photon has folds, .*; remove the folds or"
     ):
         load(search(), datasets=datasets, ensembles={})
 

@@ -141,7 +141,8 @@ def test_the_report_has_its_row_and_its_temperature(results, together, members, 
     test_auc = Metrics.read(results / "both" / "metrics.json").splits["test"].auc
     assert "mean of 2 trainings of crops" in text
     p = compare(results / "crops", results / "both").p
-    assert f"significantly better than crops ({p_value(p)})" in text.replace("worse", "better")
+    words = f"than crops, the best task of its dataset ({p_value(p)})"
+    assert f"significantly better {words}" in text.replace("worse", "better")
     words = with_error(record.temperature, record.temperature_error)
     assert f"temperature of {words}" in text
     assert f"<b>{test_auc:.4f}</b>" in text
@@ -176,6 +177,18 @@ def test_it_is_left_out_until_a_member_that_was_trained_again_is_in_it(copied, t
     shutil.copy(folders[1] / "history.jsonl", folders[0])
     runs = [read_run(folder) for folder in folders]
     assert complete_ensembles(together, runs, copied) == []
+
+
+def test_metrics_of_an_earlier_ensemble_are_not_those_of_a_new_one(copied, together):
+    folders = sorted((copied / "crops").iterdir())
+    runs = [read_run(folder) for folder in folders]
+    (before,) = complete_ensembles(together, runs, copied)
+    known = before.fingerprint
+    ensemble("both", folders, copied / "both")
+    assert complete_ensembles(together, runs, copied) == []
+    evaluate(copied / "both")
+    (after,) = complete_ensembles(together, runs, copied)
+    assert after.fingerprint == known
 
 
 def test_a_changed_prediction_is_refused(copied):

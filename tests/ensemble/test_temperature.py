@@ -93,5 +93,5 @@ def test_the_auc_stays_as_it_is():
 def test_scores_that_are_always_right_or_wrong_end_at_the_bounds():
     label = np.array([0, 1, 0, 1], dtype=np.uint8)
     score = np.array([0.1, 0.9, 0.2, 0.8])
-    assert fit_temperature(label, score).value == pytest.approx(LOWEST)
-    assert fit_temperature(1 - label, score).value == pytest.approx(HIGHEST)
+    assert fit_temperature(label, score) == (LOWEST, None)
+    assert fit_temperature(1 - label, score) == (HIGHEST, None)

@@ -19,6 +19,7 @@ from calobatch.errors import UserError
 from calobatch.publish.citation import Author, read_author
 from calobatch.publish.publish import publish
 from tests.checkout import CHECKOUT
+from tests.searched import with_search
 
 ADA = Author("Ada Lovelace", "0000-0002-1825-0097", "University of London")
 TODAY = date(2026, 11, 27)
@@ -165,6 +166,23 @@ def test_a_training_of_the_leaderboard_that_the_scenario_lacks_is_named(results,
     fewer = results.scenario.model_copy(update={"seeds": (1,)})
     with pytest.raises(UserError, match=r"has crops seed 2, which the scenario .* --set"):
         write(results, tmp_path / "out", fewer)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_ensemble_of_the_leaderboard_that_the_scenario_lacks_is_named(results, tmp_path):
+    board = tmp_path / "leaderboard.csv"
+    head, *lines = results.leaderboard.read_text().splitlines()
+    of_seed = lines[0].replace("crops,", "both,", 1).replace(",1,train,", ",all,train,", 1)
+    board.write_text("\n".join([head, *lines, of_seed]) + "\n")
+    with pytest.raises(UserError, match=r"has both, which the scenario .* --set"):
+        write(results._replace(leaderboard=board), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_search_that_has_not_ended_is_refused(results, tmp_path):
+    searched = with_search(results.scenario)
+    with pytest.raises(UserError, match=r"has no search of crops with the present settings"):
+        write(results, tmp_path / "out", searched)
     assert not list(tmp_path.iterdir())
 
 

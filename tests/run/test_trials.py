@@ -13,6 +13,7 @@ from calobatch.run.trials import (
     read_winner,
     search_folder,
     trained_with,
+    write_winner,
 )
 from tests.run.examples import scenario
 from tests.searched import with_search, write_search
@@ -44,6 +45,18 @@ def test_outcomes_are_read_by_round_and_the_best_is_first(tmp_path):
     numbers = [[outcome.number for outcome in ranked(found)] for found in rounds]
     assert numbers == [[3, 1, 2], [3, 1]]
     assert [outcome.epochs for outcome in rounds[1]] == [4, 4]
+
+
+def test_a_search_that_is_being_repeated_is_left_out(tmp_path):
+    """Its files are then those of two searches, or some are not there as yet."""
+    write_search(SCENARIO, tmp_path)
+    folder = search_folder(tmp_path, "crops")
+    own = SCENARIO.tasks["crops"].training()
+    write_winner(own, own.epochs, folder / WINNER)
+    assert finished_searches(SCENARIO, tmp_path) == {}
+    write_search(SCENARIO, tmp_path)
+    (folder / "step1" / "2.json").unlink()
+    assert finished_searches(SCENARIO, tmp_path) == {}
 
 
 def test_a_winner_that_was_changed_is_refused(tmp_path):

@@ -142,5 +142,13 @@ def test_trials_that_were_proposed_are_shown_until_they_have_an_outcome(tmp_path
     console = Console(file=io.StringIO(), width=160)
     watch(found, results, logs, every=1.0, silent_after=60.0, once=True, console=console)
     assert "crops_trial1" in console.file.getvalue()
+    # It has finished the first round, and its job for the second one waits.
+    trial.folder.mkdir()
+    write_history([epoch(1, 0.6), epoch(2, 0.7)], trial.folder / "history.jsonl")
+    (trial.folder / "run.json").touch()
+    console = Console(file=io.StringIO(), width=160)
+    watch(found, results, logs, every=1.0, silent_after=60.0, once=True, console=console)
+    (line,) = (line for line in console.file.getvalue().splitlines() if "crops_trial1" in line)
+    assert "waiting" in line
     (folder / "step3.json").unlink()
     assert list(trials_at_work(found, results, logs)) == []

@@ -1,13 +1,18 @@
 """A training that fails takes nothing away from the others, and the run says what failed."""
 
 import csv
+import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from calobatch.workflow import failures
 from calobatch.workflow.at_end import VARIABLE, Outcome
 from calobatch.workflow.failures import Failure, end_of_run, failures_in
 from tests.run.examples import scenario
 
+DONE = subprocess.CompletedProcess([], 0)
 OF_A_TRIAL = """Error in rule trial:
     jobid: 5
     log: logs/small/trial/crops/step1_2.log (check log file(s) for error details)
@@ -71,6 +76,27 @@ def test_a_trial_that_has_an_outcome_has_not_failed(tmp_path, monkeypatch):
     outcome.parent.mkdir(parents=True)
     outcome.touch()
     assert end_of_run(["snakemake.log"], small, [], [], []) == (Outcome.FAILED, [])
+
+
+def test_the_trainings_that_wait_for_a_failed_search_are_named_with_its_reason(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    small = scenario({})
+    (tmp_path / "snakemake.log").write_text(OF_A_TRIAL)
+    log = tmp_path / "logs/small/trial/crops/step1_2.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("calobatch trial: no memory\n")
+    results = tmp_path / "results" / small.name
+    record = results / "crops/seed6/export/export.json"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    called = []
+    monkeypatch.setattr(failures.subprocess, "run", lambda command: called.append(command) or DONE)
+    left = [Path("results") / small.name / "crops/seed5"]
+    end_of_run(["snakemake.log"], small, [], left, [])
+    of_report = called[1]
+    assert json.loads(of_report[of_report.index("--failed") + 1]) == {"crops/seed5": "no memory"}
 
 
 def test_jobs_that_were_ended_on_request_have_not_failed(tmp_path, monkeypatch):

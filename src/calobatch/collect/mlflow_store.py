@@ -107,7 +107,14 @@ class MlflowStore:
         """
         key = f"{self.scenario.name}/{run.record.name.folder}"
         parent_id = parent_id or self.parent_id
-        return self._write(key, run.fingerprint, parent_id, partial(self._create, run))
+        run_id = self._write(key, run.fingerprint, parent_id, partial(self._create, run))
+        # A run may have been written without it: by an older version, or because it had failed.
+        listed = self.client.list_artifacts(run_id, INTERPRETATION_FOLDER)
+        known = {Path(file.path).name for file in listed}
+        for name, path in interpretation_files(run).items():
+            if name not in known:
+                self.client.log_artifact(run_id, str(path), INTERPRETATION_FOLDER)
+        return run_id
 
     def write_folds(self, folds: Folds, out_of_fold: Path) -> str:
         """Write a run to which the trainings of all folds belong; return its id.
@@ -292,6 +299,4 @@ class MlflowStore:
         self.client.log_artifact(run_id, str(run.file(WEIGHTS_FILE)))
         for plot in plots_in(run.folder):
             self.client.log_artifact(run_id, str(plot), PLOTS_FOLDER)
-        for path in interpretation_files(run).values():
-            self.client.log_artifact(run_id, str(path), INTERPRETATION_FOLDER)
         return log_model(run, run_id)

@@ -100,8 +100,8 @@ def _refuse_searched_subsets(tasks: dict[str, Task], written: ScenarioFile, path
     if written.training_events and searched:
         raise UserError(
             f"{path}: training_events makes learning curves of tasks whose settings are the same "
-            f"for all numbers of events, but {', '.join(searched)} searches them; remove one of "
-            "the two, or search in a scenario of its own and write the values into this one"
+            f"for all numbers of events, but those of {', '.join(searched)} are searched; remove "
+            "one of the two, or search in a scenario of its own and write the values into this one"
         )
 
 

@@ -50,6 +50,14 @@ class Task(Training):
         searched = ends_of_options(self.training(), self.search) if self.search else []
         return [self.model_options, *searched]
 
+    @property
+    def most_epochs(self) -> int:
+        """The number of epochs of the longest training, of a search's first round or of the task.
+
+        Models that limit it are searched in one round.
+        """
+        return max(self.epochs, self.search.epochs if self.search else 0)
+
     def training(self) -> Training:
         """Return the settings that a training depends on, and nothing else."""
         return Training(**{name: getattr(self, name) for name in Training.model_fields})
@@ -122,8 +130,9 @@ class Scenario(Section):
             where = f"tasks.{name}.search"
             if self.datasets[task.dataset].split.folds:
                 raise ValueError(
-                    f"{where}: dataset {task.dataset} has folds, so that events which choose the "
-                    "settings in one fold would test them in another; remove folds or search"
+                    f"{where}: dataset {task.dataset} has folds, so events that choose the "
+                    "settings in one fold would test them in another; remove the folds or the "
+                    "search"
                 )
             if task.search and task.search.seed in self.seeds:
                 raise ValueError(

@@ -293,16 +293,32 @@ def check_ranges(training: Training, search: Search) -> None:
         )
     shortest = min(search.epochs, training.epochs)
     for values in _corners(search.ranges):
-        content = _changed(training, {**values, "epochs": shortest})
-        try:
-            Training.model_validate(content)
-        except ValidationError as error:
-            _, line = explained(error, Training, content)[0]
-            named = ", ".join(f"{key} {value}" for key, value in values.items())
-            raise ValueError(
-                f"search.ranges: a training of {counted(shortest, 'epoch')} with {named} would be "
-                f"refused ({line}); change the ranges"
-            ) from None
+        named = ", ".join(f"{key} {value}" for key, value in values.items())
+        _check_settings(training, {**values, "epochs": shortest}, named)
+    # The task's own values are those of the keys that are not searched, and of the first trial.
+    _check_settings(training, {"epochs": search.epochs}, "the task's own values")
+    for key, found in search.ranges.items():
+        for choice in found.choices:
+            taken = value_of(with_values(training, {key: choice, "epochs": shortest}), key)
+            if taken != choice:
+                raise ValueError(
+                    f"search.ranges.{key}: the choice {choice!r} is text and means {taken!r}; "
+                    f"write {taken!r}"
+                )
+
+
+def _check_settings(training: Training, values: Mapping[str, object], named: str) -> None:
+    """Raise ValueError if a trial with these values, in words ``named``, would be refused."""
+    content = _changed(training, values)
+    try:
+        Training.model_validate(content)
+    except ValidationError as error:
+        _, line = explained(error, Training, content)[0]
+        epochs = counted(content["epochs"], "epoch")
+        raise ValueError(
+            f"search.ranges: a training of {epochs} with {named} would be refused ({line}); change "
+            "the ranges"
+        ) from None
 
 
 def ends_of_options(training: Training, search: Search) -> list[dict[str, Any]]:

@@ -50,7 +50,11 @@ def whole_tasks(tasks: Mapping[str, Task]) -> dict[str, str]:
     are not known here, and differs from one with the same settings and no search.
     """
     settings = {
-        name: (task.dataset, task.training().on_all_events().model_dump_json(), str(task.search))
+        name: (
+            task.dataset,
+            task.training().on_all_events().model_dump_json(),
+            task.search and task.search.model_dump_json(),
+        )
         for name, task in tasks.items()
     }
     whole = {settings[name]: name for name, task in tasks.items() if task.training_events is None}

@@ -21,7 +21,7 @@ from calobatch.errors import UserError
 from calobatch.run.checked import checked_file
 from calobatch.run.decision import log_loss
 from calobatch.run.ensemble import EnsembleRecord
-from calobatch.run.files import ENSEMBLE_FILE, PREDICTIONS_FILE, RECORD_FILE
+from calobatch.run.files import ENSEMBLE_FILE, METRICS_FILE, PREDICTIONS_FILE, RECORD_FILE
 from calobatch.run.predictions import (
     predictions_of,
     read_table,
@@ -57,8 +57,10 @@ def ensemble(name: str, members: Sequence[Path], folder: Path) -> EnsembleRecord
         log_loss(label, score[validation], weight) for score in (mean.astype(np.float32), final)
     )
     folder.mkdir(parents=True, exist_ok=True)
-    # Without its record, an ensemble counts as unfinished while its predictions are replaced.
-    (folder / ENSEMBLE_FILE).unlink(missing_ok=True)
+    # Without these, an ensemble counts as unfinished while its predictions are replaced, and until
+    # they are evaluated.
+    for name_of_file in (ENSEMBLE_FILE, METRICS_FILE):
+        (folder / name_of_file).unlink(missing_ok=True)
     write_with_scores(tables[0], final, folder / PREDICTIONS_FILE)
     first = records[0]
     record = EnsembleRecord(

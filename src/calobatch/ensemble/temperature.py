@@ -1,12 +1,12 @@
 """Fit the temperature at which probabilities agree best with the true classes.
 
 A model that is trained for long is often too sure of itself. Dividing the logarithms of its
-probabilities by a temperature above 1, and normalising them again, brings them closer together. It
-changes no order of two classes, so the AUC stays as it is. Source: Guo et al., On calibration of
-modern neural networks, ICML 2017, section 4.2 (arXiv:1706.04599).
+probabilities by a temperature above 1, and normalising them again, brings them closer together. Of
+two classes, this changes the order of no events, so the AUC stays as it is. Source: Guo et al., On
+calibration of modern neural networks, ICML 2017, section 4.2 (arXiv:1706.04599).
 """
 
-from math import sqrt
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +21,10 @@ LOWEST, HIGHEST = 0.05, 20.0
 
 
 class Temperature(NamedTuple):
-    """A fitted temperature and its standard error."""
+    """A fitted temperature and its standard error, which is None at a bound of the fit."""
 
     value: float
-    error: float
+    error: float | None
 
 
 def fit_temperature(
@@ -50,19 +50,17 @@ def fit_temperature(
     # The log-loss is convex in 1 / temperature, so its slope is zero at most once.
     low, high = 1 / HIGHEST, 1 / LOWEST
     if slope(low) >= 0:
-        inverse = low
-    elif slope(high) <= 0:
-        inverse = high
-    else:
-        inverse = float(brentq(slope, low, high))
+        return Temperature(HIGHEST, None)
+    if slope(high) <= 0:
+        return Temperature(LOWEST, None)
+    inverse = float(brentq(slope, low, high))
     probability_NK = softmax(inverse * logit_NK, axis=1)
     mean_N = (probability_NK * logit_NK).sum(axis=1)
     variance_N = (probability_NK * logit_NK**2).sum(axis=1) - mean_N**2
     curvature = float(np.sum(weight_N * variance_N))
     # With weights, the fluctuation of the slope is not equal to the curvature.
     fluctuation = float(np.sum(weight_N**2 * variance_N))
-    error = sqrt(fluctuation) / curvature if curvature > 0 else float("inf")
-    return Temperature(1 / inverse, error / inverse**2)
+    return Temperature(1 / inverse, math.sqrt(fluctuation) / curvature / inverse**2)
 
 
 def at_temperature(score: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -52,19 +52,22 @@ def interpret(folder: Path, store_folder: Path) -> None:
         (target / name).unlink(missing_ok=True)
     test = read_predictions(run.file(PREDICTIONS_FILE))["test"]
     events = read_events(run.file(PREDICTIONS_FILE), "test")
+    # An event with a weight of zero counts for nothing. Every class has others, or there would be
+    # no metrics.
+    counted = events if store.weight is None else events[store.weight[events] > 0]
     confidence = run.metrics.confidence
     scorer = scorer_of(run)
     names = names_of(layout, scorer.takes)
     scores = 1 + len(names)
     per_class = affordable(layout, scores, pixels=PIXELS_WITHOUT_INPUTS, most=MOST_WITHOUT_INPUTS)
-    of_inputs = np.concatenate(spread_events(store, events, per_class))
+    of_inputs = np.concatenate(spread_events(store, counted, per_class))
     per_class = affordable(
         layout,
         1 + len(layout.channels) * PATCHES**2,
         pixels=PIXELS_OF_OCCLUSION,
         most=MOST_OCCLUDED if "image" in scorer.takes else 0,
     )
-    occluded = spread_events(store, events, per_class)
+    occluded = spread_events(store, counted, per_class)
     occlusion = Occlusion(store, np.concatenate(occluded))
     total = scores * len(of_inputs) + occlusion.images
     with Progress(f"interpret {run.record.name}", total, "images") as progress:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from calobatch.config.model_file import model_source
-from calobatch.errors import JobError, StoppedError, UserError
+from calobatch.errors import JobError, SettingsError, StoppedError, UserError
 
 
 @contextmanager
@@ -31,7 +31,8 @@ def blaming_model(name: str, what: str, *, in_its_file: bool = False) -> Iterato
         line = line_in_file(error, str(model_source(name)))
         if in_its_file and not line:
             raise
-        raise UserError(
+        # What a model does with zeros depends on its options alone, not on the events of one rank.
+        raise (UserError if in_its_file else SettingsError)(
             f"model {name} fails on {what}{f' at {line}' if line else ''}: "
             f"{type(error).__name__}: {' '.join(str(error).split())}; correct the model"
         ) from error

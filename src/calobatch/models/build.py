@@ -44,8 +44,8 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
         ) from None
     try:
         return model(layout, **options)
-    except UserError:
-        raise
+    except UserError as error:
+        raise SettingsError(str(error)) from None
     # Models check few of their options. The kind of error that a wrong type or size causes depends
     # on the line of the model, or of torch, that uses the option first.
     except Exception as error:

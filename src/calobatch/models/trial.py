@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from calobatch.errors import UserError
+from calobatch.errors import SettingsError, UserError
 from calobatch.layouts import Layout
 from calobatch.models.blame import blaming_model
 from calobatch.models.build import example_inputs
@@ -49,19 +49,19 @@ def _check_logits(logits: object, name: str, layout: Layout) -> None:
     else:
         found, right = f"a {type(logits).__name__}", False
     if not right:
-        raise UserError(
+        raise SettingsError(
             f"model {name}: forward must return one floating-point logit per event and class, here "
             f"of shape {expected}, but it returned {found}; correct its last layer"
         )
 
 
 def check_number_of_trees(model: nn.Module, epochs: int, task: str) -> None:
-    """Raise a UserError if a model that is made of trees has fewer than ``epochs`` of them.
+    """Raise a SettingsError if a model that is made of trees has fewer than ``epochs`` of them.
 
     Other models are accepted.
     """
     if getattr(model, "grows_trees", False) and epochs > (trees := vars(model)["number"]):
-        raise UserError(
+        raise SettingsError(
             f"{task}: {epochs} epochs are more than the {trees} trees of the model; lower epochs, "
             "or raise trees in model_options"
         )

@@ -19,7 +19,7 @@ from calobatch.progress import Progress
 from calobatch.publish.citation import Author, citation
 from calobatch.publish.crate import place_of, write_crate
 from calobatch.publish.readme import readme
-from calobatch.run.ensemble import EnsembleFolder, complete_ensembles
+from calobatch.run.ensemble import EnsembleFolder, all_ensembles
 from calobatch.run.exported import exported_files
 from calobatch.run.files import (
     ENSEMBLE_FILE,
@@ -37,7 +37,7 @@ from calobatch.run.interpretation import interpretation_files
 from calobatch.run.leaderboard import Line, read_leaderboard
 from calobatch.run.leaderboard_of_runs import check_leaderboard
 from calobatch.run.name import RunName, out_of_fold_files, runs_of
-from calobatch.run.trials import files_of_searches
+from calobatch.run.trials import files_of_searches, finished_searches
 
 ENVIRONMENT = Path("environment")
 CHECKSUMS, REPORT = "SHA256SUMS", "report.html"
@@ -65,14 +65,14 @@ def publish(
         raise UserError(f"{output} exists already; name a new folder")
     runs = [read_run(results / run.folder) for run in runs_of(scenario)]
     lines = read_leaderboard(leaderboard)
-    ensembles = complete_ensembles(scenario, runs, results)
-    if missing := scenario.ensembles.keys() - {ensemble.record.name for ensemble in ensembles}:
-        raise UserError(
-            f"{results} has no ensemble {min(missing)} of the present trainings; run the scenario "
-            "again"
-        )
+    ensembles = all_ensembles(scenario, runs, results)
     check_leaderboard(lines, scenario, runs, leaderboard, ensembles)
-    _check_all_are_published(lines, runs, leaderboard)
+    _check_all_are_published(lines, runs, ensembles, leaderboard)
+    if unfinished := scenario.searched.keys() - finished_searches(scenario, results).keys():
+        raise UserError(
+            f"{results} has no search of {min(unfinished)} with the present settings that has "
+            "ended; run the scenario again"
+        )
     sources = _results(scenario, runs, results, leaderboard) | _origins(scenario, runs)
     for ensemble in ensembles:
         sources |= _files_of_ensemble(ensemble)
@@ -102,16 +102,20 @@ def publish(
 
 
 def _check_all_are_published(
-    lines: Sequence[Line], runs: Sequence[RunFolder], leaderboard: Path
+    lines: Sequence[Line],
+    runs: Sequence[RunFolder],
+    ensembles: Sequence[EnsembleFolder],
+    leaderboard: Path,
 ) -> None:
-    """Raise a UserError if the leaderboard has a training that is not among ``runs``."""
-    published = {run.record.name for run in runs}
+    """Raise a UserError if the leaderboard has a training or an ensemble that is not published."""
+    published = {str(run.record.name) for run in runs}
+    published |= {ensemble.record.name for ensemble in ensembles}
     listed = {
-        RunName(line.task, line.seed, line.fold)
+        line.task if line.seed == "all" else str(RunName(line.task, line.seed, line.fold))
         for line in lines
-        if line.seed != "all" and line.fold != "all"
+        if line.fold != "all"
     }
-    if missing := sorted(str(name) for name in listed - published):
+    if missing := sorted(listed - published):
         raise UserError(
             f"{leaderboard} has {', '.join(missing)}, which the scenario does not have; name the "
             "changes with which it ran, as in --set 'seeds=[1,2]', or run it again"

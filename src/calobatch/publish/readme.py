@@ -18,6 +18,9 @@ LEFT_OUT = (
     "MLflow's store: it has copies of these files, and `calobatch collect` makes it again",
     "earlier results of the same trainings, with other settings",
 )
+ENSEMBLES = """
+* `runs/<ensemble>/`: the predictions and metrics of several trainings together, with plots, and
+  which trainings they are (`ensemble.json`)"""
 SEARCHES = """
 * `runs/<task>/search/`: the search for the settings of a task: the proposals (`step<number>.json`),
   what each trial has reached on the validation split, and what was chosen (`winner.json`)"""
@@ -35,8 +38,8 @@ Results of {trainings}, made with calobatch: {tasks}.
 * `leaderboard.csv` and `report.html`: all results, as a table and as a page for a browser
 * `runs/<task>/seed<number>/`: for each training its settings and origin (`run.json`), its metrics,
   its history, the score of every event (`predictions.parquet`), its weights (`model.safetensors`),
-  plots, in `export/` the model for use without calobatch, with a model card, and in
-  `interpretation/` what it looks at{searches}
+  plots, in `export/` the model for use without calobatch, with a model card, and, unless an older
+  version made it, in `interpretation/` what it looks at{ensembles}{searches}
 * `config/` and `scenario.json`: the scenario as it was written, and with all defaults
 * `models/`: the code of the models
 * `environment/`: the version of every package
@@ -66,6 +69,7 @@ def readme(scenario: Scenario, runs: Sequence[RunFolder], leaderboard: Path, ove
         trainings=counted(len(runs), "training"),
         tasks="; ".join(task.title for task in scenario.tasks.values()),
         leaderboard=format_leaderboard(leaderboard),
+        ensembles=ENSEMBLES if scenario.ensembles else "",
         searches=SEARCHES if scenario.searched else "",
         left_out="\n".join(f"* {text}" for text in LEFT_OUT),
         commits=_commits(runs),

@@ -75,4 +75,7 @@ def _verdict(ensemble: EnsembleFolder, tasks: Sequence[TaskRow], runs: Sequence[
     found = compare_runs(folders[0].parent, ensemble.folder, folders, same)
     which = "better" if found.difference > 0 else "worse"
     verdict = f"significantly {which}" if found.p < SIGNIFICANT else f"not significantly {which}"
-    return f"{record.name} is {verdict} than {best.name} ({p_value(found.p)})"
+    return (
+        f"The ensemble {record.name} is {verdict} than {best.name}, the best task of its dataset "
+        f"({p_value(found.p)})"
+    )

@@ -79,7 +79,7 @@ def inputs_in_words(found: Interpretation) -> str:
         (without for without in found.without if without.high < 0), key=lambda w: w.difference
     )
     if not needed:
-        return "No input is needed for this AUC: without any one of them, it is not clearly lower."
+        return "Without any one of the inputs, the AUC is not clearly lower."
     parts = [
         f"{without.name} ({fixed(found.auc, 3)} becomes {fixed(without.auc, 3)})"
         for without in needed

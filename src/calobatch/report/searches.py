@@ -95,7 +95,7 @@ def _draw(name: str, rounds: Sequence[Sequence[Outcome]], *, simulated: bool) ->
         if number == 0:
             best = list(accumulate(aucs, max))
             axes.step(numbers, best, where="post", color=colour, linewidth=1)
-        label = f"after {counted(outcomes[0].epochs, 'epoch')}"
+        label = f"within {counted(outcomes[0].epochs, 'epoch')}"
         axes.plot(numbers, aucs, "o", color=colour, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="trial", ylabel="validation AUC")

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from calobatch.checksum import sha256_of
 from calobatch.config.layout_file import by_name
 from calobatch.config.scenario import Scenario
+from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.record import Record
 from calobatch.run.checked import checked_file
@@ -32,7 +33,8 @@ class EnsembleRecord(Record):
 
     ``members`` has the SHA-256 of the predictions of each training, by the training's folder in
     the results. ``temperature`` divides the logarithm of the odds of the mean, and
-    ``temperature_error`` is its standard error from the validation events. The
+    ``temperature_error`` is its standard error from the validation events; None if the fit
+    ended at its bound, because the scores say nothing or separate the classes completely. The
     ``log_losses`` (nats) are those of the validation split before and after this.
     """
 
@@ -45,7 +47,7 @@ class EnsembleRecord(Record):
     dataset_sha256: str
     members: dict[str, str]
     temperature: float
-    temperature_error: float
+    temperature_error: float | None
     log_losses: tuple[float, float]
     # The SHA-256 of the ensemble's own predictions, by the name of the file.
     files: dict[str, str]
@@ -82,8 +84,8 @@ class EnsembleFolder:
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 that changes if a member is trained again, or the ensemble is made again."""
-        parts = [(self.folder / ENSEMBLE_FILE).read_bytes()]
+        """A SHA-256 that changes with the members, and with the ensemble and its metrics."""
+        parts = [(self.folder / name).read_bytes() for name in (ENSEMBLE_FILE, METRICS_FILE)]
         parts += [run.fingerprint.encode() for run in self.runs]
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
@@ -122,3 +124,16 @@ def complete_ensembles(
             metrics = Metrics.read(folder / METRICS_FILE)
             complete.append(EnsembleFolder(folder, record, metrics, of_members))
     return complete
+
+
+def all_ensembles(
+    scenario: Scenario, runs: Sequence[RunFolder], results: Path
+) -> list[EnsembleFolder]:
+    """Return all ensembles of a scenario; raise UserError if one was not made of these ``runs``."""
+    ensembles = complete_ensembles(scenario, runs, results)
+    if missing := scenario.ensembles.keys() - {ensemble.record.name for ensemble in ensembles}:
+        raise UserError(
+            f"{results} has no ensemble {min(missing)} of the present trainings; run the scenario "
+            "again"
+        )
+    return ensembles

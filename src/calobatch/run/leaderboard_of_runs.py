@@ -149,7 +149,8 @@ def check_leaderboard(
         # A file of an older version may have fewer columns.
         if any(found[column] != right[column] for column in line.model_fields_set - NOT_CHECKED):
             fold = f", fold {line.fold}" if line.fold else ""
+            seed = f", seed {line.seed}" if line.seed != "all" else ""
             raise UserError(
-                f"{path} and the files of {line.task}, seed {line.seed}{fold} have different "
+                f"{path} and the files of {line.task}{seed}{fold} have different "
                 f"numbers for the {line.split} split; run `calobatch collect` again"
             )

@@ -82,7 +82,7 @@ def require_success(task: str, best: Sequence[Outcome]) -> None:
     """Raise UserError if the best outcome, which is the first, is that of a failed trial."""
     if best[0].failed:
         raise UserError(
-            f"{task}: all trials of the search have failed, as trial {best[0].number}: "
+            f"{task}: all trials of the search have failed, for example trial {best[0].number}: "
             f"{best[0].failed}; change search.ranges"
         )
 
@@ -136,16 +136,25 @@ def outcomes_of_rounds(folder: Path, search: Search) -> list[list[Outcome]]:
 
 
 def finished_searches(scenario: Scenario, results: Path) -> dict[str, list[list[Outcome]]]:
-    """Read the outcomes, by round, of each search of a scenario that has a winner.
+    """Read the outcomes, by round, of each search of a scenario that has ended.
 
-    ``results`` is the folder of the scenario. Raises UserError if a file is missing or damaged.
+    A search that is being repeated, so that its files are not all of the same search, is left out.
+    ``results`` is the folder of the scenario. Raises UserError if a file is damaged.
     """
-    folders = {task: search_folder(results, task) for task in scenario.searched}
-    return {
-        task: outcomes_of_rounds(folder, search)
-        for task, folder in folders.items()
-        if (search := scenario.tasks[task].search) and (folder / WINNER).exists()
-    }
+    found = {}
+    for task, settings in scenario.searched.items():
+        folder = search_folder(results, task)
+        if settings.search is None:
+            continue
+        files = [*outcome_files(folder, settings.search.steps), folder / WINNER]
+        if not all(file.exists() for file in files):
+            continue
+        rounds = outcomes_of_rounds(folder, settings.search)
+        best = ranked(rounds[-1])[0]
+        winner = read_winner(folder / WINNER)
+        if not best.failed and with_values(best.training, {"epochs": winner.epochs}) == winner:
+            found[task] = rounds
+    return found
 
 
 def files_of_searches(scenario: Scenario, results: Path) -> list[Path]:

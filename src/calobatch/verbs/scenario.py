@@ -287,7 +287,7 @@ def _try(options: argparse.Namespace) -> None:
         for model_options in task.options_to_try:
             model = build_model(task.model, layout, model_options)
             try_model(model, task.model, layout)
-            check_number_of_trees(model, task.epochs, name)
+            check_number_of_trees(model, task.most_epochs, name)
 
 
 SCENARIO = (

@@ -240,13 +240,16 @@ def _propose(options: argparse.Namespace) -> None:
     from calobatch.config.search import Request
     from calobatch.run.trials import Outcome
     from calobatch.search.propose import propose
+    from calobatch.words import counted, joined
 
     request = validated(Request, options.settings, "--settings")
     outcomes = [Outcome.read(path) for path in options.outcomes]
     proposal = propose(options.task, request, outcomes)
     proposal.write(options.output)
-    numbers = ", ".join(str(trial.number) for trial in proposal.trials)
-    print(f"propose {options.task}: trials {numbers}, to {request.epochs} epochs")
+    numbers = joined([str(trial.number) for trial in proposal.trials])
+    trials = "trial" if len(proposal.trials) == 1 else "trials"
+    epochs = counted(request.epochs, "epoch")
+    print(f"propose {options.task}: {trials} {numbers}, each with {epochs} in all")
 
 
 def _trial_options(parser: argparse.ArgumentParser) -> None:
@@ -288,13 +291,14 @@ def _choose_options(parser: argparse.ArgumentParser) -> None:
 def _choose(options: argparse.Namespace) -> None:
     from calobatch.run.trials import Outcome, write_winner
     from calobatch.search.choose import choose
+    from calobatch.words import counted
 
     outcomes = [Outcome.read(path) for path in options.outcomes]
     best = choose(options.task, outcomes)
     write_winner(best.training, options.epochs, options.output)
     print(
         f"choose {options.task}: trial {best.number}, with a validation AUC of "
-        f"{best.best.validation_auc:.4f} after {best.epochs} epochs"
+        f"{best.best.validation_auc:.4f} within {counted(best.epochs, 'epoch')}"
     )
 
 

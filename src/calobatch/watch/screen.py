@@ -15,7 +15,7 @@ from calobatch.config.scenario import Scenario
 from calobatch.run.leaderboard import FORMATS
 from calobatch.run.name import runs_of
 from calobatch.watch.training import State, Training, look
-from calobatch.watch.trials import trials_at_work
+from calobatch.watch.trials import AtWork, trials_at_work
 from calobatch.words import in_words
 
 STYLES = {
@@ -63,8 +63,7 @@ def watch(
         ]
         note = tell(trainings) if tell else ""
         trials = [
-            look(trial.name, trial.folder, trial.log, trial.epochs, silent_after)
-            for trial in trials_at_work(scenario, results, logs)
+            _look_at(trial, silent_after) for trial in trials_at_work(scenario, results, logs)
         ]
         return [*trials, *trainings], screen(scenario.name, [*trials, *trainings], note)
 
@@ -78,6 +77,14 @@ def watch(
             if all(training.state is State.FINISHED for training in trainings):
                 return
             time.sleep(every)
+
+
+def _look_at(trial: AtWork, silent_after: float) -> Training:
+    """Return what a trial is doing. One that has finished an earlier round waits for its job."""
+    found = look(trial.name, trial.folder, trial.log, trial.epochs, silent_after)
+    if found.state is State.TRAINED and len(found.history) < trial.epochs:
+        return found._replace(state=State.WAITING)
+    return found
 
 
 def screen(scenario: str, trainings: Sequence[Training], note: str = "") -> Group:

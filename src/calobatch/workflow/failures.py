@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 from calobatch.config.scenario import Scenario
 from calobatch.run.files import (
+    ENSEMBLE_FILE,
     EXPORT_FILE,
     EXPORT_FOLDER,
     INTERPRETATION_FILE,
     INTERPRETATION_FOLDER,
+    METRICS_FILE,
 )
 from calobatch.run.name import runs_of
-from calobatch.run.trials import outcome_file, search_folder
+from calobatch.run.trials import WINNER, outcome_file, proposal_file, search_folder
 from calobatch.store_files import MANIFEST_FILE
 from calobatch.workflow.at_end import Outcome
 from calobatch.workflow.last_changes import last_changes
@@ -42,6 +44,10 @@ class Failure(NamedTuple):
     def training(self) -> str:
         """The training that the job is of, as in "my_task/seed1", or the end of the log's name."""
         return self.log.removesuffix(".log").split("/", 3)[-1]
+
+    def of_search(self, task: str) -> bool:
+        """Return whether the job is one of the search of a task, whose trainings wait for it."""
+        return self.rule in ("propose", "trial", "choose") and self.training.split("/")[0] == task
 
 
 def failures_in(snakemake_log: str, folder: Path = Path()) -> list[Failure]:
@@ -90,7 +96,12 @@ def end_of_run(
         for failure in failures
     ]
     if not any(failure.rule in ("collect", "report") for failure in failures):
-        reasons = {f.training: f.reason for f in failures if f.training in left}
+        reasons = {
+            name: failure.reason
+            for failure in failures
+            for name in left
+            if failure.training == name or failure.of_search(name.partition("/")[0])
+        }
         told += _publish(scenario, stores, left.values(), reasons, start)
     return Outcome.FAILED, told
 
@@ -102,14 +113,25 @@ def _succeeded_later(failure: Failure, left: Collection[str], scenario: Scenario
     published without its interpretation if that has failed.
     """
     results = RESULTS / scenario.name
-    if failure.rule == "interpret":
-        folder = results / failure.training / INTERPRETATION_FOLDER
-        return (folder / INTERPRETATION_FILE).exists()
-    if failure.rule == "trial":
-        task, _, trial = failure.training.partition("/")
-        step, _, place = trial.partition("_")
-        return outcome_file(search_folder(results, task), step, place).exists()
-    return failure.rule in ("train", "evaluate", "export") and failure.training not in left
+    folder = results / failure.training
+    task, _, rest = failure.training.partition("/")
+    match failure.rule:
+        case "interpret":
+            return (folder / INTERPRETATION_FOLDER / INTERPRETATION_FILE).exists()
+        case "ensemble":
+            return (folder / ENSEMBLE_FILE).exists()
+        case "evaluate_ensemble":
+            return (folder / METRICS_FILE).exists()
+        case "propose":
+            return proposal_file(search_folder(results, task), rest).exists()
+        case "trial":
+            step, _, place = rest.partition("_")
+            return outcome_file(search_folder(results, task), step, place).exists()
+        case "choose":
+            return (search_folder(results, task) / WINNER).exists()
+        case "train" | "evaluate" | "export":
+            return failure.training not in left
+    return False
 
 
 def _publish(

@@ -53,7 +53,7 @@ def _hash(scenario: Scenario, task: str) -> str:
     facts: dict[str, object] = {
         "code": code_sha256(settings.model),
         "options": settings.model_options,
-        "epochs": settings.epochs if grows_trees(settings.model) else None,
+        "epochs": settings.most_epochs if grows_trees(settings.model) else None,
         "layout": layout_of(scenario, settings.dataset).model_dump(mode="json"),
         "torch": version_of("torch"),
     }
