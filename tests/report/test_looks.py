@@ -120,7 +120,7 @@ def test_only_inputs_that_are_clearly_needed_are_named(results):
         inputs_in_words(found.model_copy(update={"auc": 0.8, "without": (time, energy)}))
         == "The AUC is clearly lower without energy (0.800 becomes 0.600)."
     )
-    assert inputs_in_words(found.model_copy(update={"without": (time,)})).startswith("No input")
+    assert inputs_in_words(found.model_copy(update={"without": (time,)})).startswith("Without any")
 
 
 def test_the_patch_that_changes_the_probability_most_is_named_with_its_direction():
