@@ -10,7 +10,7 @@ from calobatch.run.interpretation import Confident
 from calobatch.run.predictions import Predictions
 from calobatch.store import Store
 
-# At most so many events of a class, and at most this fraction of them, are called confident.
+# The largest number of events of a class, and the largest fraction of them, that are confident.
 MOST_EVENTS, LARGEST_SHARE = 200, 0.1
 
 

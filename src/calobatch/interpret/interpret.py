@@ -50,8 +50,8 @@ def interpret(folder: Path, store_folder: Path) -> None:
     # Those of an earlier training, the record first.
     for name in (*reversed(INTERPRETATION_FILES), OCCLUSION_PLOT):
         (target / name).unlink(missing_ok=True)
-    test = read_predictions(run.file(PREDICTIONS_FILE))["test"]
-    events = read_events(run.file(PREDICTIONS_FILE), "test")
+    predictions = run.file(PREDICTIONS_FILE)
+    test, events = read_predictions(predictions)["test"], read_events(predictions, "test")
     # An event with a weight of zero counts for nothing. Every class has others, or there would be
     # no metrics.
     counted = events if store.weight is None else events[store.weight[events] > 0]
@@ -81,7 +81,7 @@ def interpret(folder: Path, store_folder: Path) -> None:
         occlusion_KCHW=occlusion_KCHW,
     )
     found = Interpretation(
-        predictions_sha256=sha256_of(folder / PREDICTIONS_FILE),
+        predictions_sha256=sha256_of(predictions),
         confidence=confidence,
         quantities=quantities(store, events, test, confidence),
         confident=tuple(described(group, store) for group in groups),
