@@ -17,14 +17,16 @@ from safetensors import safe_open
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.export.export import export
+from calobatch.hits import HitMaker
 from calobatch.layouts import Layout
 from tests.trained import JETS, THREE, trained
 
+TOWERS = {"towers": {JETS.channels[-1].name: 5}}
 FILES = {"export.json", "card.md", "example.npz", "model.onnx", "model.pt2", "model.safetensors"}
 
 
-def exported(folder, layout, labels, zero_below):
-    run, _, events = trained(layout, labels, folder, zero_below)
+def exported(folder, layout, labels, zero_below, **changes):
+    run, _, events = trained(layout, labels, folder, zero_below, **changes)
     evaluate(run)
     export(run, folder / "store")
     return run, events
@@ -38,6 +40,12 @@ def of_two(tmp_path_factory):
 @pytest.fixture(scope="module")
 def of_three(tmp_path_factory):
     return exported(tmp_path_factory.mktemp("three"), THREE, [0, 1, 2] * 40, 0.0)
+
+
+@pytest.fixture(scope="module")
+def of_hits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hits")
+    return exported(folder, JETS, [0, 1] * 40, 0.1, model="hit_transformer", model_options=TOWERS)
 
 
 @pytest.fixture(params=["of_two", "of_three"])
@@ -65,6 +73,23 @@ def test_onnx_gives_the_scores_of_the_training_to_events_as_they_are_in_raw_file
     np.testing.assert_allclose(found, scores_of(run), atol=1e-5)
     (one,) = session.run(["probabilities"], {k: v[:1] for k, v in as_in_files(events).items()})
     np.testing.assert_allclose(one, found[:1], atol=1e-5)
+
+
+def test_a_model_of_hits_scores_any_number_of_them_as_the_training_did(of_hits):
+    run, events = of_hits
+    image_BCHW = events.image_BCHW.astype(np.float32)
+    image_BCHW[np.abs(image_BCHW) < np.float32(0.1)] = 0
+    hit_BLF = HitMaker(JETS, TOWERS["towers"]).of_images(image_BCHW)
+    more_BLF = np.pad(hit_BLF, [(0, 0), (0, 7), (0, 0)])
+    session = onnxruntime.InferenceSession(run / "export" / "model.onnx")
+    (axes,) = (list(value.shape) for value in session.get_inputs())
+    assert axes == ["batch", "hits", 2 + len(JETS.channels)]
+    for given in (hit_BLF, more_BLF):
+        (found,) = session.run(["probabilities"], {"hits": given})
+        np.testing.assert_allclose(found, scores_of(run), atol=1e-5)
+    card = (run / "export" / "card.md").read_text()
+    assert "pixel with a value of at least 0.1 in size in at least one channel" in card
+    assert "is that of towers of 5 x 5 pixels" in card
 
 
 def test_the_onnx_model_says_what_it_is(of_two):
@@ -110,9 +135,10 @@ def test_the_same_model_is_exported_to_the_same_bytes(of_two):
     assert {name: (run / "export" / name).read_bytes() for name in compared} == before
 
 
-def test_the_program_in_the_card_scores_events_without_calobatch(case):
+@pytest.mark.parametrize("kind", ["of_two", "of_three", "of_hits"])
+def test_the_program_in_the_card_scores_events_without_calobatch(kind, request):
     """It runs as a user would run it, where calobatch and torch cannot be imported."""
-    run, _ = case
+    run, _ = request.getfixturevalue(kind)
     (program,) = re.findall(
         r"```python\n(.*?)```", (run / "export" / "card.md").read_text(), re.DOTALL
     )

@@ -15,7 +15,7 @@ from calobatch.run.interpretation import (
     read_images,
     read_interpretation,
 )
-from tests.trained import JETS, THREE, trained
+from tests.trained import JETS, SETTINGS, THREE, trained
 
 FILES = {"auc_in_bins.png", "confident.png", "images.npz", "interpretation.json", "occlusion.png"}
 
@@ -37,15 +37,22 @@ def copy(of_two, tmp_path):
     return shutil.copytree(of_two, tmp_path / "run")
 
 
-@pytest.mark.parametrize(("layout", "classes"), [(JETS, 2), (THREE, 3)])
-def test_the_images_have_the_pixels_of_the_layout(layout, classes, tmp_path):
-    run = read_run(interpreted(tmp_path, layout, list(range(classes)) * 40))
+@pytest.mark.parametrize(
+    ("layout", "classes", "model", "scalars"),
+    [
+        (JETS, 2, SETTINGS.model, 2),
+        (THREE, 3, SETTINGS.model, len(THREE.scalars)),
+        (JETS, 2, "hit_transformer", 0),
+    ],
+)
+def test_the_images_have_the_pixels_of_the_layout(layout, classes, model, scalars, tmp_path):
+    run = read_run(interpreted(tmp_path, layout, list(range(classes)) * 40, model=model))
     found, images = read_interpretation(run), read_images(run)
     assert set(interpretation_files(run)) == FILES
     assert images.confident_GCHW.shape == (2 * classes, *layout.shape)
     assert images.occlusion_KCHW.shape == (classes, *layout.shape)
     assert images.occlusion_KCHW.any()
-    assert len(found.without) == len(layout.channels) + len(layout.scalars)
+    assert len(found.without) == len(layout.channels) + scalars
     assert found.input_events == sum(run.metrics.splits["test"].confusion[0]) * classes
     for group, image_CHW in zip(found.confident, images.confident_GCHW, strict=True):
         assert bool(group.events) == image_CHW.any()

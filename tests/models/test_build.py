@@ -24,6 +24,7 @@ MODELS = {
     "vision_transformer": ELECTRON_PHOTON,
     "resnet": ELECTRON_PHOTON,
     "compact_vit": ELECTRON_PHOTON,
+    "hit_transformer": ELECTRON_PHOTON,
 }
 
 # Weights and biases of each layer, from the published descriptions.
@@ -44,6 +45,13 @@ def wider(before, after):
         convolution(before, after) + 3 * convolution(after, after) + convolution(before, after, 1)
     )
 
+
+def dense(before, after):
+    return before * after + after
+
+
+# Queries and keys of 12 components, values of 16, output; three distances and a power per head.
+HITS_ATTENTION = 2 * dense(48, 3 * 12) + dense(48, 3 * 16) + dense(3 * 16, 48) + 3 * (3 + 1)
 
 BY_HAND = {
     "two_branch_cnn": 2 * BRANCH + (64 * 8 + 8) + (8 * 2 + 2),
@@ -69,6 +77,14 @@ BY_HAND = {
     + 4 * (2 * NORM + (64 * 192 + 192) + (64 * 64 + 64) + PERCEPTRON)
     + NORM
     + (64 * 2 + 2),
+    # Position, its offset from the centre and the square of that; waves; three numbers per channel.
+    "hit_transformer": dense(3 * 2 + 4 * 4 + 3 * 2, 48)
+    + dense(48, 48)
+    + 2 * (2 * 2 * 48 + HITS_ATTENTION + dense(48, 96) + dense(96, 48))
+    + 2 * 48
+    + (dense(48, 3) + 3)
+    + dense(48, 48)
+    + dense(48, 2),
 }
 
 

@@ -50,13 +50,23 @@ def trial(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["cnn", "two_branch_cnn", "vision_transformer", "compact_vit", "resnet", "boosted_trees"],
+    [
+        "cnn",
+        "two_branch_cnn",
+        "vision_transformer",
+        "compact_vit",
+        "resnet",
+        "boosted_trees",
+        "hit_transformer",
+    ],
 )
 def test_the_models_for_crops_pass(name):
     trial(name)
 
 
-@pytest.mark.parametrize("name", ["jet_cnn", "compact_vit", "resnet", "boosted_trees"])
+@pytest.mark.parametrize(
+    "name", ["jet_cnn", "compact_vit", "resnet", "boosted_trees", "hit_transformer"]
+)
 def test_the_models_for_jets_pass(name):
     try_model(build_model(name, QUARK_GLUON, {}), name, QUARK_GLUON)
 
@@ -175,6 +185,7 @@ def test_every_model_of_the_package_is_tried_here():
         "boosted_trees",
         "cnn",
         "compact_vit",
+        "hit_transformer",
         "two_branch_cnn",
         "vision_transformer",
         "jet_cnn",

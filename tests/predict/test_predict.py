@@ -24,12 +24,18 @@ def of_three(tmp_path_factory):
     return trained(THREE, [0, 1, 2] * 40, tmp_path_factory.mktemp("three"), zero_below=0.0)
 
 
+@pytest.fixture(scope="module")
+def of_hits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hits")
+    return trained(JETS, [0, 1] * 40, folder, zero_below=0.1, model="hit_transformer")
+
+
 def columns(path):
     table = pq.read_table(path)
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-@pytest.mark.parametrize("kind", ["of_two", "of_three"])
+@pytest.mark.parametrize("kind", ["of_two", "of_three", "of_hits"])
 def test_events_that_were_packed_have_the_scores_of_the_training(kind, request, tmp_path):
     run, files, events = request.getfixturevalue(kind)
     predict(run, files, tmp_path / "scores.parquet", threads=1)

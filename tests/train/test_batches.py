@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from calobatch.hits import HitMaker
 from calobatch.train.batches import BatchMaker, one_ahead
 
 CPU = torch.device("cpu")
@@ -64,6 +65,18 @@ def test_the_loss_of_an_event_with_weight_n_is_that_of_n_events(packed_jets):
     weighted = maker.batch(np.array([0, 1, 3])).loss(logits_BK)
     repeated = BatchMaker(packed_jets, ("scalars",), CPU).batch(np.array([1, 3, 3, 3]))
     assert torch.allclose(weighted, repeated.loss(logits_BK[[1, 2, 2, 2]]))
+
+
+def test_hits_are_as_long_as_the_longest_event_of_the_batch(packed_jets):
+    towers = {"HCAL tower energy / 25": 5}
+    maker = BatchMaker(packed_jets, ("hits", "scalars"), CPU, towers=towers)
+    image_BCHW = packed_jets.dense(np.array([5, 2]))
+    (hit_BLF, scalars_BS), *_ = maker.batch(np.array([5, 2]))
+    assert hit_BLF.shape[1] == maker.hit_number[[5, 2]].max()
+    assert torch.equal(
+        hit_BLF, torch.from_numpy(HitMaker(packed_jets.layout, towers).of_images(image_BCHW))
+    )
+    assert scalars_BS.shape == (2, 2)
 
 
 def test_a_batch_is_overwritten_by_the_next_but_one(packed_jets):

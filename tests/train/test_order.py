@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calobatch.train.order import epoch_batches, epoch_steps, first_events, rank_share
+from calobatch.train.order import BatchShare, epoch_batches, epoch_steps, first_events, rank_share
 
 sizes = st.integers(1, 12).flatmap(
     lambda ranks: st.tuples(st.just(ranks), st.integers(ranks, 300), st.integers(ranks, 64))
@@ -57,6 +57,13 @@ def test_a_different_seed_or_epoch_gives_a_different_order(change):
     other = batches_of_all_ranks(events, 200, 1, **change)[0][0].events
     assert not np.array_equal(one, other)
     assert np.array_equal(one, batches_of_all_ranks(events, 200, 1)[0][0].events)
+
+
+def test_the_parts_of_a_batch_have_events_of_similar_numbers_of_hits():
+    share, hit_number = BatchShare(np.array([7, 2, 9, 4, 0]), 5), np.arange(10)[::-1] // 2
+    parts = share.parts(2, hit_number)
+    assert [part.tolist() for part in parts] == [[9, 7, 4], [2, 0]]
+    assert [part.tolist() for part in share.parts(2)] == [[7, 2, 9], [4, 0]]
 
 
 @given(st.integers(1, 12), st.integers(0, 100))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calobatch.config.training import Training
+from calobatch.config.training import Augmentation, Training
 from calobatch.run.history import read_history
 from calobatch.run.predictions import read_predictions
 from calobatch.run.training import RunRecord
@@ -142,8 +142,19 @@ EVERY_OPTION = SLOW.model_copy(
 )
 
 
+HITS = SLOW.model_copy(
+    update={
+        "model": "hit_transformer",
+        "model_options": {"depth": 8},
+        "passes_per_step": 2,
+        "augmentation": Augmentation(flip_eta=True, shift=1),
+    }
+)
+
+
 @pytest.mark.parametrize(
-    ("number", "settings"), [(signal.SIGTERM, SLOW), (signal.SIGUSR1, EVERY_OPTION)]
+    ("number", "settings"),
+    [(signal.SIGTERM, SLOW), (signal.SIGUSR1, EVERY_OPTION), (signal.SIGTERM, HITS)],
 )
 def test_a_request_to_stop_leaves_a_checkpoint_and_the_same_command_continues(
     crops_store, tmp_path, number, settings

@@ -1,6 +1,7 @@
 """Log the exported model of a run to MLflow, with its signature and an example."""
 
 import warnings
+from collections.abc import Iterable
 
 import mlflow
 import numpy as np
@@ -8,7 +9,6 @@ import onnx
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
-from numpy.typing import NDArray
 
 from calobatch.provenance import version_of
 from calobatch.run.exported import exported_files
@@ -43,8 +43,8 @@ def log_model(run: RunFolder, run_id: str) -> str | None:
             model,
             name="model",
             signature=ModelSignature(
-                _schema({name: example[name] for name in names}),
-                _schema({value.name: example[value.name] for value in model.graph.output}),
+                _schema(model.graph.input),
+                _schema(model.graph.output),
             ),
             # One event, because MLflow writes it as text.
             input_example={name: example[name][:1] for name in names},
@@ -53,5 +53,12 @@ def log_model(run: RunFolder, run_id: str) -> str | None:
     return str(logged.model_id)
 
 
-def _schema(arrays: dict[str, NDArray[np.float32]]) -> Schema:
-    return Schema([TensorSpec(FLOAT32, (-1, *a.shape[1:]), name) for name, a in arrays.items()])
+def _schema(values: Iterable[onnx.ValueInfoProto]) -> Schema:
+    """Return names and shapes, in which MLflow writes -1 for a free length."""
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in values}
+    return Schema(
+        [
+            TensorSpec(FLOAT32, tuple(-1 if axis.dim_param else axis.dim_value for axis in axes), n)
+            for n, axes in shapes.items()
+        ]
+    )

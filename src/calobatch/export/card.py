@@ -1,6 +1,6 @@
 """The model card: what a model tells apart, how well, what it is not for, and how to call it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from calobatch.export.graph import OUTPUT
 from calobatch.export.onnx_file import TOLERANCE
@@ -27,11 +27,17 @@ for event in probabilities:
 """
 
 
-def card(run: RunFolder, manifest: Manifest, names: Sequence[str], fault: str) -> str:
+def card(
+    run: RunFolder,
+    manifest: Manifest,
+    names: Sequence[str],
+    towers: Mapping[str, int],
+    fault: str,
+) -> str:
     """Return the model card in Markdown.
 
-    ``names`` are the inputs of the model. ``fault`` says why it could not be exported; empty if it
-    was.
+    ``names`` are the inputs of the model, and ``towers`` the sizes of its towers
+    (:mod:`calobatch.hits`). ``fault`` says why it could not be exported; empty if it was.
     """
     record, layout = run.record, manifest.layout
     *first, last = layout.classes
@@ -48,7 +54,7 @@ def card(run: RunFolder, manifest: Manifest, names: Sequence[str], fault: str) -
         "## What it is not for",
         _limits(run, manifest),
         "## What goes in and what comes out",
-        _interface(layout, names),
+        _interface(layout, names, towers, manifest.zero_below),
         "## How to call it",
         _calling(layout, names, fault),
         "## Where it comes from",
@@ -122,19 +128,39 @@ def _limits(run: RunFolder, manifest: Manifest) -> str:
     return "\n".join(f"* {point}" for point in points)
 
 
-def _interface(layout: Layout, names: Sequence[str]) -> str:
+def _interface(
+    layout: Layout, names: Sequence[str], towers: Mapping[str, int], zero_below: float
+) -> str:
     channels = "; ".join(f"{c.name}{f' in {c.unit}' if c.unit else ''}" for c in layout.channels)
     scalars = "; ".join(f"{s.name}{f' in {s.unit}' if s.unit else ''}" for s in layout.scalars)
     shape = ", ".join(map(str, layout.shape))
     meanings = {
         "image": f"(events, {shape}): channels ({channels}), rows, columns",
+        "hits": f"(events, hits, {2 + len(layout.channels)}): row and column of a pixel, counted "
+        f"from 0, and its values ({channels})",
         "scalars": f"(events, {len(layout.scalars)}): {scalars}",
     }
+    explained = f"\n\n{_hits(towers, zero_below)}" if "hits" in names else ""
     rows = "".join(f"\n| `{name}` | float32 {meanings[name]} |" for name in names)
     return (
         "All values are in the units of the raw files; the preparation of the events is inside the "
         f"model.\n\n| name | type and shape |\n|---|---|{rows}\n| `{OUTPUT}` | float32 (events, "
-        f"{len(layout.classes)}): the probabilities of {', '.join(layout.classes)} |"
+        f"{len(layout.classes)}): the probabilities of {', '.join(layout.classes)} |{explained}"
+    )
+
+
+def _hits(towers: Mapping[str, int], zero_below: float) -> str:
+    """Return how to make the hits of an event."""
+    limit = f" of at least {zero_below:g} in size" if zero_below else " other than zero"
+    squares = "".join(
+        f" The {name} is that of towers of {size} x {size} pixels: the sum over its pixels is at "
+        "the central one, and the others have none."
+        for name, size in towers.items()
+    )
+    return (
+        f"An event has one hit for each pixel with a value{limit} in at least one channel, in any "
+        f"order.{squares} Events get as many hits as the longest of them by hits of zeros. "
+        "`calobatch.hits.HitMaker` makes them from images."
     )
 
 

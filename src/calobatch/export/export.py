@@ -24,9 +24,10 @@ from calobatch.config.model_file import model_source
 from calobatch.export.card import card
 from calobatch.export.facts import facts_of
 from calobatch.export.graph import OUTPUT, RawEvents
-from calobatch.export.onnx_file import as_onnx, refuse_other_scores
+from calobatch.export.onnx_file import as_onnx, free_axes, refuse_other_scores
 from calobatch.models.blame import line_in_file
-from calobatch.models.build import build_model, input_names, load_weights
+from calobatch.models.build import build_model, input_names, load_weights, towers_of
+from calobatch.models.inputs import ModelInputs
 from calobatch.run.exported import ExportRecord
 from calobatch.run.files import (
     CARD_FILE,
@@ -43,6 +44,7 @@ from calobatch.run.folder import read_run, store_of
 from calobatch.run.training import Preparation
 from calobatch.store import Store
 
+AUTO = torch.export.Dim.AUTO
 # Number of real events on which ONNX and torch must agree, and that users get as an example.
 EXAMPLES = 8
 
@@ -68,7 +70,7 @@ def export(folder: Path, store_folder: Path) -> None:
         (target / name).unlink(missing_ok=True)
     names = input_names(model)
     graph = RawEvents(model, names, preparation).eval()
-    inputs = _examples(store, names)
+    inputs = _examples(store, ModelInputs(model, record.layout))
     with torch.no_grad():
         expected_BK = graph(*map(torch.from_numpy, inputs.values())).numpy()
     facts = facts_of(record, names, preparation)
@@ -96,21 +98,18 @@ def export(folder: Path, store_folder: Path) -> None:
         )
     with atomic_path(target / EXAMPLE_FILE) as partial, partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **inputs, **{OUTPUT: expected_BK})
-    write_text(target / CARD_FILE, card(run, store.manifest, names, fault))
+    write_text(target / CARD_FILE, card(run, store.manifest, names, towers_of(model), fault))
     written = [*graphs, *(name for name in EXPORTED_FILES if name != EXPORT_FILE)]
     checksums = {name: sha256_of(target / name) for name in written}
     ExportRecord(files=checksums, fault=fault).write(target / EXPORT_FILE)
     print(f"export: wrote {target}", flush=True)
 
 
-def _examples(store: Store, names: tuple[str, ...]) -> dict[str, NDArray[np.float32]]:
-    """Return the first test events of a store as they are in the raw files."""
+def _examples(store: Store, inputs: ModelInputs) -> dict[str, NDArray[np.float32]]:
+    """Return the first test events of a store in the units of the raw files."""
     events = store.events_of("test")[:EXAMPLES]
-    values = {
-        "image": store.dense(events),
-        "scalars": store.scalars_BS[events].astype(np.float32),
-    }
-    return {name: values[name] for name in names}
+    found = inputs.of(store.dense(events), store.scalars_BS[events].astype(np.float32))
+    return {name: tensor.numpy() for name, tensor in zip(inputs.names, found, strict=True)}
 
 
 def _graphs(
@@ -125,7 +124,7 @@ def _graphs(
         program = torch.export.export(
             graph,
             tuple(map(torch.from_numpy, inputs.values())),
-            dynamic_shapes=(tuple({0: torch.export.Dim.AUTO} for _ in inputs),),
+            dynamic_shapes=(tuple(dict.fromkeys(free_axes(name), AUTO) for name in inputs),),
         )
         onnx = as_onnx(program, tuple(inputs), facts)
         refuse_other_scores(onnx, inputs, expected_BK)

@@ -12,13 +12,14 @@ from calobatch.export.graph import OUTPUT
 
 # The largest difference between the probabilities of onnxruntime and those of torch.
 TOLERANCE = 1e-5
-BATCH = "batch"
+# The names of axes whose length is free: that of events, and that of hits.
+BATCH, HITS = "batch", "hits"
 
 
 def as_onnx(
     program: torch.export.ExportedProgram, names: Sequence[str], facts: Mapping[str, str]
 ) -> bytes:
-    """Return the content of an ONNX file with named inputs and a free batch size.
+    """Return the content of an ONNX file with named inputs and a free number of events.
 
     ``facts`` become the metadata of the model.
     """
@@ -27,7 +28,7 @@ def as_onnx(
     )
     assert exported is not None
     model = exported.model_proto
-    _name_batch(model)
+    _name_axes(model)
     onnx.helper.set_model_props(model, dict(facts))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
@@ -52,13 +53,22 @@ def refuse_other_scores(
             )
 
 
-def _name_batch(model: onnx.ModelProto) -> None:
-    """Rename the first axis of inputs and outputs, which torch numbers, such as s74."""
-    given = {value.type.tensor_type.shape.dim[0].dim_param for value in model.graph.input}
-    if given == {""}:
-        raise ValueError("the batch size is fixed in the model")
+def free_axes(name: str) -> dict[int, str]:
+    """Return the names of the axes of an input whose length is free, by their numbers."""
+    return {0: BATCH, 1: HITS} if name == "hits" else {0: BATCH}
+
+
+def _name_axes(model: onnx.ModelProto) -> None:
+    """Name the free axes of inputs and outputs, which torch numbers, such as s74."""
+    names = {}
+    for value in model.graph.input:
+        for number, name in free_axes(value.name).items():
+            given = value.type.tensor_type.shape.dim[number].dim_param
+            if not given:
+                raise ValueError(f"the number of {name} is fixed in the model")
+            names[given] = name
     for values in (model.graph.input, model.graph.output, model.graph.value_info):
         for value in values:
             for axis in value.type.tensor_type.shape.dim:
-                if axis.dim_param in given - {""}:
-                    axis.dim_param = BATCH
+                if axis.dim_param in names:
+                    axis.dim_param = names[axis.dim_param]

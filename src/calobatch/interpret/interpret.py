@@ -57,7 +57,7 @@ def interpret(folder: Path, store_folder: Path) -> None:
     counted = events if store.weight is None else events[store.weight[events] > 0]
     confidence = run.metrics.confidence
     scorer = scorer_of(run)
-    names = names_of(layout, scorer.takes)
+    names = names_of(layout, scorer.inputs)
     scores = 1 + len(names)
     per_class = affordable(layout, scores, pixels=PIXELS_WITHOUT_INPUTS, most=MOST_WITHOUT_INPUTS)
     of_inputs = np.concatenate(spread_events(store, counted, per_class))
@@ -65,7 +65,7 @@ def interpret(folder: Path, store_folder: Path) -> None:
         layout,
         1 + len(layout.channels) * PATCHES**2,
         pixels=PIXELS_OF_OCCLUSION,
-        most=MOST_OCCLUDED if "image" in scorer.takes else 0,
+        most=MOST_OCCLUDED if scorer.inputs.from_images else 0,
     )
     occluded = spread_events(store, counted, per_class)
     occlusion = Occlusion(store, np.concatenate(occluded))

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from calobatch.layouts import Layout
-from calobatch.models.build import build_model, input_names, load_weights
+from calobatch.models.build import build_model, load_weights
+from calobatch.models.inputs import ModelInputs
 from calobatch.models.scoring import events_per_batch
 from calobatch.progress import Progress
 from calobatch.run.files import WEIGHTS_FILE
@@ -14,11 +15,11 @@ from calobatch.run.folder import RunFolder
 
 
 class Scorer:
-    """A model and what it is for. ``takes`` has the names of its inputs: "image", "scalars"."""
+    """A model with what makes its inputs."""
 
     def __init__(self, model: nn.Module, layout: Layout) -> None:
         self.model = model.eval()
-        self.takes = input_names(model)
+        self.inputs = ModelInputs(model, layout)
         self.batch = events_per_batch(layout)
         self.classes = len(layout.classes)
 
@@ -26,12 +27,11 @@ class Scorer:
         self, image_BCHW: NDArray[np.float32], scalars_BS: NDArray[np.float32], progress: Progress
     ) -> NDArray[np.float32]:
         """Return the probabilities (B, K) of events, given their standardised scalars."""
-        given = {"image": image_BCHW, "scalars": scalars_BS}
         found = [np.zeros((0, self.classes), dtype=np.float32)]
         with torch.inference_mode():
             for start in range(0, len(image_BCHW), self.batch):
                 part = slice(start, start + self.batch)
-                inputs = [torch.from_numpy(given[name][part]) for name in self.takes]
+                inputs = self.inputs.of(image_BCHW[part], scalars_BS[part])
                 found.append(torch.softmax(self.model(*inputs).float(), dim=1).numpy())
                 progress.advance(len(found[-1]))
         return np.concatenate(found)

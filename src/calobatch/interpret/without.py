@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from calobatch.compare.paired_bootstrap import paired_differences
 from calobatch.interpret.scorer import Scorer
 from calobatch.layouts import Layout
+from calobatch.models.inputs import ModelInputs
 from calobatch.progress import Progress
 from calobatch.run.auc import mean_auc
 from calobatch.run.interpretation import Without
@@ -19,17 +20,17 @@ from calobatch.store import Store
 SAMPLES = 500  # replicas of the bootstrap
 
 
-class Inputs(NamedTuple):
+class Seen(NamedTuple):
     """What a model gets of each event; scalars have a mean of 0 over the training split."""
 
     image_BCHW: NDArray[np.float32]
     scalars_BS: NDArray[np.float32]
 
 
-def names_of(layout: Layout, takes: tuple[str, ...]) -> list[str]:
+def names_of(layout: Layout, inputs: ModelInputs) -> list[str]:
     """Return the names of the channels and scalars that a model takes."""
-    channels = [channel.name for channel in layout.channels if "image" in takes]
-    return channels + [scalar.name for scalar in layout.scalars if "scalars" in takes]
+    channels = [channel.name for channel in layout.channels if inputs.from_images]
+    return channels + [scalar.name for scalar in layout.scalars if inputs.from_scalars]
 
 
 def without_inputs(
@@ -41,20 +42,20 @@ def without_inputs(
 ) -> tuple[float, tuple[Without, ...]]:
     """Return the AUC of ``events``, and how it changes without each input of the model."""
     scalars_BS = standardised(store.scalars_BS[events], store.manifest.scalars)
-    inputs = Inputs(store.dense(events), scalars_BS)
+    seen = Seen(store.dense(events), scalars_BS)
 
-    def predictions(changed: Inputs) -> Predictions:
+    def predictions(changed: Seen) -> Predictions:
         score_BK = scorer.score(*changed, progress)
         score = score_BK[:, 1] if score_BK.shape[1] == 2 else score_BK
         weight = None if store.weight is None else store.weight[events]
         return Predictions(store.label[events], score, weight)
 
-    whole = predictions(inputs)
+    whole = predictions(seen)
     auc = mean_auc(*whole)
     tail = (1 - confidence) / 2
     found = []
-    changes = _changes(inputs, scorer.takes)
-    for name, changed in zip(names_of(store.layout, scorer.takes), changes, strict=True):
+    changes = _changes(seen, scorer.inputs)
+    for name, changed in zip(names_of(store.layout, scorer.inputs), changes, strict=True):
         left = predictions(changed)
         low, high = np.quantile(paired_differences([whole], [left], SAMPLES), [tail, 1 - tail])
         auc_left = mean_auc(*left)
@@ -66,13 +67,13 @@ def without_inputs(
     return auc, tuple(found)
 
 
-def _changes(inputs: Inputs, takes: tuple[str, ...]) -> Iterator[Inputs]:
-    """Yield the inputs without each channel, then those without each scalar."""
-    for channel in range(inputs.image_BCHW.shape[1] if "image" in takes else 0):
-        image_BCHW = inputs.image_BCHW.copy()
+def _changes(seen: Seen, inputs: ModelInputs) -> Iterator[Seen]:
+    """Yield what is seen without each channel, then those without each scalar."""
+    for channel in range(seen.image_BCHW.shape[1] if inputs.from_images else 0):
+        image_BCHW = seen.image_BCHW.copy()
         image_BCHW[:, channel] = 0
-        yield inputs._replace(image_BCHW=image_BCHW)
-    for scalar in range(inputs.scalars_BS.shape[1] if "scalars" in takes else 0):
-        scalars_BS = inputs.scalars_BS.copy()
+        yield seen._replace(image_BCHW=image_BCHW)
+    for scalar in range(seen.scalars_BS.shape[1] if inputs.from_scalars else 0):
+        scalars_BS = seen.scalars_BS.copy()
         scalars_BS[:, scalar] = 0
-        yield inputs._replace(scalars_BS=scalars_BS)
+        yield seen._replace(scalars_BS=scalars_BS)

@@ -17,7 +17,9 @@ from calobatch.layouts import Layout
 from calobatch.models.blame import blaming_model, line_in_file
 
 # What a model's forward may take.
-INPUTS = ("image", "scalars")
+INPUTS = ("image", "hits", "scalars")
+# Hits of an event of zeros, with which a model is tried or drawn. Their real number is free.
+EXAMPLE_HITS = 8
 
 
 def model_class(name: str) -> type[nn.Module]:
@@ -58,7 +60,7 @@ def build_model(name: str, layout: Layout, options: dict[str, Any]) -> nn.Module
 
 
 def input_names(model: nn.Module) -> tuple[str, ...]:
-    """Return the names of the arguments of the model's forward, in order: "image", "scalars".
+    """Return the names of the arguments of the model's forward, in order, out of ``INPUTS``.
 
     Raises UserError if the model does not say which it takes.
     """
@@ -66,9 +68,14 @@ def input_names(model: nn.Module) -> tuple[str, ...]:
     if not isinstance(names, tuple | list) or not names or not set(names) <= set(INPUTS):
         raise UserError(
             f"class Model of {type(model).__module__} must say what its forward takes; write "
-            'inputs: ClassVar = ("image",) in it, or ("image", "scalars")'
+            'inputs: ClassVar = ("image",) in it, or ("hits",), or either with "scalars"'
         )
     return tuple(names)
+
+
+def towers_of(model: nn.Module) -> dict[str, int]:
+    """Return the sizes of towers that a model which takes hits names (:mod:`calobatch.hits`)."""
+    return dict(getattr(model, "towers", {}))
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -101,5 +108,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 def example_inputs(model: nn.Module, layout: Layout, batch: int = 1) -> tuple[Tensor, ...]:
     """Return the arguments of the model's forward for ``batch`` events, filled with zeros."""
-    shapes = {"image": layout.shape, "scalars": (len(layout.scalars),)}
+    shapes = {
+        "image": layout.shape,
+        "hits": (EXAMPLE_HITS, 2 + len(layout.channels)),
+        "scalars": (len(layout.scalars),),
+    }
     return tuple(torch.zeros(batch, *shapes[name]) for name in input_names(model))

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from calobatch.atomic import atomic_path
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
-from calobatch.models.build import build_model, input_names, load_weights
+from calobatch.models.build import build_model, load_weights
+from calobatch.models.inputs import ModelInputs
 from calobatch.models.scoring import events_per_batch
 from calobatch.progress import Progress
 from calobatch.raw.interface import COUNT_FROM_ONE, Block, RawFile, count_from_one
@@ -89,13 +90,13 @@ def _schema(layout: Layout) -> pa.Schema:
 def _scored(
     raw: RawFile, model: nn.Module, layout: Layout, preparation: Preparation
 ) -> Iterator[pa.Table]:
-    events = events_per_batch(layout)
+    events, inputs = events_per_batch(layout), ModelInputs(model, layout)
     labels, weights = _labels(raw), _weights(raw, layout)
     for piece in raw.pieces(events * BLOCKS_PER_PIECE):
         first = piece.start
         for block in piece.blocks(events):
             with torch.no_grad():
-                logits_BK = model(*_inputs(block, input_names(model), preparation))
+                logits_BK = model(*_prepared(block, inputs, preparation))
             score_BK = torch.softmax(logits_BK.float(), dim=1).numpy()
             last = first + len(score_BK)
             scores = [score_BK[:, 1]] if len(layout.classes) == 2 else score_BK.T
@@ -138,10 +139,9 @@ def _weights(raw: RawFile, layout: Layout) -> list[pa.Array]:
         return [pa.nulls(raw.events, pa.float64())]
 
 
-def _inputs(block: Block, names: Sequence[str], preparation: Preparation) -> tuple[Tensor, ...]:
+def _prepared(block: Block, inputs: ModelInputs, preparation: Preparation) -> tuple[Tensor, ...]:
     scalars_BS = standardised(block.scalars_BS, preparation.scalars)
-    arrays = {"image": _cleared(block.image_BCHW, preparation.zero_below), "scalars": scalars_BS}
-    return tuple(torch.from_numpy(arrays[name]) for name in names)
+    return inputs.of(_cleared(block.image_BCHW, preparation.zero_below), scalars_BS)
 
 
 def _cleared(image_BCHW: NDArray[np.floating], zero_below: float) -> NDArray[np.float32]:

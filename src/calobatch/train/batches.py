@@ -1,6 +1,6 @@
 """Make batches: read whole batches from the store into buffers on the training device."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import cycle
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from calobatch.config.training import Augmentation
+from calobatch.hits import HitMaker
 from calobatch.scalars import standardised
 from calobatch.store import Store
 from calobatch.train.augment import move_targets
@@ -44,10 +45,11 @@ class Batch(NamedTuple):
 
 
 class BatchMaker:
-    """Makes batches that have the inputs which a model names: "image", "scalars", or both.
+    """Makes batches that have the inputs which a model names: "image", "hits", "scalars".
 
     Images are written alternately into two buffers, so that one batch can be made while the model
-    uses the other. A batch is therefore valid until the second batch after it is made.
+    uses the other. A batch is therefore valid until the second batch after it is made. ``towers``
+    is what the model says about them (:mod:`calobatch.hits`).
     """
 
     def __init__(
@@ -57,12 +59,20 @@ class BatchMaker:
         device: torch.device,
         augmentation: Augmentation = Augmentation(),  # noqa: B008
         layout_in_memory: torch.memory_format = torch.contiguous_format,
+        towers: Mapping[str, int] | None = None,
     ) -> None:
         self.layout_in_memory = layout_in_memory
         self.store, self.inputs, self.device = store, inputs, device
-        self.images = images_for(store, move_targets(store.layout, augmentation), device)
+        self.targets = move_targets(store.layout, augmentation)
+        if "image" in inputs:
+            self.images = images_for(store, self.targets, device)
         self.buffers_BP = [torch.empty(0, store.layout.pixels, device=device)] * 2
         self.turn = cycle((0, 1))
+        # The number of hits of each event of the store; None if the model takes no hits.
+        self.hit_number: NDArray[np.int64] | None = None
+        if "hits" in inputs:
+            self.hits = HitMaker(store.layout, towers or {})
+            self.hit_number = self.hits.number(store.start, store.pixel, store.value)
         self.scalars_BS = torch.from_numpy(
             standardised(store.scalars_BS, store.manifest.scalars)
         ).to(device)
@@ -78,10 +88,12 @@ class BatchMaker:
         """
         event_B = torch.from_numpy(events).to(self.device)
         move_B = None if moves is None else moves[events]
-        inputs = tuple(
-            self._image(events, move_B) if name == "image" else self.scalars_BS[event_B]
-            for name in self.inputs
-        )
+        make = {
+            "image": lambda: self._image(events, move_B),
+            "hits": lambda: self._hits(events, move_B),
+            "scalars": lambda: self.scalars_BS[event_B],
+        }
+        inputs = tuple(make[name]() for name in self.inputs)
         weight_B = None if self.weight_B is None else self.weight_B[event_B]
         return Batch(inputs, self.label_B[event_B], weight_B)
 
@@ -95,6 +107,20 @@ class BatchMaker:
         self.images.write(events, move_B, image_BP)
         image_BCHW = image_BP.view(len(events), *self.store.layout.shape)
         return image_BCHW.contiguous(memory_format=self.layout_in_memory)
+
+    def _hits(self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None) -> Tensor:
+        assert self.hit_number is not None
+        longest = max(int(self.hit_number[events].max(initial=0)), 1)
+        hit_BLF = self.hits.hits(
+            events,
+            self.store.start,
+            self.store.pixel,
+            self.store.value,
+            longest,
+            self.targets,
+            move_B,
+        )
+        return torch.from_numpy(hit_BLF).to(self.device)
 
 
 def one_ahead(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:

@@ -1,28 +1,16 @@
 """Turn sparse events into dense images on the CPU.
 
 The loops are compiled by numba and take half the time of numpy's indexing, because each image is
-cleared and filled while it is in the processor's cache. Both functions release Python's global
-lock, so that the next batch is made while the model computes.
+cleared and filled while it is in the processor's cache.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
-from numba import njit
-from numba.core import entrypoints
 from numpy.typing import NDArray
 
-# Before the first call of a compiled function, numba would import every package with an extension
-# for it, such as awkward. The functions below need no extension, and each rank starts a second
-# sooner without them.
-entrypoints.init_all = lambda: None
-# Compiling takes a second. Numba saves the result for later processes if it can write here; in a
-# read-only image it cannot, and would raise an error.
-CACHED = os.access(Path(__file__).parent, os.W_OK)
+from calobatch.compiled import compiled
 
 
-@njit(nogil=True, cache=CACHED)  # type: ignore[untyped-decorator]
+@compiled  # type: ignore[untyped-decorator]
 def densify(
     events: NDArray[np.int64],
     start: NDArray[np.int64],
@@ -38,7 +26,7 @@ def densify(
             image_P[pixel[hit]] = value[hit]
 
 
-@njit(nogil=True, cache=CACHED)  # type: ignore[untyped-decorator]
+@compiled  # type: ignore[untyped-decorator]
 def densify_moved(
     events: NDArray[np.int64],
     start: NDArray[np.int64],

@@ -20,12 +20,16 @@ class BatchShare(NamedTuple):
     events: NDArray[np.int64]
     batch_events: int
 
-    def parts(self, number: int) -> list[NDArray[np.int64]]:
+    def parts(
+        self, number: int, hit_number: NDArray[np.int64] | None = None
+    ) -> list[NDArray[np.int64]]:
         """Divide the events into ``number`` parts whose sizes differ by at most one.
 
-        Parts that would be empty are left out.
+        Parts that would be empty are left out. With the ``hit_number`` of each event of the store,
+        events with similar numbers of hits are in the same part.
         """
-        return [part for part in np.array_split(self.events, number) if len(part)]
+        events = self.events[by_hits(self.events, hit_number)]
+        return [part for part in np.array_split(events, number) if len(part)]
 
 
 def epoch_steps(events: int, batch_size: int, ranks: int) -> int:
@@ -64,6 +68,16 @@ def first_events(events: NDArray[np.int64], number: int | None) -> NDArray[np.in
         return events
     drawn = np.random.default_rng(0).permutation(len(events))[:number]
     return events[np.sort(drawn)]
+
+
+def by_hits(events: NDArray[np.int64], hit_number: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Return the order (B) in which ``events`` have more and more hits.
+
+    ``hit_number`` has that of each event of the store; None leaves the events in their order.
+    """
+    if hit_number is None:
+        return np.arange(len(events))
+    return np.argsort(hit_number[events], kind="stable")
 
 
 def rank_share(events: NDArray[np.int64], rank: int, ranks: int) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from calobatch.run.decision import called_class, is_constant, log_loss
 from calobatch.store import Store
 from calobatch.train.batches import BatchMaker
 from calobatch.train.heartbeat import Heartbeat
-from calobatch.train.order import rank_share
+from calobatch.train.order import by_hits, rank_share
 
 
 class Validation(NamedTuple):
@@ -82,19 +82,21 @@ def score_events(
     every batch. The scores are computed in float32, even if the training uses bfloat16.
     """
     share = rank_share(events, communicator.rank, communicator.size)
+    # Events of one batch have similar numbers of hits, so that few zeros make them equally long.
+    order = by_hits(share, maker.hit_number)
     step = events_per_batch(maker.store.layout)
     model.eval()
     classes = len(maker.store.layout.classes)
-    # A rank may have no events.
-    scores = [np.zeros(0 if classes == 2 else (0, classes), dtype=np.float32)]
+    scores = np.zeros(len(share) if classes == 2 else (len(share), classes), dtype=np.float32)
     with torch.no_grad():
         for start in range(0, len(share), step):
-            batch = maker.batch(share[start : start + step])
+            part = order[start : start + step]
+            batch = maker.batch(share[part])
             probability_BK = torch.softmax(model(*batch.inputs).float(), dim=1)
-            scores.append(scores_of(probability_BK.cpu().numpy()))
+            scores[part] = scores_of(probability_BK.cpu().numpy())
             heartbeat.move()
     model.train()
-    return np.concatenate(communicator.allgather(np.concatenate(scores)))
+    return np.concatenate(communicator.allgather(scores))
 
 
 def scores_of(probability_BK: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from calobatch.communicator.device import autocast, choose_device
 from calobatch.communicator.interface import connect
 from calobatch.communicator.placement import placement
 from calobatch.config.training import Training
-from calobatch.models.build import build_model, input_names
+from calobatch.models.build import build_model, input_names, towers_of
 from calobatch.models.trial import try_model
 from calobatch.progress import Progress
 from calobatch.run.mark import mark_of_epoch
@@ -89,7 +89,9 @@ def train(
     try_model(model, settings.model, store.layout)
     start = begin(model, settings, store)
     optimizer = make_optimizer(settings, model.parameters())
-    maker = BatchMaker(store, input_names(model), device, settings.augmentation, memory_format)
+    maker = BatchMaker(
+        store, input_names(model), device, settings.augmentation, memory_format, towers_of(model)
+    )
     schedule = LearningRate(settings, place.size)
     batch_size = settings.global_batch(place.size)
     order = partial(
@@ -156,7 +158,10 @@ def train(
                 restore_rank(checkpoint.ranks[communicator.rank], model, sums, device)
             # `parts` has, for each step, the events of each of its forward and backward passes. A
             # thread makes their batches in advance.
-            parts = [share.parts(settings.passes_per_step) for share in shares[first_step:]]
+            parts = [
+                share.parts(settings.passes_per_step, maker.hit_number)
+                for share in shares[first_step:]
+            ]
             make = partial(maker.batch, moves=moves)
             batches = one_ahead(make, itertools.chain.from_iterable(parts))
 

@@ -1,0 +1,209 @@
+"""A transformer whose tokens are the hits of an event.
+
+In the Particle Transformer (Qu et al., arXiv:2202.03772, equation 4), a network computes from each
+pair of particles a term that is added to their attention. For hits this would take more time than
+all the rest. Here the term is minus the squared distance of the two hits in eta, phi and the
+logarithm of their energies, each with a weight per head that is learned. As a squared distance is a
+scalar product of a few numbers per hit, these are further components of queries and keys: the term
+costs next to nothing, and the fused attention of torch needs no table of pairs.
+
+Each head of an attention, and each part of the mean over all hits at the end, also weighs the hits
+with a power of their energy. The powers are learned and begin between 0 and 1, as in the widths of
+showers and the angularities of jets (Larkoski et al., arXiv:1408.3122). Without them, the model
+needs several epochs to find out that hits with much energy matter most.
+
+Tensor names: L hits, F numbers per hit, C channels, V features of a hit, U coordinates of a
+distance, E embedding, N heads, D width of a head.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from calobatch.errors import UserError
+from calobatch.layouts import Layout
+
+# Added to the attention of what is no hit, but makes events equally long.
+NEVER = -1e4
+# Logarithms are asinh(value / SMALLEST) / LOG_UNIT, in the units of the raw files: finite at zero,
+# and about 1.
+SMALLEST, LOG_UNIT = 1e-3, 5.0
+# Lengths are in this part of the longer side of the image.
+LENGTH_UNIT = 1 / 8
+# Coordinates of a distance: row, column and logarithm of the energy.
+COORDINATES = 3
+
+
+class Features(nn.Module):
+    """Computes the features of hits (B, L, V), and their coordinates for distances (B, L, U)."""
+
+    middle: Tensor
+    wave_number: Tensor
+
+    def __init__(self, layout: Layout, waves: int) -> None:
+        super().__init__()
+        size, longer = torch.tensor([layout.height, layout.width]), max(layout.shape[1:])
+        self.register_buffer("middle", (size - 1) / 2, persistent=False)
+        self.unit = longer * LENGTH_UNIT
+        # From one period over the image to one over four pixels.
+        periods = torch.logspace(0, math.log10(max(longer / 4, 1)), waves)
+        self.register_buffer("wave_number", math.tau * periods / longer, persistent=False)
+        self.energies = [n for n, channel in enumerate(layout.channels) if not channel.signed]
+        self.number = 6 + 4 * waves + 3 * len(layout.channels)
+
+    def forward(self, hit_BLF: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features and coordinates."""
+        offset_BL2, value_BLC = hit_BLF[..., :2] - self.middle, hit_BLF[..., 2:]
+        energy_BL1 = value_BLC[..., self.energies].abs().sum(2, keepdim=True)
+        total_B11 = energy_BL1.sum(1, keepdim=True).clamp_min(SMALLEST)
+        centre_B12 = (energy_BL1 * offset_BL2).sum(1, keepdim=True) / total_B11
+        from_centre_BL2 = (offset_BL2 - centre_B12) / self.unit
+        phase_BLX = (offset_BL2[..., None] * self.wave_number).flatten(2)
+        share_BLC = value_BLC / value_BLC.abs().sum(1, keepdim=True).clamp_min(SMALLEST)
+        features = [
+            offset_BL2 / self.unit,
+            from_centre_BL2,
+            from_centre_BL2.square(),
+            phase_BLX.sin(),
+            phase_BLX.cos(),
+            _logarithm(value_BLC),
+            _logarithm(share_BLC),
+            share_BLC,
+        ]
+        coordinates = [offset_BL2 / self.unit, _logarithm(energy_BL1)]
+        return torch.cat(features, dim=2), torch.cat(coordinates, dim=2)
+
+
+def _logarithm(value: Tensor) -> Tensor:
+    return (value / SMALLEST).asinh() / LOG_UNIT
+
+
+def _powers(heads: int) -> nn.Parameter:
+    """Return, for each head, the power of the energy with which it weighs hits."""
+    return nn.Parameter(torch.linspace(0, 1, heads))
+
+
+def _weights(power_N: Tensor, log_energy_BL1: Tensor) -> Tensor:
+    """Return the logarithms of the weights (B, L, N) of hits."""
+    return LOG_UNIT * power_N * log_energy_BL1
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with a term for the distance of each pair of hits."""
+
+    def __init__(self, width: int, heads: int, size: int) -> None:
+        super().__init__()
+        self.heads, self.content = heads, size - COORDINATES - 1
+        self.query_key = nn.Linear(width, 2 * heads * self.content)
+        self.value = nn.Linear(width, heads * size)
+        self.output = nn.Linear(heads * size, width)
+        # The first head begins by seeing near and far hits alike, the others see less and less far.
+        log_weight_N1 = torch.linspace(-5, 1, heads)[:, None]
+        self.log_weight_NU = nn.Parameter(log_weight_N1.repeat(1, COORDINATES))
+        self.power_N = _powers(heads)
+
+    def forward(self, token_BLE: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
+        """Return the attended tokens (B, L, E)."""
+        packed = self.query_key(token_BLE).unflatten(-1, (2, self.heads, self.content))
+        query_BNLD, key_BNLD = packed.permute(2, 0, 3, 1, 4)
+        value_BNLD = self.value(token_BLE).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        # The scalar product of these is minus the squared distance, apart from a number that is
+        # the same for all keys and therefore has no effect.
+        coordinate_B1LU = coordinate_BLU[:, None]
+        weighted_BNLU = self.log_weight_NU.exp()[:, None] * coordinate_B1LU
+        square_BNL1 = (weighted_BNLU * coordinate_B1LU).sum(-1, keepdim=True)
+        weight_BLN = _weights(self.power_N, coordinate_BLU[..., -1:]) + mask_BL1
+        of_key_BNL1 = weight_BLN.transpose(1, 2)[..., None] - square_BNL1
+        query = torch.cat([query_BNLD, 2 * weighted_BNLU, torch.ones_like(of_key_BNL1)], dim=-1)
+        key_BNLU = coordinate_B1LU.expand(-1, self.heads, -1, -1)
+        key = torch.cat([key_BNLD / self.content**0.5, key_BNLU, of_key_BNL1], dim=-1)
+        attended_BNLD = functional.scaled_dot_product_attention(query, key, value_BNLD, scale=1.0)
+        attended: Tensor = self.output(attended_BNLD.transpose(1, 2).flatten(2))
+        return attended
+
+
+class Block(nn.Module):
+    """Attention and a two-layer perceptron, each on normalised tokens and added to its input."""
+
+    def __init__(self, width: int, heads: int, size: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = Attention(width, heads, size)
+        self.perceptron = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, width),
+        )
+
+    def forward(self, token_BLE: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
+        """Return the transformed tokens (B, L, E)."""
+        token_BLE = token_BLE + self.attention(self.norm(token_BLE), coordinate_BLU, mask_BL1)
+        transformed: Tensor = token_BLE + self.perceptron(token_BLE)
+        return transformed
+
+
+class Model(nn.Module):
+    """Blocks on the hits, a mean over them with weights of their own per head, two dense layers.
+
+    ``head_size`` is the number of components of queries, keys and values, four of which are for
+    distances and weights. ``waves`` is the number of wavelengths in which a hit is told its row and
+    column. ``towers`` has the sizes of the towers of coarse channels, in pixels, by the names of
+    the channels.
+    """
+
+    inputs: ClassVar = ("hits",)
+
+    def __init__(
+        self,
+        layout: Layout,
+        width: int = 48,
+        heads: int = 3,
+        head_size: int = 16,
+        depth: int = 2,
+        waves: int = 4,
+        towers: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.towers = dict(towers or {})
+        names = [channel.name for channel in layout.channels]
+        if unknown := [name for name in self.towers if name not in names]:
+            raise UserError(
+                f"model hit_transformer: towers has {unknown[0]!r}, which is not a channel of "
+                f"layout {layout.name}; its channels are {', '.join(names)}"
+            )
+        if width % heads or head_size < COORDINATES + 2:
+            raise UserError(
+                f"model hit_transformer: width is {width}, heads is {heads} and head_size is "
+                f"{head_size}; set width to a multiple of heads, and head_size to "
+                f"{COORDINATES + 2} or more"
+            )
+        self.features = Features(layout, waves)
+        self.embedding = nn.Sequential(
+            nn.Linear(self.features.number, width), nn.GELU(), nn.Linear(width, width)
+        )
+        self.blocks = nn.ModuleList(Block(width, heads, head_size) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.weight = nn.Linear(width, heads)
+        self.power_N = _powers(heads)
+        self.classes = nn.Sequential(
+            nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(layout.classes))
+        )
+
+    def forward(self, hit_BLF: Tensor) -> Tensor:
+        """Return logits (B, K)."""
+        feature_BLV, coordinate_BLU = self.features(hit_BLF)
+        mask_BL1 = NEVER * (hit_BLF[..., 2:] == 0).all(2, keepdim=True)
+        token_BLE = self.embedding(feature_BLV)
+        for block in self.blocks:
+            token_BLE = block(token_BLE, coordinate_BLU, mask_BL1)
+        token_BLE = self.norm(token_BLE)
+        weight_BLN = self.weight(token_BLE) + _weights(self.power_N, coordinate_BLU[..., -1:])
+        share_BLN1 = (weight_BLN + mask_BL1).softmax(1)[..., None]
+        part_BLND = token_BLE.unflatten(2, (share_BLN1.shape[2], -1))
+        logits_BK: Tensor = self.classes((share_BLN1 * part_BLND).sum(1).flatten(1))
+        return logits_BK
