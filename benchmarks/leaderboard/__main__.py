@@ -1,9 +1,10 @@
-"""Write the published leaderboard from the results of the scenario models.
+"""Write the page of a scenario from its results.
 
 make run SCENARIO=models
-python -m benchmarks.leaderboard
+python -m benchmarks.leaderboard models
 """
 
+import argparse
 from pathlib import Path
 
 from benchmarks.leaderboard.page import write_page
@@ -11,10 +12,16 @@ from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.errors import exiting
 
-SCENARIO = "models"
+TEMPLATES = {
+    path.name.removesuffix(".template.md"): path
+    for path in Path(__file__).parent.glob("*.template.md")
+}
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenario", choices=sorted(TEMPLATES))
+    name = parser.parse_args().scenario
     with exiting():
-        folder = CHECKOUT / "docs" / "leaderboard"
-        write_page(load_scenario(SCENARIO), Path("results") / SCENARIO, folder)
+        folder = CHECKOUT / "docs" / name
+        write_page(load_scenario(name), Path("results") / name, TEMPLATES[name], folder)
         print(f"wrote {folder}")

@@ -14,6 +14,14 @@ JOBS = {
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
     "models": {"simulate": 4, "pack": 2, "train": 27, "evaluate": 27, "export": 27, "interpret": 27}
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 3),
+    "training_options": {
+        "simulate": 2,
+        "pack": 1,
+        "train": 27,
+        "evaluate": 27,
+        "export": 27,
+        "interpret": 27,
+    },
     "energyflow": {
         "simulate": 2,
         "pack": 1,
