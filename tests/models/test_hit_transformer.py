@@ -57,9 +57,9 @@ def test_attention_has_a_term_for_the_distance_of_a_pair_and_a_power_of_the_ener
     )
     value = attention.value(token_BLE).unflatten(-1, (attention.heads, -1)).transpose(1, 2)
     pair_BLLU = coordinate_BLU[:, :, None] - coordinate_BLU[:, None]
-    distance_BLLN = pair_BLLU.square() @ attention.log_weight_NU.exp().T
+    distance_BLLN = pair_BLLU.square() @ attention.pair_terms.log_weight_NU.exp().T
     # The coordinate is the logarithm of the energy, so this is that of a power of the energy.
-    power_BLN = attention.power_N * LOG_UNIT * coordinate_BLU[..., 2:]
+    power_BLN = attention.pair_terms.power_N * LOG_UNIT * coordinate_BLU[..., 2:]
     logit = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
     logit = logit - distance_BLLN.permute(0, 3, 1, 2) + power_BLN.transpose(1, 2)[:, :, None]
     logit[..., 15:] = -math.inf

@@ -12,6 +12,7 @@ MODELS = [
     ("cnn", ELECTRON_PHOTON),
     ("vision_transformer", ELECTRON_PHOTON),
     ("jet_cnn", QUARK_GLUON),
+    ("hit_transformer", QUARK_GLUON),
 ]
 
 

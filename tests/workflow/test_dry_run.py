@@ -12,8 +12,8 @@ JOBS = {
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
     "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4, "interpret": 4}
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
-    "models": {"simulate": 4, "pack": 2, "train": 27, "evaluate": 27, "export": 27, "interpret": 27}
-    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 3),
+    "models": {"simulate": 4, "pack": 2, "train": 33, "evaluate": 33, "export": 33, "interpret": 33}
+    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 4),
     "training_options": {
         "simulate": 2,
         "pack": 1,

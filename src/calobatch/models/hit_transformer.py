@@ -82,18 +82,39 @@ def _logarithm(value: Tensor) -> Tensor:
     return (value / SMALLEST).asinh() / LOG_UNIT
 
 
-def _powers(heads: int) -> nn.Parameter:
-    """Return, for each head, the power of the energy with which it weighs hits."""
-    return nn.Parameter(torch.linspace(0, 1, heads))
+class PairTerms(nn.Module):
+    """Computes components of queries and keys whose scalar product is the term of a pair of hits.
+
+    The term is the logarithm of the weight of the key minus the squared distance of the two.
+    """
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        # The first head begins by seeing near and far hits alike, the others see less and less far.
+        log_weight_N1 = torch.linspace(-5, 1, heads)[:, None]
+        self.log_weight_NU = nn.Parameter(log_weight_N1.repeat(1, COORDINATES))
+        self.power_N = nn.Parameter(torch.linspace(0, 1, heads))
+
+    def forward(self, coordinate_BLU: Tensor, mask_BL1: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the components of queries and of keys (B, N, L, U + 1)."""
+        coordinate_B1LU = coordinate_BLU[:, None]
+        weighted_BNLU = self.log_weight_NU.exp()[:, None] * coordinate_B1LU
+        # The square of the query is left out: it is the same for all keys and has no effect.
+        square_BNL1 = (weighted_BNLU * coordinate_B1LU).sum(-1, keepdim=True)
+        weight_BLN = _log_weight(self.power_N, coordinate_BLU, mask_BL1)
+        of_key_BNL1 = weight_BLN.transpose(1, 2)[..., None] - square_BNL1
+        query = torch.cat([2 * weighted_BNLU, torch.ones_like(of_key_BNL1)], dim=-1)
+        key_BNLU = coordinate_B1LU.expand_as(weighted_BNLU)
+        return query, torch.cat([key_BNLU, of_key_BNL1], dim=-1)
 
 
-def _weights(power_N: Tensor, log_energy_BL1: Tensor) -> Tensor:
-    """Return the logarithms of the weights (B, L, N) of hits."""
-    return LOG_UNIT * power_N * log_energy_BL1
+def _log_weight(power_N: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
+    """Return the logarithms (B, L, N) of powers of the energy of hits."""
+    return LOG_UNIT * power_N * coordinate_BLU[..., -1:] + mask_BL1
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention with a term for the distance of each pair of hits."""
+    """Multi-head self-attention with a term for each pair of hits."""
 
     def __init__(self, width: int, heads: int, size: int) -> None:
         super().__init__()
@@ -101,26 +122,16 @@ class Attention(nn.Module):
         self.query_key = nn.Linear(width, 2 * heads * self.content)
         self.value = nn.Linear(width, heads * size)
         self.output = nn.Linear(heads * size, width)
-        # The first head begins by seeing near and far hits alike, the others see less and less far.
-        log_weight_N1 = torch.linspace(-5, 1, heads)[:, None]
-        self.log_weight_NU = nn.Parameter(log_weight_N1.repeat(1, COORDINATES))
-        self.power_N = _powers(heads)
+        self.pair_terms = PairTerms(heads)
 
     def forward(self, token_BLE: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
         """Return the attended tokens (B, L, E)."""
         packed = self.query_key(token_BLE).unflatten(-1, (2, self.heads, self.content))
         query_BNLD, key_BNLD = packed.permute(2, 0, 3, 1, 4)
         value_BNLD = self.value(token_BLE).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        # The scalar product of these is minus the squared distance, apart from a number that is
-        # the same for all keys and therefore has no effect.
-        coordinate_B1LU = coordinate_BLU[:, None]
-        weighted_BNLU = self.log_weight_NU.exp()[:, None] * coordinate_B1LU
-        square_BNL1 = (weighted_BNLU * coordinate_B1LU).sum(-1, keepdim=True)
-        weight_BLN = _weights(self.power_N, coordinate_BLU[..., -1:]) + mask_BL1
-        of_key_BNL1 = weight_BLN.transpose(1, 2)[..., None] - square_BNL1
-        query = torch.cat([query_BNLD, 2 * weighted_BNLU, torch.ones_like(of_key_BNL1)], dim=-1)
-        key_BNLU = coordinate_B1LU.expand(-1, self.heads, -1, -1)
-        key = torch.cat([key_BNLD / self.content**0.5, key_BNLU, of_key_BNL1], dim=-1)
+        of_query, of_key = self.pair_terms(coordinate_BLU, mask_BL1)
+        query = torch.cat([query_BNLD / self.content**0.5, of_query], dim=-1)
+        key = torch.cat([key_BNLD, of_key], dim=-1)
         attended_BNLD = functional.scaled_dot_product_attention(query, key, value_BNLD, scale=1.0)
         attended: Tensor = self.output(attended_BNLD.transpose(1, 2).flatten(2))
         return attended
@@ -145,6 +156,18 @@ class Block(nn.Module):
         token_BLE = token_BLE + self.attention(self.norm(token_BLE), coordinate_BLU, mask_BL1)
         transformed: Tensor = token_BLE + self.perceptron(token_BLE)
         return transformed
+
+
+class Shares(nn.Module):
+    """Computes the share (B, L, N) of each hit in the means, given its score of each mean."""
+
+    def __init__(self, means: int) -> None:
+        super().__init__()
+        self.power_N = nn.Parameter(torch.linspace(0, 1, means))
+
+    def forward(self, score_BLN: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
+        """Return the shares; those of all hits of an event are 1 together."""
+        return (score_BLN + _log_weight(self.power_N, coordinate_BLU, mask_BL1)).softmax(1)
 
 
 class Model(nn.Module):
@@ -188,8 +211,7 @@ class Model(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(width, heads, head_size) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
-        self.weight = nn.Linear(width, heads)
-        self.power_N = _powers(heads)
+        self.score, self.shares = nn.Linear(width, heads), Shares(heads)
         self.classes = nn.Sequential(
             nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(layout.classes))
         )
@@ -202,8 +224,7 @@ class Model(nn.Module):
         for block in self.blocks:
             token_BLE = block(token_BLE, coordinate_BLU, mask_BL1)
         token_BLE = self.norm(token_BLE)
-        weight_BLN = self.weight(token_BLE) + _weights(self.power_N, coordinate_BLU[..., -1:])
-        share_BLN1 = (weight_BLN + mask_BL1).softmax(1)[..., None]
-        part_BLND = token_BLE.unflatten(2, (share_BLN1.shape[2], -1))
-        logits_BK: Tensor = self.classes((share_BLN1 * part_BLND).sum(1).flatten(1))
+        share_BLN = self.shares(self.score(token_BLE), coordinate_BLU, mask_BL1)
+        part_BLND = token_BLE.unflatten(2, (share_BLN.shape[2], -1))
+        logits_BK: Tensor = self.classes((share_BLN[..., None] * part_BLND).sum(1).flatten(1))
         return logits_BK
