@@ -12,6 +12,9 @@ PARTS = (
     "models/build.py",
     "models/keras_weights.py",
     "store.py",
+    "hits.py",
+    "compiled.py",
+    "scalars.py",
 )
 
 

@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from calobatch.collect.collect import collect
 from calobatch.compare.compare import compare, described
 from calobatch.ensemble.ensemble import ensemble
-from calobatch.ensemble.temperature import at_temperature, fit_temperature
+from calobatch.ensemble.temperature import fit_temperature
 from calobatch.errors import UserError
 from calobatch.evaluate.evaluate import evaluate
 from calobatch.publish.citation import Author
@@ -25,6 +25,7 @@ from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import format_leaderboard, read_leaderboard
 from calobatch.run.metrics import Metrics
 from calobatch.run.predictions import read_predictions
+from calobatch.run.temperature import at_temperature
 from calobatch.words import p_value, with_error
 from tests.trained_scenario import runs, scenario
 

@@ -7,9 +7,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from calobatch.ensemble.temperature import HIGHEST, LOWEST, at_temperature, fit_temperature
+from calobatch.ensemble.temperature import HIGHEST, LOWEST, fit_temperature
 from calobatch.run.auc import auc
 from calobatch.run.decision import log_loss
+from calobatch.run.temperature import at_temperature
 
 
 def two_classes(events, sharpness, seed=1):

@@ -6,12 +6,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from calobatch.ensemble.ensemble import ensemble
 from calobatch.errors import UserError
 from calobatch.predict.predict import predict
+from calobatch.run.ensemble import EnsembleRecord
 from calobatch.run.training import RunRecord
+from calobatch.train.train import train
 from tests.layouts import QUARK_GLUON
 from tests.raw_files import write_hdf5
-from tests.trained import JETS, THREE, sizes, trained
+from tests.trained import JETS, SETTINGS, THREE, sizes, trained
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,34 @@ def test_events_that_were_packed_have_the_scores_of_the_training(kind, request, 
     half = len(events.label) // 2
     assert found["file"].tolist() == ["first.parquet"] * half + ["second.hdf5"] * half
     assert found["event"].tolist() == [*range(half), *range(half)]
+
+
+def test_an_ensemble_scores_raw_files_as_its_members_do_together(of_two, tmp_path):
+    run, files, _ = of_two
+    shutil.copytree(run, tmp_path / "task" / "seed1")
+    hits = SETTINGS.model_copy(update={"model": "hit_transformer"})
+    train("hits", hits, 1, run.parent / "store", tmp_path / "hits" / "seed1")
+    folder = tmp_path / "both"
+    ensemble("both", [tmp_path / name / "seed1" for name in ("task", "hits")], folder)
+    predict(folder, files, tmp_path / "scores.parquet", threads=1)
+    found, expected = columns(tmp_path / "scores.parquet"), columns(folder / "predictions.parquet")
+    np.testing.assert_allclose(found["score"], expected["score"], atol=1e-6, rtol=0)
+    alone = columns(run / "predictions.parquet")["score"]
+    assert not np.allclose(found["score"], alone, atol=1e-3)
+
+
+def test_an_ensemble_whose_member_was_trained_again_is_refused(of_two, tmp_path):
+    run, files, _ = of_two
+    member = tmp_path / "task" / "seed1"
+    shutil.copytree(run, member)
+    ensemble("alone", [member], tmp_path / "alone")
+    path = tmp_path / "alone" / "ensemble.json"
+    record = EnsembleRecord.read(path)
+    record.model_copy(update={"members": {"task/seed1": "0" * 64}}).write(path)
+    with pytest.raises(
+        UserError, match=r"seed1 was trained again .*run `calobatch ensemble` again"
+    ):
+        predict(tmp_path / "alone", files, tmp_path / "scores.parquet", threads=1)
 
 
 def test_a_file_without_labels_is_scored_with_missing_labels(of_two, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from calobatch.errors import UserError
+from calobatch.run.ensemble import Models
 from calobatch.slurm import predict_job
 from calobatch.slurm.predict_job import submit_predict
 from calobatch.slurm.site import Site
@@ -27,7 +28,7 @@ def project(tmp_path, monkeypatch):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setattr(predict_job, "finished_run", lambda run: None)
+    monkeypatch.setattr(predict_job, "models_in", lambda folder: Models("task", (), None))
     monkeypatch.setattr(predict_job, "require_image", lambda *image: None)
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")

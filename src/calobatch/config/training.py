@@ -172,7 +172,8 @@ class Training(Section):
         gt=0,
         strict=True,
         description="number of parts into which a rank divides its batch, to use less memory; the "
-        "model sees one part at a time",
+        "model sees one part at a time. A model of hits is faster with several: the events of a "
+        "part have similar numbers of hits",
     )
     compress_gradients: bool = Field(
         False, description="send gradients between ranks in half precision (float16)"

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from calobatch.checksum import sha256_of
-from calobatch.ensemble.temperature import at_temperature, fit_temperature
+from calobatch.ensemble.temperature import fit_temperature
 from calobatch.errors import UserError
 from calobatch.run.checked import checked_file
 from calobatch.run.decision import log_loss
@@ -29,6 +29,7 @@ from calobatch.run.predictions import (
     without_scores,
     write_with_scores,
 )
+from calobatch.run.temperature import at_temperature
 from calobatch.run.training import RunRecord
 from calobatch.words import counted, with_error
 

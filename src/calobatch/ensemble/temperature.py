@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import softmax
 
-from calobatch.run.decision import SMALLEST_PROBABILITY
+from calobatch.run.temperature import logits
 
 # Beyond these, the scores say nothing (an AUC of 0.5) or separate the classes completely.
 LOWEST, HIGHEST = 0.05, 20.0
@@ -38,7 +38,7 @@ def fit_temperature(
     (events) for two classes and (events, classes) for more (``run/decision.py``). The error
     follows from the curvature of the log-loss.
     """
-    logit_NK = _logits(score)
+    logit_NK = logits(score)
     true_N = logit_NK[np.arange(len(label)), label]
     weight_N = np.ones(len(label)) if weight is None else weight
 
@@ -61,17 +61,3 @@ def fit_temperature(
     # With weights, the fluctuation of the slope is not equal to the curvature.
     fluctuation = float(np.sum(weight_N**2 * variance_N))
     return Temperature(1 / inverse, math.sqrt(fluctuation) / curvature / inverse**2)
-
-
-def at_temperature(score: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Return probabilities of the same shape, brought to a temperature."""
-    probability_NK: NDArray[np.float64] = softmax(_logits(score) / temperature, axis=1)
-    return probability_NK[:, 1] if score.ndim == 1 else probability_NK
-
-
-def _logits(score: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the logarithms of the probabilities, shape (events, classes)."""
-    bounded = np.clip(score, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    both = np.stack([1 - bounded, bounded], axis=1) if score.ndim == 1 else bounded
-    logarithm: NDArray[np.float64] = np.log(both)
-    return logarithm

@@ -1,4 +1,4 @@
-"""Score the events of raw files with the model of a finished run, without packing them.
+"""Score the events of raw files with a finished training or an ensemble, without packing them.
 
 The events get the scores that the training gave to the same events in its store: pixels below the
 same threshold are zero, and scalars are scaled with the mean and spread of the training split.
@@ -7,6 +7,7 @@ same threshold are zero, and scalars are scaled with the mean and spread of the 
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,49 +25,64 @@ from calobatch.models.scoring import events_per_batch
 from calobatch.progress import Progress
 from calobatch.raw.interface import COUNT_FROM_ONE, Block, RawFile, count_from_one
 from calobatch.raw.open_raw import open_raw, read_column
-from calobatch.run.checked import finished_run
+from calobatch.run.ensemble import models_in
 from calobatch.run.files import RECORD_FILE
 from calobatch.run.predictions import score_columns
-from calobatch.run.training import Preparation
+from calobatch.run.temperature import at_temperature
+from calobatch.run.training import Preparation, RunRecord
 from calobatch.scalars import standardised
 
 BLOCKS_PER_PIECE = 8
 
 
-def predict(run: Path, files: Sequence[Path], output: Path, *, threads: int) -> None:
+class Member(NamedTuple):
+    """The model of a training, what makes its inputs, and how its events were prepared."""
+
+    model: nn.Module
+    inputs: ModelInputs
+    preparation: Preparation
+
+
+def predict(folder: Path, files: Sequence[Path], output: Path, *, threads: int) -> None:
     """Write the scores of all events of raw ``files`` to ``output``, a parquet file.
 
     Its columns are file, event (the index in the file), label (the number of the class), weight (if
     the layout has one), and the scores as in predictions.parquet
     (:mod:`calobatch.run.predictions`). Labels and weights are missing where a file has none, and a
     label is missing if it is that of no class. Memory does not grow with
-    the number of events. Raises UserError if no training has finished in the folder ``run``, or if
-    a file does not have the layout of its events.
+    the number of events. Raises UserError if ``folder`` is not that of a finished training or of an
+    ensemble of some, or if a file does not have the layout of its events.
     """
     if output.suffix != ".parquet":
         raise UserError(
             f"{output}: scores are written as parquet; give it a name that ends in .parquet"
         )
-    record, weights = finished_run(run)
-    if record.preparation is None:
-        raise UserError(
-            f"{run / RECORD_FILE} does not say how events were prepared, because an older version "
-            "wrote it; train again"
-        )
-    raws = [_opened(file, record.layout) for file in files]
-    model = build_model(record.training.model, record.layout, record.training.model_options).eval()
-    load_weights(model, weights)
+    models = models_in(folder)
+    layout = models.trainings[0][0].layout
+    raws = [_opened(file, layout) for file in files]
+    members = [_member(record, weights) for record, weights in models.trainings]
     torch.set_num_threads(threads)
     events = sum(raw.events for raw in raws)
     with (
-        Progress(f"predict {record.name}", events, "events") as progress,
+        Progress(f"predict {models.name}", events, "events") as progress,
         atomic_path(output) as partial,
-        pq.ParquetWriter(partial, _schema(record.layout)) as writer,
+        pq.ParquetWriter(partial, _schema(layout)) as writer,
     ):
         for raw in raws:
-            for table in _scored(raw, model, record.layout, record.preparation):
+            for table in _scored(raw, members, layout, models.temperature):
                 writer.write_table(table)
                 progress.advance(len(table))
+
+
+def _member(record: RunRecord, weights: Path) -> Member:
+    if record.preparation is None:
+        raise UserError(
+            f"{weights.with_name(RECORD_FILE)} does not say how events were prepared, because an "
+            "older version wrote it; train again"
+        )
+    model = build_model(record.training.model, record.layout, record.training.model_options).eval()
+    load_weights(model, weights)
+    return Member(model, ModelInputs(model, record.layout), record.preparation)
 
 
 def _opened(file: Path, layout: Layout) -> RawFile:
@@ -88,16 +104,14 @@ def _schema(layout: Layout) -> pa.Schema:
 
 
 def _scored(
-    raw: RawFile, model: nn.Module, layout: Layout, preparation: Preparation
+    raw: RawFile, members: Sequence[Member], layout: Layout, temperature: float | None
 ) -> Iterator[pa.Table]:
-    events, inputs = events_per_batch(layout), ModelInputs(model, layout)
+    events = events_per_batch(layout)
     labels, weights = _labels(raw), _weights(raw, layout)
     for piece in raw.pieces(events * BLOCKS_PER_PIECE):
         first = piece.start
         for block in piece.blocks(events):
-            with torch.no_grad():
-                logits_BK = model(*_prepared(block, inputs, preparation))
-            score_BK = torch.softmax(logits_BK.float(), dim=1).numpy()
+            score_BK = _scores(block, members, temperature)
             last = first + len(score_BK)
             scores = [score_BK[:, 1]] if len(layout.classes) == 2 else score_BK.T
             yield pa.table(
@@ -111,6 +125,21 @@ def _scored(
                 schema=_schema(layout),
             )
             first = last
+
+
+def _scores(
+    block: Block, members: Sequence[Member], temperature: float | None
+) -> NDArray[np.float32]:
+    """Return the probabilities (B, K) of events: those of a training, or of an ensemble."""
+    with torch.no_grad():
+        found = [
+            torch.softmax(member.model(*_prepared(block, member)).float(), dim=1).numpy()
+            for member in members
+        ]
+    if temperature is None:
+        return found[0]
+    mean_BK: NDArray[np.float64] = np.mean(found, axis=0, dtype=np.float64)
+    return at_temperature(mean_BK, temperature).astype(np.float32)
 
 
 def _labels(raw: RawFile) -> pa.Array:
@@ -139,9 +168,9 @@ def _weights(raw: RawFile, layout: Layout) -> list[pa.Array]:
         return [pa.nulls(raw.events, pa.float64())]
 
 
-def _prepared(block: Block, inputs: ModelInputs, preparation: Preparation) -> tuple[Tensor, ...]:
-    scalars_BS = standardised(block.scalars_BS, preparation.scalars)
-    return inputs.of(_cleared(block.image_BCHW, preparation.zero_below), scalars_BS)
+def _prepared(block: Block, member: Member) -> tuple[Tensor, ...]:
+    scalars_BS = standardised(block.scalars_BS, member.preparation.scalars)
+    return member.inputs.of(_cleared(block.image_BCHW, member.preparation.zero_below), scalars_BS)
 
 
 def _cleared(image_BCHW: NDArray[np.floating], zero_below: float) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import BeforeValidator
 
@@ -14,7 +14,7 @@ from calobatch.config.scenario import Scenario
 from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.record import Record
-from calobatch.run.checked import checked_file
+from calobatch.run.checked import checked_file, finished_run
 from calobatch.run.files import (
     ENSEMBLE_FILE,
     METRICS_FILE,
@@ -71,6 +71,39 @@ def read_predictor(folder: Path) -> Predictor:
     if is_ensemble(folder):
         return EnsembleRecord.read(folder / ENSEMBLE_FILE)
     return RunRecord.read(folder / RECORD_FILE)
+
+
+class Models(NamedTuple):
+    """Finished trainings that score events together: each with its record and its weights.
+
+    ``name`` is that of the training or of the ensemble. ``temperature`` is None for one training.
+    """
+
+    name: str
+    trainings: tuple[tuple[RunRecord, Path], ...]
+    temperature: float | None
+
+
+def models_in(folder: Path) -> Models:
+    """Return the training in ``folder``, or the members of the ensemble in it.
+
+    Raises UserError if one has not finished, is damaged, or was trained again after the ensemble
+    was made.
+    """
+    if not is_ensemble(folder):
+        record, weights = finished_run(folder)
+        return Models(str(record.name), ((record, weights),), None)
+    ensemble = EnsembleRecord.read(folder / ENSEMBLE_FILE)
+    trainings = []
+    for name, predictions in ensemble.members.items():
+        member = folder.parent / name
+        trainings.append(finished_run(member))
+        if sha256_of(member / PREDICTIONS_FILE) != predictions:
+            raise UserError(
+                f"{member} was trained again after the ensemble {folder} was made of it; "
+                f"{ensemble.fix}"
+            )
+    return Models(ensemble.name, tuple(trainings), ensemble.temperature)
 
 
 @dataclass(frozen=True)

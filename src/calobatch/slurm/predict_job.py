@@ -10,8 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calobatch.run.checked import finished_run
-from calobatch.run.files import RECORD_FILE
+from calobatch.run.ensemble import models_in
 from calobatch.slurm.folder import require_visible
 from calobatch.slurm.geometry import DATA_MB, MOST_CORES, memory
 from calobatch.slurm.images import require_image
@@ -27,18 +26,19 @@ export PATH={path}
 """
 
 
-def submit_predict(run: Path, files: Sequence[Path], output: Path, site: Site) -> None:
+def submit_predict(folder: Path, files: Sequence[Path], output: Path, site: Site) -> None:
     """Submit a job that writes the scores of ``files`` to ``output``, and print its number.
 
-    Raises a UserError if no training has finished in ``run``, if an image does not see one of the
-    paths, or if the image is missing; and a JobError if SLURM refuses the job.
+    Raises a UserError if ``folder`` is not that of a finished training or an ensemble, if an image
+    does not see one of the paths, or if the image is missing; and a JobError if SLURM refuses the
+    job.
     """
-    finished_run(run)
-    paths = (run / RECORD_FILE, *files, output)
+    weights = [weights for _, weights in models_in(folder).trainings]
+    paths = (*weights, *files, output)
     require_visible([("predict", path) for path in paths], Path.cwd(), site.binds)
     require_image(site.images, "train", site.variant)
     cores = min(MOST_CORES, site.cpus_per_node)
-    words = ["calobatch", "predict", str(run), *map(str, files), "--output", str(output)]
+    words = ["calobatch", "predict", str(folder), *map(str, files), "--output", str(output)]
     log = Path("logs/predict") / f"{output.stem}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     job = sbatch(

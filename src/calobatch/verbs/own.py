@@ -14,7 +14,8 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
         help="folder of a finished training, results/<scenario>/<task>/seed<k>, or its address in "
-        "MLflow: runs:/ and the id of its run, or models:/<scenario>-<task>@best",
+        "MLflow: runs:/ and the id of its run, or models:/<scenario>-<task>@best; or folder of an "
+        "ensemble, results/<scenario>/<ensemble>",
     )
     parser.add_argument(
         "files", type=Path, nargs="+", help="raw files of the same layout, with labels or without"
