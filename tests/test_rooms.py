@@ -57,11 +57,14 @@ def test_the_contracts_do_not_load_torch(module):
 ONLY_IN_IMAGES = {"torch", "horovod", "pyarrow", "h5py", "numba", "sklearn", "matplotlib", "mlflow",
                   "jinja2", "awkward", "fastjet", "pythia8mc", "safetensors"}  # fmt: skip
 RULES = sorted((CHECKOUT / "workflow" / "rules").glob("*.smk"))
+SLURM = CHECKOUT / "src" / "calobatch" / "slurm"
 LOGIN_NODE = [
     *sorted({line for path in RULES for line in path.read_text().splitlines()
              if line.startswith("from calobatch")}),
     "from calobatch.plan import answer, finished_run, measurements",
-    "from calobatch.slurm import doctor, images, submit",
+    # `patient` imports Snakemake, whose pandas takes pyarrow where it is installed.
+    *(f"from calobatch.slurm import {path.stem}" for path in sorted(SLURM.glob("*.py"))
+      if path.stem != "patient"),
     "from calobatch.slurm.usage import usage",
     "from calobatch.fetch import fetch",
     "from calobatch.run import leaderboard",

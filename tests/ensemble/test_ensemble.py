@@ -19,12 +19,13 @@ from calobatch.publish.citation import Author
 from calobatch.publish.publish import publish
 from calobatch.report.report import report
 from calobatch.run.auc import auc
-from calobatch.run.ensemble import EnsembleRecord, complete_ensembles
+from calobatch.run.ensemble import complete_ensembles
 from calobatch.run.files import PLOTS_OF_ENSEMBLE, plots_in
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import format_leaderboard, read_leaderboard
 from calobatch.run.metrics import Metrics
 from calobatch.run.predictions import read_predictions
+from calobatch.run.predictor import EnsembleRecord
 from calobatch.run.temperature import at_temperature
 from calobatch.words import p_value, with_error
 from tests.trained_scenario import runs, scenario

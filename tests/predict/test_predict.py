@@ -9,7 +9,7 @@ import pytest
 from calobatch.ensemble.ensemble import ensemble
 from calobatch.errors import UserError
 from calobatch.predict.predict import predict
-from calobatch.run.ensemble import EnsembleRecord
+from calobatch.run.predictor import EnsembleRecord
 from calobatch.run.training import RunRecord
 from calobatch.train.train import train
 from tests.layouts import QUARK_GLUON

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calobatch.errors import UserError
-from calobatch.run.ensemble import Models
+from calobatch.run.predictor import Models
 from calobatch.slurm import predict_job
 from calobatch.slurm.predict_job import submit_predict
 from calobatch.slurm.site import Site

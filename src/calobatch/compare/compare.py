@@ -13,11 +13,11 @@ from calobatch.errors import UserError
 from calobatch.run.auc import mean_auc
 from calobatch.run.changes import changes
 from calobatch.run.checked import checked_file
-from calobatch.run.ensemble import EnsembleRecord, Predictor, is_ensemble, read_predictor
 from calobatch.run.files import PREDICTIONS_FILE, RECORD_FILE
 from calobatch.run.leaderboard import SIGNIFICANT
 from calobatch.run.name import MEMBER
 from calobatch.run.predictions import Predictions, read_predictions
+from calobatch.run.predictor import EnsembleRecord, Predictor, is_ensemble, read_predictor
 from calobatch.run.training import RunRecord
 from calobatch.words import counted, p_value
 

@@ -20,7 +20,6 @@ from calobatch.ensemble.temperature import fit_temperature
 from calobatch.errors import UserError
 from calobatch.run.checked import checked_file
 from calobatch.run.decision import log_loss
-from calobatch.run.ensemble import EnsembleRecord
 from calobatch.run.files import ENSEMBLE_FILE, METRICS_FILE, PREDICTIONS_FILE, RECORD_FILE
 from calobatch.run.predictions import (
     predictions_of,
@@ -29,6 +28,7 @@ from calobatch.run.predictions import (
     without_scores,
     write_with_scores,
 )
+from calobatch.run.predictor import EnsembleRecord
 from calobatch.run.temperature import at_temperature
 from calobatch.run.training import RunRecord
 from calobatch.words import counted, with_error

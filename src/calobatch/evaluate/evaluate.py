@@ -11,7 +11,6 @@ from calobatch.evaluate.plots import draw_plots
 from calobatch.progress import Progress
 from calobatch.run.checked import checked_file
 from calobatch.run.decision import missing_classes, number_of_classes
-from calobatch.run.ensemble import Predictor, is_ensemble, read_predictor
 from calobatch.run.files import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -23,6 +22,7 @@ from calobatch.run.history import Epoch, read_history
 from calobatch.run.kept import forget_kept_run
 from calobatch.run.metrics import Metrics, SplitMetrics
 from calobatch.run.predictions import Predictions, read_predictions
+from calobatch.run.predictor import Predictor, is_ensemble, read_predictor
 from calobatch.run.training import RunRecord
 from calobatch.words import counted
 

@@ -25,11 +25,11 @@ from calobatch.plotting import (
     save,
 )
 from calobatch.run.decision import THRESHOLD, called_class
-from calobatch.run.ensemble import Predictor
 from calobatch.run.files import PLOTS, PLOTS_OF_ENSEMBLE, plot_path
 from calobatch.run.history import Epoch
 from calobatch.run.metrics import Metrics, SplitMetrics
 from calobatch.run.predictions import Predictions
+from calobatch.run.predictor import Predictor
 
 SCORE_BINS = 25
 

@@ -25,9 +25,9 @@ from calobatch.models.scoring import events_per_batch
 from calobatch.progress import Progress
 from calobatch.raw.interface import COUNT_FROM_ONE, Block, RawFile, count_from_one
 from calobatch.raw.open_raw import open_raw, read_column
-from calobatch.run.ensemble import models_in
 from calobatch.run.files import RECORD_FILE
 from calobatch.run.predictions import score_columns
+from calobatch.run.predictor import models_in
 from calobatch.run.temperature import at_temperature
 from calobatch.run.training import Preparation, RunRecord
 from calobatch.scalars import standardised

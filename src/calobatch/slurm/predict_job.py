@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calobatch.run.ensemble import models_in
+from calobatch.run.predictor import models_in
 from calobatch.slurm.folder import require_visible
 from calobatch.slurm.geometry import DATA_MB, MOST_CORES, memory
 from calobatch.slurm.images import require_image
