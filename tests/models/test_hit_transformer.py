@@ -78,3 +78,10 @@ def test_towers_are_those_of_channels_of_the_layout():
 def test_sizes_that_do_not_fit_are_refused(options):
     with pytest.raises(UserError, match="set width to a multiple of heads, and head_size to 5"):
         build_model("hit_transformer", ELECTRON_PHOTON, options)
+
+
+def test_half_precision_gives_nearly_the_same_logits(model, hit_BLF):
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(hit_BLF)
+    found.float().sum().backward()
+    torch.testing.assert_close(found.float(), model(hit_BLF), rtol=0.1, atol=0.05)
