@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from calobatch.config.training import Training
-from calobatch.models.build import build_model, input_names
+from calobatch.models.build import build_model, input_names, towers_of
 from calobatch.store import open_store
 from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.batches import BatchMaker
@@ -36,7 +36,7 @@ def main(store_folder: str, settings: str, how: str = "") -> None:
         model.parameters(), lr=0.0, weight_decay=training.weight_decay, fused=True
     )
     forward = torch.compile(model) if how == "compiled" else model
-    maker = BatchMaker(store, names, torch.device("cpu"))
+    maker = BatchMaker(store, names, torch.device("cpu"), towers=towers_of(model))
     inputs, label_B, _ = maker.batch(store.events_of("train")[: training.batch_size])
 
     def step() -> None:

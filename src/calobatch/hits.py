@@ -2,8 +2,9 @@
 
 A hit is a pixel with a value other than zero in at least one channel: its row, its column, and its
 value in every channel. A channel can be coarser than the image, so that one cell of its detector, a
-tower, covers a square of pixels. A tower is at its central pixel, and its value is the sum over its
-pixels; what other channels have in the central pixel belongs to the same hit.
+tower, covers a square of pixels. A tower is at its central pixel (if its size is even, at the one
+after the middle), and its value is the sum over its pixels; what other channels have in that pixel
+belongs to the same hit. A tower moves with its central pixel, also out of the image.
 
 Events have different numbers of hits. They are made equally long by hits that are zero everywhere.
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calobatch.compiled import compiled
+from calobatch.errors import UserError
 from calobatch.layouts import Layout
 
 POSITION = ("row", "column")
@@ -31,6 +33,7 @@ class HitMaker:
 
     def __init__(self, layout: Layout, towers: Mapping[str, int]) -> None:
         self.channels, self.height, self.width = layout.shape
+        _check_towers(layout, towers)
         sizes = [towers.get(channel.name, 1) for channel in layout.channels]
         self.cell_P = np.concatenate([self._cells(size) for size in sizes])
 
@@ -88,6 +91,23 @@ class HitMaker:
         hits = start, pixel.astype(np.uint32), flat_BP[event, pixel]
         longest = max(int(self.number(*hits).max(initial=0)), 1)
         return self.hits(np.arange(len(flat_BP)), *hits, longest)
+
+
+def _check_towers(layout: Layout, towers: Mapping[str, int]) -> None:
+    """Raise a UserError if a channel does not exist, or if a tower has no possible size."""
+    names = [channel.name for channel in layout.channels]
+    largest = min(layout.height, layout.width)
+    for name, size in towers.items():
+        if name not in names:
+            raise UserError(
+                f"towers has {name!r}, which is not a channel of layout {layout.name}; its "
+                f"channels are {', '.join(names)}"
+            )
+        if not isinstance(size, int) or not 1 <= size <= largest:
+            raise UserError(
+                f"towers: the size of {name!r} is {size!r}; give a whole number of pixels from 1 "
+                f"to {largest}"
+            )
 
 
 @compiled  # type: ignore[untyped-decorator]

@@ -21,7 +21,7 @@ from calobatch.hits import HitMaker
 from calobatch.layouts import Layout
 from tests.trained import JETS, THREE, trained
 
-TOWERS = {"towers": {JETS.channels[-1].name: 5}}
+TOWERS = {"towers": {JETS.channels[-1].name: 3}}
 FILES = {"export.json", "card.md", "example.npz", "model.onnx", "model.pt2", "model.safetensors"}
 
 
@@ -88,8 +88,9 @@ def test_a_model_of_hits_scores_any_number_of_them_as_the_training_did(of_hits):
         (found,) = session.run(["probabilities"], {"hits": given})
         np.testing.assert_allclose(found, scores_of(run), atol=1e-5)
     card = (run / "export" / "card.md").read_text()
-    assert "pixel with a value of at least 0.1 in size in at least one channel" in card
-    assert "is that of towers of 5 x 5 pixels" in card
+    assert "every value of an image that is closer to zero than 0.1 to zero" in card
+    assert "one value per tower of 3 x 3 pixels" in card
+    assert "inside the model" not in card
 
 
 def test_the_onnx_model_says_what_it_is(of_two):

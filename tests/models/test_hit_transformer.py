@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from calobatch.errors import UserError
-from calobatch.models.build import build_model
+from calobatch.models.build import build_model, towers_of
 from calobatch.models.hit_transformer import LOG_UNIT, NEVER
+from calobatch.models.trial import try_model
 from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 
@@ -67,11 +68,27 @@ def test_attention_has_a_term_for_the_distance_of_a_pair_and_a_power_of_the_ener
     assert_same(attention(token_BLE, coordinate_BLU, mask_BL1), expected)
 
 
-def test_towers_are_those_of_channels_of_the_layout():
+@pytest.mark.parametrize(
+    ("towers", "message"),
+    [
+        ({"HCAL": 5}, r"towers has 'HCAL', which is not a channel .* are track pT"),
+        ({"ECAL energy": 0}, r"size of 'ECAL energy' is 0; give a whole number .* 1 to 125"),
+        ({"ECAL energy": 2.5}, r"size of 'ECAL energy' is 2\.5; give"),
+        ({"ECAL energy": 126}, r"size of 'ECAL energy' is 126; give"),
+    ],
+)
+def test_impossible_towers_are_refused_before_the_first_job(towers, message):
+    model = build_model("hit_transformer", QUARK_GLUON, {"towers": towers})
+    with pytest.raises(UserError, match=message):
+        try_model(model, "hit_transformer", QUARK_GLUON)
+
+
+def test_towers_are_those_of_models_of_hits_only():
     towers = {"HCAL tower energy / 25": 5}
-    assert build_model("hit_transformer", QUARK_GLUON, {"towers": towers}).towers == towers
-    with pytest.raises(UserError, match=r"towers has 'HCAL', which .*; its channels are track pT"):
-        build_model("hit_transformer", QUARK_GLUON, {"towers": {"HCAL": 5}})
+    assert towers_of(build_model("hit_transformer", QUARK_GLUON, {"towers": towers})) == towers
+    other = build_model("resnet", QUARK_GLUON, {})
+    other.towers = torch.nn.ModuleList([torch.nn.Identity()])
+    assert towers_of(other) == {}
 
 
 @pytest.mark.parametrize("options", [{"width": 50}, {"head_size": 4}])

@@ -55,8 +55,9 @@ def test_events_that_were_packed_have_the_scores_of_the_training(kind, request, 
     assert found["event"].tolist() == [*range(half), *range(half)]
 
 
-def test_an_ensemble_scores_raw_files_as_its_members_do_together(of_two, tmp_path):
-    run, files, _ = of_two
+@pytest.mark.parametrize("kind", ["of_two", "of_three"])
+def test_an_ensemble_scores_raw_files_as_its_members_do_together(kind, request, tmp_path):
+    run, files, _ = request.getfixturevalue(kind)
     shutil.copytree(run, tmp_path / "task" / "seed1")
     hits = SETTINGS.model_copy(update={"model": "hit_transformer"})
     train("hits", hits, 1, run.parent / "store", tmp_path / "hits" / "seed1")
@@ -64,9 +65,18 @@ def test_an_ensemble_scores_raw_files_as_its_members_do_together(of_two, tmp_pat
     ensemble("both", [tmp_path / name / "seed1" for name in ("task", "hits")], folder)
     predict(folder, files, tmp_path / "scores.parquet", threads=1)
     found, expected = columns(tmp_path / "scores.parquet"), columns(folder / "predictions.parquet")
-    np.testing.assert_allclose(found["score"], expected["score"], atol=1e-6, rtol=0)
-    alone = columns(run / "predictions.parquet")["score"]
-    assert not np.allclose(found["score"], alone, atol=1e-3)
+    alone = columns(run / "predictions.parquet")
+    for name in (name for name in expected if name.startswith("score")):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-6, rtol=0)
+        assert not np.allclose(found[name], alone[name], atol=1e-3)
+
+
+def test_an_ensemble_without_its_trainings_beside_it_is_refused(of_two, tmp_path):
+    run, files, _ = of_two
+    shutil.copytree(run, tmp_path / "task" / "seed1")
+    ensemble("alone", [tmp_path / "task" / "seed1"], tmp_path / "elsewhere" / "alone")
+    with pytest.raises(UserError, match=r"ensemble of task/seed1, but .*keep the ensemble in one"):
+        predict(tmp_path / "elsewhere" / "alone", files, tmp_path / "s.parquet", threads=1)
 
 
 def test_an_ensemble_whose_member_was_trained_again_is_refused(of_two, tmp_path):

@@ -28,7 +28,11 @@ def project(tmp_path, monkeypatch):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setattr(predict_job, "models_in", lambda folder: Models("task", (), None))
+    monkeypatch.setattr(
+        predict_job,
+        "models_in",
+        lambda folder: Models("task", ((None, folder / "model.safetensors"),), None),
+    )
     monkeypatch.setattr(predict_job, "require_image", lambda *image: None)
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
@@ -68,6 +72,8 @@ def test_the_number_of_the_job_and_its_log_are_printed(project, capsys):
 def test_a_file_that_images_do_not_see_is_refused_before_the_queue(project):
     with pytest.raises(UserError, match=r"images, which do not see /elsewhere.*binds"):
         submit_predict(project / "run", [Path("/elsewhere/a.root")], project, SITE)
+    with pytest.raises(UserError, match=r"images, which do not see /elsewhere/both.*binds"):
+        submit_predict(Path("/elsewhere/both"), [project / "a.root"], project, SITE)
     assert not (project / "called").exists()
 
 

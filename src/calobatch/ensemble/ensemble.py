@@ -47,7 +47,7 @@ def ensemble(name: str, members: Sequence[Path], folder: Path) -> EnsembleRecord
         for member, record in zip(members, records, strict=True)
     ]
     tables = [read_table(file) for file in files]
-    _check(members, tables)
+    _check(members, records, tables)
     scores = [scores_of(table).astype(np.float64) for table in tables]
     mean: NDArray[np.float64] = np.mean(scores, axis=0)
     validation = tables[0]["split"].to_numpy() == "validation"
@@ -87,10 +87,13 @@ def ensemble(name: str, members: Sequence[Path], folder: Path) -> EnsembleRecord
     return record
 
 
-def _check(members: Sequence[Path], tables: Sequence[pa.Table]) -> None:
+def _check(
+    members: Sequence[Path], records: Sequence[RunRecord], tables: Sequence[pa.Table]
+) -> None:
     """Raise UserError unless all tables have probabilities of the same events."""
-    for member, table in zip(members, tables, strict=True):
-        if not without_scores(table).equals(without_scores(tables[0])):
+    for member, record, table in zip(members, records, tables, strict=True):
+        same_data = record.dataset_sha256 == records[0].dataset_sha256
+        if not same_data or not without_scores(table).equals(without_scores(tables[0])):
             raise UserError(
                 f"{members[0]} and {member} have predictions of different events; name trainings "
                 "on the same packed dataset and the same number of training events"

@@ -142,25 +142,31 @@ def _interface(
     }
     explained = f"\n\n{_hits(towers, zero_below)}" if "hits" in names else ""
     rows = "".join(f"\n| `{name}` | float32 {meanings[name]} |" for name in names)
+    inside = "" if explained else "; the preparation of the events is inside the model"
     return (
-        "All values are in the units of the raw files; the preparation of the events is inside the "
-        f"model.\n\n| name | type and shape |\n|---|---|{rows}\n| `{OUTPUT}` | float32 (events, "
-        f"{len(layout.classes)}): the probabilities of {', '.join(layout.classes)} |{explained}"
+        f"All values are in the units of the raw files{inside}.\n\n"
+        f"| name | type and shape |\n|---|---|{rows}\n"
+        f"| `{OUTPUT}` | float32 (events, {len(layout.classes)}): the probabilities of "
+        f"{', '.join(layout.classes)} |{explained}"
     )
 
 
 def _hits(towers: Mapping[str, int], zero_below: float) -> str:
     """Return how to make the hits of an event."""
-    limit = f" of at least {zero_below:g} in size" if zero_below else " other than zero"
+    first = (
+        f"First set every value of an image that is closer to zero than {zero_below:g} to zero. "
+        if zero_below
+        else ""
+    )
     squares = "".join(
-        f" The {name} is that of towers of {size} x {size} pixels: the sum over its pixels is at "
-        "the central one, and the others have none."
+        f" Channel {name} has one value per tower of {size} x {size} pixels: add up the pixels of "
+        f"a tower, and give the sum to its pixel in row and column {size // 2}, counted from 0."
         for name, size in towers.items()
     )
     return (
-        f"An event has one hit for each pixel with a value{limit} in at least one channel, in any "
-        f"order.{squares} Events get as many hits as the longest of them by hits of zeros. "
-        "`calobatch.hits.HitMaker` makes them from images."
+        f"{first}An event has one hit for each pixel that is not zero in at least one channel, in "
+        f"any order.{squares} Fill up shorter events with hits of zeros until all have the same "
+        "number. `calobatch.hits.HitMaker` makes hits from images."
     )
 
 

@@ -109,7 +109,11 @@ def _examples(store: Store, inputs: ModelInputs) -> dict[str, NDArray[np.float32
     """Return the first test events of a store in the units of the raw files."""
     events = store.events_of("test")[:EXAMPLES]
     found = inputs.of(store.dense(events), store.scalars_BS[events].astype(np.float32))
-    return {name: tensor.numpy() for name, tensor in zip(inputs.names, found, strict=True)}
+    values = {name: tensor.numpy() for name, tensor in zip(inputs.names, found, strict=True)}
+    if "hits" in values:
+        # One more hit, of zeros: the exporter would take a single one for a constant, too.
+        values["hits"] = np.pad(values["hits"], [(0, 0), (0, 1), (0, 0)])
+    return values
 
 
 def _graphs(

@@ -14,7 +14,8 @@ class RawEvents(nn.Module):
     """A trained model behind the preparation of its events.
 
     ``forward`` takes what the model takes, in the order of ``names``, but in the units of the raw
-    files: images (B, C, H, W) and scalars (B, S). It returns probabilities (B, K).
+    files: images (B, C, H, W), hits (B, L, 2 + C) and scalars (B, S). It returns probabilities
+    (B, K).
     """
 
     mean: Tensor

@@ -65,7 +65,10 @@ def _name_axes(model: onnx.ModelProto) -> None:
         for number, name in free_axes(value.name).items():
             given = value.type.tensor_type.shape.dim[number].dim_param
             if not given:
-                raise ValueError(f"the number of {name} is fixed in the model")
+                raise ValueError(
+                    f"the length of the axis {name!r} is fixed in the model; take it from the "
+                    "shape of a tensor, not from len()"
+                )
             names[given] = name
     for values in (model.graph.input, model.graph.output, model.graph.value_info):
         for value in values:

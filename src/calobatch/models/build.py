@@ -74,8 +74,8 @@ def input_names(model: nn.Module) -> tuple[str, ...]:
 
 
 def towers_of(model: nn.Module) -> dict[str, int]:
-    """Return the sizes of towers that a model which takes hits names (:mod:`calobatch.hits`)."""
-    return dict(getattr(model, "towers", {}))
+    """Return the sizes of towers that a model of hits names (:mod:`calobatch.hits`)."""
+    return dict(getattr(model, "towers", {})) if "hits" in input_names(model) else {}
 
 
 def parameter_count(model: nn.Module) -> int:

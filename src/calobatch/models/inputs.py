@@ -15,7 +15,7 @@ class ModelInputs:
 
     def __init__(self, model: nn.Module, layout: Layout) -> None:
         self.names = input_names(model)
-        self.maker = HitMaker(layout, towers_of(model))
+        self.hits = HitMaker(layout, towers_of(model))
 
     @property
     def from_images(self) -> bool:
@@ -33,5 +33,5 @@ class ModelInputs:
         """Return the inputs for events with these images and standardised scalars."""
         given = {"image": image_BCHW, "scalars": scalars_BS}
         if "hits" in self.names:
-            given["hits"] = self.maker.of_images(image_BCHW)
+            given["hits"] = self.hits.of_images(image_BCHW)
         return tuple(torch.from_numpy(given[name]) for name in self.names)

@@ -10,6 +10,7 @@ PIXELS_PER_BATCH = 500_000
 def events_per_batch(layout: Layout) -> int:
     """Return the number of events of a batch, for a training's scores and for those of `predict`.
 
-    Both have the same, because the last bits of a score depend on it.
+    Both have the same, because the last bits of a score depend on it. Those of a model of hits also
+    depend on which events are in the batch.
     """
     return max(PIXELS_PER_BATCH // layout.pixels, 1)

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from calobatch.errors import SettingsError, UserError
+from calobatch.hits import HitMaker
 from calobatch.layouts import Layout
 from calobatch.models.blame import blaming_model
-from calobatch.models.build import example_inputs
+from calobatch.models.build import example_inputs, input_names, towers_of
 from calobatch.models.needs import check_needs
 
 # Two, because the mean over one event is that event, and the variance of one is not a number.
@@ -24,6 +25,8 @@ def try_model(model: nn.Module, name: str, layout: Layout) -> None:
     stay as they are.
     """
     check_needs(model, name, layout)
+    if "hits" in input_names(model):
+        HitMaker(layout, towers_of(model))
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UserError(f"model {name} has no parameters to train; add layers to it")
     device = next(model.parameters()).device

@@ -139,7 +139,11 @@ def _scores(
     if temperature is None:
         return found[0]
     mean_BK: NDArray[np.float64] = np.mean(found, axis=0, dtype=np.float64)
-    return at_temperature(mean_BK, temperature).astype(np.float32)
+    if mean_BK.shape[1] > 2:
+        return at_temperature(mean_BK, temperature).astype(np.float32)
+    # As `calobatch ensemble` does: from the probability of class 1 alone.
+    score_B = at_temperature(mean_BK[:, 1], temperature).astype(np.float32)
+    return np.stack([1 - score_B, score_B], axis=1)
 
 
 def _labels(raw: RawFile) -> pa.Array:

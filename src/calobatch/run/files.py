@@ -45,7 +45,7 @@ INTERPRETATION_FILE = "interpretation.json"
 IMAGES_FILE = "images.npz"
 BINS_PLOT, CONFIDENT_PLOT = "auc_in_bins.png", "confident.png"
 INTERPRETATION_FILES = (BINS_PLOT, CONFIDENT_PLOT, IMAGES_FILE, INTERPRETATION_FILE)
-# Written too, if the model takes images.
+# Written too, if the model takes images or hits.
 OCCLUSION_PLOT = "occlusion.png"
 
 

@@ -98,7 +98,7 @@ class Interpretation(Record):
 
     @property
     def sees_images(self) -> bool:
-        """Whether the model takes images, so that patches of them could be set to zero."""
+        """Whether the model takes images or hits, so that patches of them could be set to zero."""
         return any(self.occluded_events)
 
 

@@ -14,7 +14,13 @@ from calobatch.errors import UserError
 from calobatch.layouts import Layout
 from calobatch.record import Record
 from calobatch.run.checked import finished_run
-from calobatch.run.files import ENSEMBLE_FILE, PREDICTIONS_FILE, RECORD_FILE
+from calobatch.run.files import (
+    ENSEMBLE_FILE,
+    PREDICTIONS_FILE,
+    RECORD_FILE,
+    WEIGHTS_FILE,
+    missing_files,
+)
 from calobatch.run.training import RunRecord
 
 
@@ -84,9 +90,14 @@ def models_in(folder: Path) -> Models:
         record, weights = finished_run(folder)
         return Models(str(record.name), ((record, weights),), None)
     ensemble = EnsembleRecord.read(folder / ENSEMBLE_FILE)
-    trainings = []
+    results, trainings = folder.absolute().parent, []
     for name, predictions in ensemble.members.items():
-        member = folder.parent / name
+        member = results / name
+        if missing := missing_files(member, (RECORD_FILE, WEIGHTS_FILE, PREDICTIONS_FILE)):
+            raise UserError(
+                f"{folder} is an ensemble of {name}, but {member} has no {', '.join(missing)}; "
+                "keep the ensemble in one folder with its trainings"
+            )
         trainings.append(finished_run(member))
         if sha256_of(member / PREDICTIONS_FILE) != predictions:
             raise UserError(

@@ -38,8 +38,8 @@ def download(address: str, folder: Path, tracking_uri: str) -> None:
         if not {RECORD_FILE, WEIGHTS_FILE} <= found:
             raise UserError(
                 f"the run {run_id} in {shown(tracking_uri)} has no weights: it stands for a "
-                "scenario or for all folds, or an older version wrote it; name a run_id of "
-                "leaderboard.csv with one seed and fold, or use the folder of a run"
+                "scenario, an ensemble or all folds, or an older version wrote it; name a run_id "
+                "of leaderboard.csv with one seed and fold, or use the folder of a run"
             )
         for file in (RECORD_FILE, WEIGHTS_FILE):
             download_artifacts(

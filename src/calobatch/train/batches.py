@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from itertools import cycle
 from typing import NamedTuple, TypeVar
 
@@ -68,11 +68,7 @@ class BatchMaker:
             self.images = images_for(store, self.targets, device)
         self.buffers_BP = [torch.empty(0, store.layout.pixels, device=device)] * 2
         self.turn = cycle((0, 1))
-        # The number of hits of each event of the store; None if the model takes no hits.
-        self.hit_number: NDArray[np.int64] | None = None
-        if "hits" in inputs:
-            self.hits = HitMaker(store.layout, towers or {})
-            self.hit_number = self.hits.number(store.start, store.pixel, store.value)
+        self.hits = HitMaker(store.layout, towers or {})
         self.scalars_BS = torch.from_numpy(
             standardised(store.scalars_BS, store.manifest.scalars)
         ).to(device)
@@ -80,6 +76,13 @@ class BatchMaker:
         self.weight_B = None
         if store.weight is not None:
             self.weight_B = torch.from_numpy(store.weight.astype(np.float32)).to(device)
+
+    @cached_property
+    def hit_number(self) -> NDArray[np.int64] | None:
+        """The number of hits of each event of the store; None if the model takes no hits."""
+        if "hits" not in self.inputs:
+            return None
+        return self.hits.number(self.store.start, self.store.pixel, self.store.value)
 
     def batch(self, events: NDArray[np.int64], moves: NDArray[np.int64] | None = None) -> Batch:
         """Return the batch of ``events``, indices into the store of shape (B).

@@ -71,7 +71,7 @@ def first_events(events: NDArray[np.int64], number: int | None) -> NDArray[np.in
 
 
 def by_hits(events: NDArray[np.int64], hit_number: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """Return the order (B) in which ``events`` have more and more hits.
+    """Return the order (B) that sorts ``events`` by their numbers of hits.
 
     ``hit_number`` has that of each event of the store; None leaves the events in their order.
     """

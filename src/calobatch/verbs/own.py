@@ -116,7 +116,7 @@ def _inspect(options: argparse.Namespace) -> None:
 OWN = (
     Verb("inspect", "show what raw files contain, and propose a layout for them",
          _inspect_options, _inspect, for_users=True),
-    Verb("predict", "score raw files with the model of a finished training",
+    Verb("predict", "score raw files with a finished training or an ensemble",
          _predict_options, _predict, for_users=True),
     Verb("compare", "compare two trainings or tasks on the same test events, with significance",
          _compare_options, _compare, for_users=True),
