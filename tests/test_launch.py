@@ -61,7 +61,9 @@ def test_a_missing_program_is_named():
 
 def test_a_command_may_follow_a_double_dash():
     launcher = [sys.executable, "-m", "calobatch.cli", "launch", "-n", "2", "--"]
-    echo = [sys.executable, "-c", "import sys; print(sys.argv[1:])", "a", "--", "b"]
+    # One call writes the whole line; print may write its end in a second one, after another rank.
+    program = "import sys; sys.stdout.write(f'{sys.argv[1:]}\\n')"
+    echo = [sys.executable, "-c", program, "a", "--", "b"]
     answer = subprocess.run([*launcher, *echo], capture_output=True, text=True, timeout=180)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout == 2 * "['a', '--', 'b']\n"
