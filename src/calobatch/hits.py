@@ -36,6 +36,8 @@ class HitMaker:
         _check_towers(layout, towers)
         sizes = [towers.get(channel.name, 1) for channel in layout.channels]
         self.cell_P = np.concatenate([self._cells(size) for size in sizes])
+        # One move, which leaves every pixel where it is.
+        self.still = np.arange(len(self.cell_P), dtype=np.uint32)[None]
 
     def _cells(self, size: int) -> NDArray[np.int64]:
         """Return for each pixel of a channel the number of the pixel at which its hit is."""
@@ -76,8 +78,7 @@ class HitMaker:
         """
         hit_BLF = np.zeros((len(events), longest, len(POSITION) + self.channels), np.float32)
         if target is None or move is None:
-            # One move, which leaves every pixel where it is.
-            target = np.arange(len(self.cell_P), dtype=np.uint32)[None]
+            target = self.still
             move = np.zeros(len(events), np.int64)
         gone = int(np.iinfo(target.dtype).max)
         _fill(events, start, pixel, value, self.cell_P, target, move, self.width, gone, hit_BLF)

@@ -12,6 +12,7 @@ from calobatch.layouts import Layout
 from calobatch.models.inputs import ModelInputs
 from calobatch.progress import Progress
 from calobatch.run.auc import mean_auc
+from calobatch.run.decision import as_scores
 from calobatch.run.interpretation import Without
 from calobatch.run.predictions import Predictions
 from calobatch.scalars import standardised
@@ -45,8 +46,7 @@ def without_inputs(
     seen = Seen(store.dense(events), scalars_BS)
 
     def predictions(changed: Seen) -> Predictions:
-        score_BK = scorer.score(*changed, progress)
-        score = score_BK[:, 1] if score_BK.shape[1] == 2 else score_BK
+        score = as_scores(scorer.score(*changed, progress))
         weight = None if store.weight is None else store.weight[events]
         return Predictions(store.label[events], score, weight)
 

@@ -25,6 +25,7 @@ from calobatch.models.scoring import events_per_batch
 from calobatch.progress import Progress
 from calobatch.raw.interface import COUNT_FROM_ONE, Block, RawFile, count_from_one
 from calobatch.raw.open_raw import open_raw, read_column
+from calobatch.run.decision import as_scores
 from calobatch.run.files import RECORD_FILE
 from calobatch.run.predictions import score_columns
 from calobatch.run.predictor import models_in
@@ -111,16 +112,16 @@ def _scored(
     for piece in raw.pieces(events * BLOCKS_PER_PIECE):
         first = piece.start
         for block in piece.blocks(events):
-            score_BK = _scores(block, members, temperature)
-            last = first + len(score_BK)
-            scores = [score_BK[:, 1]] if len(layout.classes) == 2 else score_BK.T
+            score = _scores(block, members, temperature)
+            last = first + len(score)
+            columns = [score] if score.ndim == 1 else score.T
             yield pa.table(
                 [
-                    pa.array([raw.path.name] * len(score_BK)),
+                    pa.array([raw.path.name] * len(score)),
                     np.arange(first, last),
                     labels[first:last],
                     *(column[first:last] for column in weights),
-                    *scores,
+                    *columns,
                 ],
                 schema=_schema(layout),
             )
@@ -130,20 +131,16 @@ def _scored(
 def _scores(
     block: Block, members: Sequence[Member], temperature: float | None
 ) -> NDArray[np.float32]:
-    """Return the probabilities (B, K) of events: those of a training, or of an ensemble."""
+    """Return the scores of events (run/decision.py): those of a training, or of an ensemble."""
     with torch.no_grad():
         found = [
-            torch.softmax(member.model(*_prepared(block, member)).float(), dim=1).numpy()
+            as_scores(torch.softmax(member.model(*_prepared(block, member)).float(), dim=1).numpy())
             for member in members
         ]
     if temperature is None:
         return found[0]
-    mean_BK: NDArray[np.float64] = np.mean(found, axis=0, dtype=np.float64)
-    if mean_BK.shape[1] > 2:
-        return at_temperature(mean_BK, temperature).astype(np.float32)
-    # As `calobatch ensemble` does: from the probability of class 1 alone.
-    score_B = at_temperature(mean_BK[:, 1], temperature).astype(np.float32)
-    return np.stack([1 - score_B, score_B], axis=1)
+    mean: NDArray[np.float64] = np.mean(found, axis=0, dtype=np.float64)
+    return at_temperature(mean, temperature).astype(np.float32)
 
 
 def _labels(raw: RawFile) -> pa.Array:

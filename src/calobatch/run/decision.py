@@ -5,14 +5,23 @@ Scores are probabilities. Of two classes, each event has that of class 1 (the si
 (events, K).
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+Real = TypeVar("Real", bound=np.floating)
 
 # Of two classes, an event with a score above this is predicted to be signal (class 1).
 THRESHOLD = 0.5
 # The loss of a score of exactly 0 or 1 can be infinite. Scores are moved this far from both, which
 # limits the loss of one event to 27.6 nats.
 SMALLEST_PROBABILITY = 1e-12
+
+
+def as_scores(probability_BK: NDArray[Real]) -> NDArray[Real]:
+    """Return the scores of events, given the probabilities of all classes."""
+    return probability_BK[:, 1] if probability_BK.shape[1] == 2 else probability_BK
 
 
 def called_class(score: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ from calobatch.config.training import Training
 from calobatch.models.build import build_model, input_names
 from calobatch.models.trial import check_number_of_trees, try_model
 from calobatch.progress import Progress
-from calobatch.run.decision import log_loss
+from calobatch.run.decision import as_scores, log_loss
 from calobatch.run.files import CHECKPOINT_FOLDER, HISTORY_FILE
 from calobatch.run.history import write_history
 from calobatch.run.mark import mark_of_epoch
@@ -45,7 +45,7 @@ from calobatch.train.identity import training_identity
 from calobatch.train.messages import epoch_line, mark_line, opening, say, stopped_between
 from calobatch.train.order import first_events
 from calobatch.train.origin import Origin
-from calobatch.train.score import scores_of, validation_of
+from calobatch.train.score import validation_of
 from calobatch.train.stop import StopRequest
 from calobatch.train.watched_communicator import WatchedCommunicator
 
@@ -145,7 +145,7 @@ def fit_trees(
             # ---- Validation ----
             heartbeat.at(Phase.VALIDATING, number)
             # Not with the model, which always walks through all its trees, also those to come.
-            training_scores = scores_of(fitted.predict_proba(feature_BF))
+            training_scores = as_scores(fitted.predict_proba(feature_BF))
             loss = log_loss(label, training_scores, weight)
             scores = _scores(model, validation_BF, heartbeat)
             validation = validation_of(scores, store, validation_events)
@@ -196,6 +196,6 @@ def _scores(
         for start in range(0, len(feature_BF), EVENTS_AT_ONCE):
             part_BF = torch.from_numpy(feature_BF[start : start + EVENTS_AT_ONCE])
             logits_BK = model.logits_of(part_BF.to(model.prior_K.device))
-            scores.append(scores_of(torch.softmax(logits_BK, dim=1).cpu().numpy()))
+            scores.append(as_scores(torch.softmax(logits_BK, dim=1).cpu().numpy()))
             heartbeat.move()
     return np.concatenate(scores)

@@ -10,7 +10,7 @@ from torch import nn
 from calobatch.communicator.interface import Communicator
 from calobatch.models.scoring import events_per_batch
 from calobatch.run.auc import mean_auc
-from calobatch.run.decision import called_class, is_constant, log_loss
+from calobatch.run.decision import as_scores, called_class, is_constant, log_loss
 from calobatch.store import Store
 from calobatch.train.batches import BatchMaker
 from calobatch.train.heartbeat import Heartbeat
@@ -93,12 +93,7 @@ def score_events(
             part = order[start : start + step]
             batch = maker.batch(share[part])
             probability_BK = torch.softmax(model(*batch.inputs).float(), dim=1)
-            scores[part] = scores_of(probability_BK.cpu().numpy())
+            scores[part] = as_scores(probability_BK.cpu().numpy())
             heartbeat.move()
     model.train()
     return np.concatenate(communicator.allgather(scores))
-
-
-def scores_of(probability_BK: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the scores of events, as in ``run/decision.py``, given those of all classes."""
-    return probability_BK[:, 1] if probability_BK.shape[1] == 2 else probability_BK
