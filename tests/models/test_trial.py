@@ -134,6 +134,44 @@ def test_an_error_in_forward_is_named_with_its_line(written, body, error):
         trial(name)
 
 
+HITS = """from torch import nn
+
+
+class Model(nn.Module):
+    inputs = ("hits", "scalars")
+
+    def __init__(self, layout):
+        super().__init__()
+        self.layer = nn.Linear(5, 8)
+        self.classes = nn.Linear(10, 2)
+
+    def forward(self, hit_BLF, scalars_BS):
+        token_BLE = self.layer(hit_BLF)
+        real_BL1 = (hit_BLF[..., 2:] != 0).any(2, keepdim=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("summed", "passes"),
+    [
+        ("(token_BLE * real_BL1).sum(1) / real_BL1.sum(1).clamp(min=1)", True),
+        ("token_BLE.where(real_BL1, -1e9).amax(1)", True),
+        ("token_BLE.mean(1)", False),
+        ("(token_BLE * real_BL1).mean(1)", False),
+        ("token_BLE.sum(1)", False),
+    ],
+)
+def test_logits_may_not_depend_on_the_length_to_which_events_are_filled(written, summed, passes):
+    body = f"""        return self.classes(torch.cat([{summed}, scalars_BS], 1))\n"""
+    name, _ = written(body, "import torch\n" + HITS)
+    model = build_model(name, QUARK_GLUON, {})
+    if passes:
+        try_model(model, name, QUARK_GLUON)
+        return
+    with pytest.raises(UserError, match=rf"model {name}: hits that are zero everywhere change its"):
+        try_model(model, name, QUARK_GLUON)
+
+
 def test_a_model_without_parameters_is_refused(written):
     head = HEAD.replace("nn.Linear(2048, 2)", "nn.Identity()").replace("BatchNorm2d(2)", "ReLU()")
     name, _ = written("        return image_BCHW.mean((2, 3))\n", head)

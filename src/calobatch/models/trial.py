@@ -15,14 +15,16 @@ from calobatch.models.needs import check_needs
 
 # Two, because the mean over one event is that event, and the variance of one is not a number.
 EVENTS = 2
+# Share of the largest logit by which sums of other lengths may differ, also in TF32.
+ROUNDING = 1e-3
 
 
 def try_model(model: nn.Module, name: str, layout: Layout) -> None:
     """Raise a UserError unless ``model`` can be trained on images of ``layout``.
 
     The layout must have what the model needs. The model must take a batch, return one logit per
-    event and class, shape (B, classes), and have gradients. The model and torch's random numbers
-    stay as they are.
+    event and class, shape (B, classes), and have gradients. If it takes hits, those that are zero
+    everywhere must not change its logits. The model and torch's random numbers stay as they are.
     """
     check_needs(model, name, layout)
     if "hits" in input_names(model):
@@ -42,6 +44,8 @@ def try_model(model: nn.Module, name: str, layout: Layout) -> None:
             model.eval()
             with torch.no_grad():
                 model(*inputs)
+                if "hits" in input_names(model):
+                    _check_zero_hits(model, name, inputs)
 
 
 def _check_logits(logits: object, name: str, layout: Layout) -> None:
@@ -55,6 +59,25 @@ def _check_logits(logits: object, name: str, layout: Layout) -> None:
         raise SettingsError(
             f"model {name}: forward must return one floating-point logit per event and class, here "
             f"of shape {expected}, but it returned {found}; correct its last layer"
+        )
+
+
+def _check_zero_hits(model: nn.Module, name: str, inputs: list[Tensor]) -> None:
+    """Raise a SettingsError if the logits depend on how many hits of zeros an event has.
+
+    They would depend on the other events of the batch, which decide to which length it is filled.
+    """
+    place = input_names(model).index("hits")
+    hit_BLF = torch.rand_like(inputs[place])
+    longer = functional.pad(hit_BLF, (0, 0, 0, hit_BLF.shape[1]))
+    alone, among_longer = (
+        model(*inputs[:place], hits, *inputs[place + 1 :]) for hits in (hit_BLF, longer)
+    )
+    if (alone - among_longer).abs().max() > ROUNDING * alone.abs().max():
+        raise SettingsError(
+            f"model {name}: hits that are zero everywhere change its logits, but they only make "
+            "the events of a batch equally long; leave them out of its sums, means, maxima and "
+            "attention, as hit_transformer does with mask_BL1"
         )
 
 
