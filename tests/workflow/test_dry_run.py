@@ -22,6 +22,14 @@ JOBS = {
         "export": 27,
         "interpret": 27,
     },
+    "difficulty": {
+        "simulate": 2,
+        "pack": 1,
+        "train": 12,
+        "evaluate": 12,
+        "export": 12,
+        "interpret": 12,
+    },
     "energyflow": {
         "simulate": 2,
         "pack": 1,

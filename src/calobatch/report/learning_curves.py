@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from calobatch.plotting import new_figure
@@ -73,8 +74,8 @@ def _point(events: int, runs: Sequence[RunFolder]) -> Point:
     return Point(events, mean(aucs), hypot(of_events, of_trainings))
 
 
-def draw_learning_curves(curves: Sequence[LearningCurve], colours: Mapping[str, str]) -> Markup:
-    """Draw the ``curves`` of one dataset."""
+def learning_figure(curves: Sequence[LearningCurve], colours: Mapping[str, str]) -> Figure:
+    """Draw the ``curves`` of one dataset, with the fitted power laws and their errors."""
     figure = new_figure(simulated=curves[0].simulated, width=5.4, height=4.4)
     axes = figure.add_subplot()
     for curve in curves:
@@ -98,13 +99,20 @@ def draw_learning_curves(curves: Sequence[LearningCurve], colours: Mapping[str, 
     axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     figure.legend(loc="outside lower center")
+    return figure
+
+
+def draw_learning_curves(curves: Sequence[LearningCurve], colours: Mapping[str, str]) -> Markup:
+    """Return the picture of the ``curves`` of one dataset, for a page."""
     words = "; ".join(
         f"{curve.task}: "
         + ", ".join(f"{point.auc:.4f} with {point.events:,} events" for point in curve.points)
         for curve in curves
     )
     return svg(
-        figure, f"learning-{'-'.join(curve.task for curve in curves)}", f"Test AUC of {words}"
+        learning_figure(curves, colours),
+        f"learning-{'-'.join(curve.task for curve in curves)}",
+        f"Test AUC of {words}",
     )
 
 
