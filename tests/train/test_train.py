@@ -56,6 +56,13 @@ def test_every_event_is_scored_exactly_once_with_its_own_label(crops_store, quic
     assert ((score >= 0) & (score <= 1)).all()
 
 
+def test_the_scores_at_the_end_show_their_progress(crops_store, quick, tmp_path, capsys):
+    """With a large model they take minutes, after the last epoch is reported as done."""
+    train("task", quick(epochs=1), 1, crops_store, tmp_path)
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.split(" events/s")[0].startswith("train task seed 1, scores: 300/300 events ")
+
+
 def test_a_model_learns_what_can_be_learnt(crops_store, quick, tmp_path):
     train("task", quick(epochs=8), 1, crops_store, tmp_path)
     test = read_predictions(tmp_path / "predictions.parquet")["test"]

@@ -9,6 +9,7 @@ from torch import nn
 
 from calobatch.communicator.interface import Communicator
 from calobatch.models.build import save_weights
+from calobatch.progress import Progress
 from calobatch.run.decision import is_constant
 from calobatch.run.files import WEIGHTS_FILE
 from calobatch.run.folder import write_run
@@ -20,6 +21,7 @@ from calobatch.train.batches import BatchMaker
 from calobatch.train.course import Course
 from calobatch.train.heartbeat import Heartbeat, Phase
 from calobatch.train.messages import say
+from calobatch.train.order import rank_share
 from calobatch.train.origin import Origin
 from calobatch.train.score import score_events
 
@@ -44,7 +46,14 @@ def finish(
     store = maker.store
     validation, test = store.events_of("validation"), store.events_of("test")
     events = np.sort(np.concatenate([training_events, validation, test]))
-    scores = score_events(model, maker, events, communicator, heartbeat)
+    progress = Progress(
+        f"train {origin.name}, scores",
+        total=len(rank_share(events, communicator.rank, communicator.size)),
+        unit="events" if communicator.size == 1 else "events per rank",
+        quiet=communicator.rank != 0,
+    )
+    with progress:
+        scores = score_events(model, maker, events, communicator, heartbeat, progress.advance)
     mark = mark_of_epoch(
         best_epoch(course.history),
         len(store.layout.classes),

@@ -1,5 +1,6 @@
 """Score events with the current weights: each rank scores a part and gets the scores of all."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +75,7 @@ def score_events(
     events: NDArray[np.int64],
     communicator: Communicator,
     heartbeat: Heartbeat,
+    scored: Callable[[int], object] = lambda number: None,
 ) -> NDArray[np.float32]:
     """Return the scores of ``events`` on every rank.
 
@@ -95,5 +97,6 @@ def score_events(
             probability_BK = torch.softmax(model(*batch.inputs).float(), dim=1)
             scores[part] = as_scores(probability_BK.cpu().numpy())
             heartbeat.move()
+            scored(len(part))
     model.train()
     return np.concatenate(communicator.allgather(scores))
