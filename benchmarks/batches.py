@@ -16,6 +16,7 @@ from benchmarks.comparison import Goal, Row, Skipped, compare, rate, say, take_t
 from benchmarks.inputs import Inputs
 from benchmarks.layouts import QUARK_GLUON
 from benchmarks.workload import Workload
+from calobatch.models.inputs import ModelInputs
 from calobatch.store import Store, open_store
 from calobatch.train.batches import BatchMaker
 from calobatch.train.order import epoch_batches
@@ -37,7 +38,7 @@ def rows(workload: Workload, inputs: Inputs) -> Iterator[Row | Skipped]:
     torch.set_num_threads(1)  # the same as a rank
     warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
     store = open_store(inputs.store(QUARK_GLUON, workload.jets_x8))
-    maker = BatchMaker(store, ("image",), torch.device("cpu"))
+    maker = BatchMaker(store, ModelInputs(store.layout, ("image",)), torch.device("cpu"))
     shares = epoch_batches(np.arange(len(store)), BATCH, seed=1, epoch=1, rank=0, ranks=1)
     batches = [share.events for share in shares]
     works = {

@@ -13,7 +13,8 @@ import torch
 from torch.nn import functional
 
 from calobatch.config.training import Training
-from calobatch.models.build import build_model, input_names, towers_of
+from calobatch.models.build import build_model
+from calobatch.models.inputs import ModelInputs
 from calobatch.store import open_store
 from calobatch.train.allocator import keep_freed_memory
 from calobatch.train.batches import BatchMaker
@@ -29,14 +30,13 @@ def main(store_folder: str, settings: str, how: str = "") -> None:
     store = open_store(Path(store_folder))
     torch.manual_seed(1)
     model = build_model(training.model, store.layout, training.model_options)
-    names = input_names(model)
     # A learning rate of 0 is the same amount of work. With any other rate the model would learn
     # this one batch by heart, which leaves denormal gradients, and processors are slow on those.
     optimizer = OPTIMIZERS[training.optimizer](
         model.parameters(), lr=0.0, weight_decay=training.weight_decay, fused=True
     )
     forward = torch.compile(model) if how == "compiled" else model
-    maker = BatchMaker(store, names, torch.device("cpu"), towers=towers_of(model))
+    maker = BatchMaker(store, ModelInputs.of_model(model, store.layout), torch.device("cpu"))
     inputs, label_B, _ = maker.batch(store.events_of("train")[: training.batch_size])
 
     def step() -> None:

@@ -21,7 +21,8 @@ from torch.profiler import profile
 from calobatch.communicator.device import choose_device
 from calobatch.communicator.placement import Placement
 from calobatch.config.load import load_scenario
-from calobatch.models.build import build_model, input_names, towers_of
+from calobatch.models.build import build_model
+from calobatch.models.inputs import ModelInputs
 from calobatch.store import open_store
 from calobatch.train.batches import BatchMaker
 from calobatch.train.optimizer import OPTIMIZERS
@@ -45,7 +46,7 @@ def main(store_folder: str, task_name: str) -> None:
     torch.manual_seed(1)
     model = build_model(task.model, store.layout, task.model_options)
     optimizer = OPTIMIZERS[task.optimizer](model.parameters(), lr=task.learning_rate, **fused)
-    maker = BatchMaker(store, input_names(model), device, towers=towers_of(model))
+    maker = BatchMaker(store, ModelInputs.of_model(model, store.layout), device)
     training = store.events_of("train")
 
     def step(number: int) -> None:

@@ -10,6 +10,7 @@ PARTS = (
     "train/*.py",
     "communicator/*.py",
     "models/build.py",
+    "models/inputs.py",
     "models/keras_weights.py",
     "store.py",
     "hits.py",

@@ -7,13 +7,18 @@ import pytest
 import torch
 
 from calobatch.hits import HitMaker
+from calobatch.models.inputs import ModelInputs
 from calobatch.train.batches import BatchMaker, one_ahead
 
 CPU = torch.device("cpu")
 
 
+def maker_of(store, *names, towers=None):
+    return BatchMaker(store, ModelInputs(store.layout, names, towers), CPU)
+
+
 def scalars_of(store, events):
-    image_BCHW, scalars_BS = BatchMaker(store, ("image", "scalars"), CPU).batch(events).inputs
+    image_BCHW, scalars_BS = maker_of(store, "image", "scalars").batch(events).inputs
     assert image_BCHW.shape == (len(events), *store.layout.shape)
     return scalars_BS.numpy()
 
@@ -50,7 +55,7 @@ def test_a_scalar_that_never_changes_is_zero(packed_jets):
 
 def test_a_batch_has_the_inputs_that_the_model_names_in_its_order(packed_jets):
     events = np.array([5, 2, 9])
-    maker = BatchMaker(packed_jets, ("scalars", "image"), CPU)
+    maker = maker_of(packed_jets, "scalars", "image")
     (scalars_BS, image_BCHW), label_B, weight_B = maker.batch(events)
     assert scalars_BS.shape == (3, 2)
     assert torch.equal(image_BCHW, torch.from_numpy(packed_jets.dense(events)))
@@ -61,15 +66,15 @@ def test_a_batch_has_the_inputs_that_the_model_names_in_its_order(packed_jets):
 def test_the_loss_of_an_event_with_weight_n_is_that_of_n_events(packed_jets):
     weight = np.arange(len(packed_jets), dtype=np.float64)
     logits_BK = torch.randn(3, 2)
-    maker = BatchMaker(dataclasses.replace(packed_jets, weight=weight), ("scalars",), CPU)
+    maker = maker_of(dataclasses.replace(packed_jets, weight=weight), "scalars")
     weighted = maker.batch(np.array([0, 1, 3])).loss(logits_BK)
-    repeated = BatchMaker(packed_jets, ("scalars",), CPU).batch(np.array([1, 3, 3, 3]))
+    repeated = maker_of(packed_jets, "scalars").batch(np.array([1, 3, 3, 3]))
     assert torch.allclose(weighted, repeated.loss(logits_BK[[1, 2, 2, 2]]))
 
 
 def test_hits_are_as_long_as_the_longest_event_of_the_batch(packed_jets):
     towers = {"HCAL tower energy / 25": 5}
-    maker = BatchMaker(packed_jets, ("hits", "scalars"), CPU, towers=towers)
+    maker = maker_of(packed_jets, "hits", "scalars", towers=towers)
     image_BCHW = packed_jets.dense(np.array([5, 2]))
     (hit_BLF, scalars_BS), *_ = maker.batch(np.array([5, 2]))
     assert hit_BLF.shape[1] == maker.hit_number[[5, 2]].max()
@@ -80,7 +85,7 @@ def test_hits_are_as_long_as_the_longest_event_of_the_batch(packed_jets):
 
 
 def test_a_batch_is_overwritten_by_the_next_but_one(packed_jets):
-    maker = BatchMaker(packed_jets, ("image",), CPU)
+    maker = maker_of(packed_jets, "image")
     first, second, third = (np.array(events) for events in ([0, 1, 2], [3, 4], [5]))
     (image_BCHW,), *_ = maker.batch(first)
     maker.batch(second)
@@ -90,7 +95,7 @@ def test_a_batch_is_overwritten_by_the_next_but_one(packed_jets):
 
 
 def test_batches_made_ahead_come_in_order(packed_crops):
-    maker = BatchMaker(packed_crops, ("image",), CPU)
+    maker = maker_of(packed_crops, "image")
     events = np.random.default_rng(1).permutation(len(packed_crops))
     parts = [part for part in np.array_split(events, 7) if len(part)]
     found = [batch.inputs[0].clone() for batch in one_ahead(maker.batch, parts)]

@@ -70,7 +70,7 @@ def export(folder: Path, store_folder: Path) -> None:
         (target / name).unlink(missing_ok=True)
     names = input_names(model)
     graph = RawEvents(model, names, preparation).eval()
-    inputs = _examples(store, ModelInputs(model, record.layout))
+    inputs = _examples(store, ModelInputs.of_model(model, record.layout))
     with torch.no_grad():
         expected_BK = graph(*map(torch.from_numpy, inputs.values())).numpy()
     facts = facts_of(record, names, preparation)

@@ -19,7 +19,7 @@ class Scorer:
 
     def __init__(self, model: nn.Module, layout: Layout) -> None:
         self.model = model.eval()
-        self.inputs = ModelInputs(model, layout)
+        self.inputs = ModelInputs.of_model(model, layout)
         self.batch = events_per_batch(layout)
         self.classes = len(layout.classes)
 

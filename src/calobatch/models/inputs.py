@@ -1,4 +1,7 @@
-"""Turn images and scalars into what the forward of a model takes."""
+"""What the forward of a model takes, and how it is made from images and scalars."""
+
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,11 +14,21 @@ from calobatch.models.build import input_names, towers_of
 
 
 class ModelInputs:
-    """Makes the inputs of a model from the images and scalars of events."""
+    """The inputs of a model: their ``names`` in order, and what makes its ``hits``.
 
-    def __init__(self, model: nn.Module, layout: Layout) -> None:
-        self.names = input_names(model)
-        self.hits = HitMaker(layout, towers_of(model))
+    ``towers`` is what the model says about them (:mod:`calobatch.hits`).
+    """
+
+    def __init__(
+        self, layout: Layout, names: Sequence[str], towers: Mapping[str, int] | None = None
+    ) -> None:
+        self.names = tuple(names)
+        self.hits = HitMaker(layout, towers or {})
+
+    @classmethod
+    def of_model(cls, model: nn.Module, layout: Layout) -> Self:
+        """Return the inputs that ``model`` names."""
+        return cls(layout, input_names(model), towers_of(model))
 
     @property
     def from_images(self) -> bool:

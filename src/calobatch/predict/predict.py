@@ -83,7 +83,7 @@ def _member(record: RunRecord, weights: Path) -> Member:
         )
     model = build_model(record.training.model, record.layout, record.training.model_options).eval()
     load_weights(model, weights)
-    return Member(model, ModelInputs(model, record.layout), record.preparation)
+    return Member(model, ModelInputs.of_model(model, record.layout), record.preparation)
 
 
 def _opened(file: Path, layout: Layout) -> RawFile:

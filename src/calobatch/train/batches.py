@@ -1,6 +1,6 @@
 """Make batches: read whole batches from the store into buffers on the training device."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
 from itertools import cycle
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from calobatch.config.training import Augmentation
-from calobatch.hits import HitMaker
+from calobatch.models.inputs import ModelInputs
 from calobatch.scalars import standardised
 from calobatch.store import Store
 from calobatch.train.augment import move_targets
@@ -45,30 +45,27 @@ class Batch(NamedTuple):
 
 
 class BatchMaker:
-    """Makes batches that have the inputs which a model names: "image", "hits", "scalars".
+    """Makes batches that have the ``inputs`` of a model.
 
     Images are written alternately into two buffers, so that one batch can be made while the model
-    uses the other. A batch is therefore valid until the second batch after it is made. ``towers``
-    is what the model says about them (:mod:`calobatch.hits`).
+    uses the other. A batch is therefore valid until the second batch after it is made.
     """
 
     def __init__(
         self,
         store: Store,
-        inputs: tuple[str, ...],
+        inputs: ModelInputs,
         device: torch.device,
         augmentation: Augmentation = Augmentation(),  # noqa: B008
         layout_in_memory: torch.memory_format = torch.contiguous_format,
-        towers: Mapping[str, int] | None = None,
     ) -> None:
         self.layout_in_memory = layout_in_memory
         self.store, self.inputs, self.device = store, inputs, device
         self.targets = move_targets(store.layout, augmentation)
-        if "image" in inputs:
+        if "image" in inputs.names:
             self.images = images_for(store, self.targets, device)
         self.buffers_BP = [torch.empty(0, store.layout.pixels, device=device)] * 2
         self.turn = cycle((0, 1))
-        self.hits = HitMaker(store.layout, towers or {})
         self.scalars_BS = torch.from_numpy(
             standardised(store.scalars_BS, store.manifest.scalars)
         ).to(device)
@@ -80,9 +77,9 @@ class BatchMaker:
     @cached_property
     def hit_number(self) -> NDArray[np.int64] | None:
         """The number of hits of each event of the store; None if the model takes no hits."""
-        if "hits" not in self.inputs:
+        if "hits" not in self.inputs.names:
             return None
-        return self.hits.number(self.store.start, self.store.pixel, self.store.value)
+        return self.inputs.hits.number(self.store.start, self.store.pixel, self.store.value)
 
     def batch(self, events: NDArray[np.int64], moves: NDArray[np.int64] | None = None) -> Batch:
         """Return the batch of ``events``, indices into the store of shape (B).
@@ -96,7 +93,7 @@ class BatchMaker:
             "hits": lambda: self._hits(events, move_B),
             "scalars": lambda: self.scalars_BS[event_B],
         }
-        inputs = tuple(make[name]() for name in self.inputs)
+        inputs = tuple(make[name]() for name in self.inputs.names)
         weight_B = None if self.weight_B is None else self.weight_B[event_B]
         return Batch(inputs, self.label_B[event_B], weight_B)
 
@@ -114,7 +111,7 @@ class BatchMaker:
     def _hits(self, events: NDArray[np.int64], move_B: NDArray[np.int64] | None) -> Tensor:
         assert self.hit_number is not None
         longest = max(int(self.hit_number[events].max(initial=0)), 1)
-        hit_BLF = self.hits.hits(
+        hit_BLF = self.inputs.hits.hits(
             events,
             self.store.start,
             self.store.pixel,

@@ -24,7 +24,8 @@ from calobatch.communicator.interface import connect
 from calobatch.communicator.placement import placement
 from calobatch.config.keys_of_trees import refuse_keys_of_networks
 from calobatch.config.training import Training
-from calobatch.models.build import build_model, input_names
+from calobatch.models.build import build_model
+from calobatch.models.inputs import ModelInputs
 from calobatch.models.trial import check_number_of_trees, try_model
 from calobatch.progress import Progress
 from calobatch.run.decision import as_scores, log_loss
@@ -89,7 +90,7 @@ def fit_trees(
     model = cast("Model", built.to(device))
     try_model(model, settings.model, store.layout)
     check_number_of_trees(model, settings.epochs, task)
-    maker = BatchMaker(store, input_names(model), device)
+    maker = BatchMaker(store, ModelInputs.of_model(model, store.layout), device)
     fitted = HistGradientBoostingClassifier(
         learning_rate=settings.learning_rate,
         random_state=seed,

@@ -19,7 +19,8 @@ from calobatch.communicator.device import autocast, choose_device
 from calobatch.communicator.interface import connect
 from calobatch.communicator.placement import placement
 from calobatch.config.training import Training
-from calobatch.models.build import build_model, input_names, towers_of
+from calobatch.models.build import build_model
+from calobatch.models.inputs import ModelInputs
 from calobatch.models.trial import try_model
 from calobatch.progress import Progress
 from calobatch.run.mark import mark_of_epoch
@@ -89,9 +90,8 @@ def train(
     try_model(model, settings.model, store.layout)
     start = begin(model, settings, store)
     optimizer = make_optimizer(settings, model.parameters())
-    maker = BatchMaker(
-        store, input_names(model), device, settings.augmentation, memory_format, towers_of(model)
-    )
+    inputs = ModelInputs.of_model(model, store.layout)
+    maker = BatchMaker(store, inputs, device, settings.augmentation, memory_format)
     schedule = LearningRate(settings, place.size)
     batch_size = settings.global_batch(place.size)
     order = partial(
