@@ -10,7 +10,7 @@ from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.config.search import Search
 from calobatch.config.subsets import whole_tasks
-from calobatch.config.training import Training
+from calobatch.config.training import Cosine, Training
 from calobatch.errors import UserError
 
 TASK = "electron_photon_cnn"
@@ -53,6 +53,14 @@ def test_each_round_has_one_in_factor_of_the_trials_for_factor_times_as_many_epo
     assert (
         str(found) == "16 trials to 3 epochs, then 6 trials to 9 epochs, then 2 trials to 27 epochs"
     )
+
+
+def test_the_epochs_of_all_trials_count_a_continued_training_once():
+    found = Search.model_validate(search(trials=6, epochs=2, rounds=2, factor=3))
+    training = Training(model="cnn", epochs=20, batch_size=8, learning_rate=1e-3)
+    assert found.total_epochs(training) == 6 * 2 + 2 * (6 - 2)
+    cosine = training.model_copy(update={"schedule": Cosine(kind="cosine")})
+    assert found.total_epochs(cosine) == 6 * 2 + 2 * 6
 
 
 def test_what_a_step_is_asked_for_does_not_change_if_there_are_more_trials():

@@ -1,5 +1,7 @@
 """The output of `calobatch plan`: the table, the sources of its numbers, and every error."""
 
+import json
+
 import pytest
 
 from calobatch.cli import main
@@ -48,6 +50,15 @@ def test_a_plan_has_a_line_for_each_number_of_gpus(file, capsys):
     assert table[8][4] == "-"
 
 
+def test_an_option_may_be_given_several_times(file, capsys):
+    """The last one alone must not count."""
+    rate = f"tasks.{TASK}.learning_rate=0.5"
+    asked = (TASK, "--measurements", file, "--gpus", "1", "--gpus", "2", *EPOCHS, "--set", rate)
+    text = plan(capsys, *asked)
+    assert list(rows(text)) == [1, 2]
+    assert " 20 epochs, " in text
+
+
 def test_it_says_where_each_number_comes_from(file, capsys):
     text = plan(capsys, TASK, "--measurements", file, *EPOCHS)
     assert text.splitlines()[:4] == [
@@ -91,6 +102,19 @@ def test_a_target_time_is_reached_or_reported_as_out_of_reach(file, capsys):
     text = plan(capsys, *asked, "--hours", "0.001")
     assert "\nNo number of GPUs finishes within 0.001 h. The fastest is " in text
     assert "; the main limit is the " in text
+
+
+def test_the_trials_of_a_search_count(file, capsys):
+    ranges = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
+    settings = {"trials": 6, "epochs": 2, "rounds": 2, "factor": 3, "ranges": ranges}
+    search = f"tasks.{TASK}.search={json.dumps(settings, separators=(',', ':'))}"
+    text = plan(capsys, TASK, "--measurements", file, *EPOCHS, "--set", search)
+    # Six trials of 2 epochs, and two of them go on to 6 epochs: 12 + 8 epochs, as many as the task.
+    assert text.splitlines()[-1] == (
+        "Its search (6 trials to 2 epochs, then 2 trials to 6 epochs) trains 20 epochs in "
+        "addition, which takes 1 times the node hours of the table."
+    )
+    assert "Its search" not in plan(capsys, TASK, "--measurements", file, *EPOCHS)
 
 
 def test_a_growing_batch_keeps_more_gpus_efficient(file, capsys):

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from calobatch.config.dataset import Seed
 from calobatch.config.explain import closest_to, explained
 from calobatch.config.section import Section, refuse_bool, unit
-from calobatch.config.training import Training
+from calobatch.config.training import Cosine, Training
 from calobatch.words import counted
 
 # Whole numbers stay whole: of a model's option, they say that it is one.
@@ -208,6 +208,15 @@ class Search(Section):
     def last(self) -> tuple[Step, ...]:
         """The steps of the last round, one of whose trials wins."""
         return tuple(_of_round(self.steps, self.rounds))
+
+    def total_epochs(self, training: Training) -> int:
+        """Return how many epochs all trials of a task with these settings train together."""
+        total = 0
+        for step in self.steps:
+            continued = step.round > 1 and not isinstance(training.schedule, Cosine)
+            trained = step.epochs // self.factor if continued else 0
+            total += step.trials * (step.epochs - trained)
+        return total
 
     def request(self, step: Step, training: Training) -> Request:
         """Return what a step is asked for; ``training`` are the task's own settings."""

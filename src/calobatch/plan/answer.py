@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calobatch.config.scenario import Scenario
+from calobatch.config.search import Search
 from calobatch.errors import UserError
 from calobatch.plan.allreduce import Algorithm
 from calobatch.plan.finished_run import speeds_of_runs
@@ -84,6 +85,8 @@ def answer(question: Question, scenario: Scenario, measured: Measurements, resul
     ]
     if question.hours is not None:
         lines.append(_in_time(work, question.hours))
+    if search := scenario.tasks[question.task].search:
+        lines.append(_of_search(search, search.total_epochs(settings), work))
     return "\n".join(lines)
 
 
@@ -135,6 +138,13 @@ def _opening(task: str, work: Work, parameters: int) -> str:
     return (
         f"{task}: {work.events:,} training events, {counted(work.epochs, 'epoch')}, {batch}, "
         f"{work.step.gradient_bytes / 1e6:.3g} MB of gradients per step ({parameters:,} parameters)"
+    )
+
+
+def _of_search(search: Search, epochs: int, work: Work) -> str:
+    return (
+        f"Its search ({search}) trains {counted(epochs, 'epoch')} in addition, which takes "
+        f"{epochs / work.epochs:.3g} times the node hours of the table."
     )
 
 

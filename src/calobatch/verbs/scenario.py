@@ -140,7 +140,7 @@ def _live(scenario: "Scenario") -> "Callable[[Sequence[Training]], str]":
 def _plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="name of a task of the scenario")
     parser.add_argument(
-        "--gpus", type=int, nargs="+", default=[], metavar="N",
+        "--gpus", type=int, nargs="+", action="extend", default=[], metavar="N",
         help="numbers of GPUs to predict for",
     )  # fmt: skip
     parser.add_argument(
@@ -150,7 +150,7 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
     add_scenario(parser)
     add_overrides(parser)
     parser.add_argument(
-        "--measurements", type=Path, nargs="+", default=[], metavar="FILE",
+        "--measurements", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
         help="measured speeds of trainings and networks (default: the scenario's finished runs)",
     )  # fmt: skip
     parser.add_argument(

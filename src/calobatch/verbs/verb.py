@@ -3,7 +3,7 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,10 +46,24 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+class _Joined(argparse.Action):
+    """Takes an option that is given several times as all its texts, with a space between them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, f"{before} {values}" if before else values)
+
+
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Add the option that changes keys of the scenario."""
     parser.add_argument(
-        "--set", default="", metavar="KEY=VALUE", dest="overrides",
+        "--set", action=_Joined, default="", metavar="KEY=VALUE", dest="overrides",
         help="changes to keys of the scenario, separated by spaces, for example "
         "'tasks.electron_photon_cnn.epochs=5 seeds=[1,2]'",
     )  # fmt: skip
@@ -58,7 +72,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 def add_last_overrides(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the changes with which the scenario ran."""
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", dest="overrides",
+        "--set", action=_Joined, metavar="KEY=VALUE", dest="overrides",
         help="changes to keys of the scenario with which it ran (default: those of its last run)",
     )  # fmt: skip
 
