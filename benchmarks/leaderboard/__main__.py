@@ -12,16 +12,14 @@ from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.errors import exiting
 
-TEMPLATES = {
-    path.name.removesuffix(".template.md"): path
-    for path in Path(__file__).parent.glob("*.template.md")
-}
+# What each page is about, by the name of its scenario.
+ABOUT = {path.stem: path for path in (Path(__file__).parent / "about").glob("*.md")}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=sorted(TEMPLATES))
+    parser.add_argument("scenario", choices=sorted(ABOUT))
     name = parser.parse_args().scenario
     with exiting():
         folder = CHECKOUT / "docs" / name
-        write_page(load_scenario(name), Path("results") / name, TEMPLATES[name], folder)
+        write_page(load_scenario(name), Path("results") / name, ABOUT[name], folder)
         print(f"wrote {folder}")

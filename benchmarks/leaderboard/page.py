@@ -20,16 +20,17 @@ from calobatch.run.leaderboard import read_leaderboard, significance
 from calobatch.run.name import runs_of
 from calobatch.words import counted, in_words
 
+TEMPLATE = Path(__file__).with_name("page.template.md")
 PICTURE = "auc_against_cost.png"
 # Columns that differ from run to run, or that only this machine's MLflow knows.
 LEFT_OUT = ("run_id", "events_per_second")
 
 
-def write_page(scenario: Scenario, results: Path, template: Path, folder: Path) -> None:
+def write_page(scenario: Scenario, results: Path, about: Path, folder: Path) -> None:
     """Write README.md, leaderboard.csv and the picture into ``folder``.
 
-    ``results`` has the finished runs of the ``scenario``, and ``template`` the text of the page.
-    Raises UserError if a run is missing.
+    ``results`` has the finished runs of the ``scenario``, and ``about`` the text about it. Raises
+    UserError if a run is missing.
     """
     runs = [read_run(results / name.folder) for name in runs_of(scenario)]
     rows = rows_of(scenario, runs, all_ensembles(scenario, runs, results))
@@ -37,7 +38,9 @@ def write_page(scenario: Scenario, results: Path, template: Path, folder: Path) 
     folder.mkdir(parents=True, exist_ok=True)
     save(draw_cost_per_event(rows), folder / PICTURE)
     write_text(folder / "leaderboard.csv", _without(LEFT_OUT, results / "leaderboard.csv"))
-    text = template.read_text(encoding="utf-8").format(
+    text = TEMPLATE.read_text(encoding="utf-8").format(
+        title=scenario.title,
+        about=about.read_text(encoding="utf-8").strip(),
         scenario=scenario.name,
         picture=PICTURE,
         machine=f"{CORES} cores of {processor()}",

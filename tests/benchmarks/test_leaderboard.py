@@ -5,7 +5,7 @@ from statistics import mean
 
 import pytest
 
-from benchmarks.leaderboard.__main__ import TEMPLATES
+from benchmarks.leaderboard.__main__ import ABOUT
 from benchmarks.leaderboard.page import write_page
 from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
@@ -17,13 +17,13 @@ from tests.trained_scenario import runs, scenario
 __all__ = ["runs", "scenario"]
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", ABOUT)
 def test_the_page_has_the_mean_auc_and_the_cost_of_a_task(scenario, runs, name, tmp_path):
     found = [read_run(run) for run in runs]
     results = runs[0].parents[1]
     ids = {run.record.name: "an id" for run in found}
     write_leaderboard(scenario, found, ids, results / "leaderboard.csv")
-    write_page(scenario, results, TEMPLATES[name], tmp_path / "page")
+    write_page(scenario, results, ABOUT[name], tmp_path / "page")
     text = (tmp_path / "page" / "README.md").read_text()
     (row,) = (line for line in text.splitlines() if line.startswith("| `crops`"))
     cells = [cell.strip() for cell in row.split("|")]
@@ -39,7 +39,7 @@ def test_the_copied_lines_have_nothing_that_only_one_machine_knows(scenario, run
     results = runs[0].parents[1]
     ids = {run.record.name: "an id" for run in found}
     write_leaderboard(scenario, found, ids, results / "leaderboard.csv")
-    write_page(scenario, results, TEMPLATES["models"], tmp_path / "page")
+    write_page(scenario, results, ABOUT["models"], tmp_path / "page")
     whole, copied = (
         list(csv.DictReader(path.read_text().splitlines()))
         for path in (results / "leaderboard.csv", tmp_path / "page" / "leaderboard.csv")
@@ -51,11 +51,11 @@ def test_the_copied_lines_have_nothing_that_only_one_machine_knows(scenario, run
 
 def test_a_missing_run_is_refused(scenario, tmp_path):
     with pytest.raises(UserError, match=r"crops/seed1 has no run\.json"):
-        write_page(scenario, tmp_path, TEMPLATES["models"], tmp_path / "page")
+        write_page(scenario, tmp_path, ABOUT["models"], tmp_path / "page")
     assert not (tmp_path / "page").exists()
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", ABOUT)
 def test_a_page_is_that_of_a_scenario(name):
     assert load_scenario(name, folder=CHECKOUT / "config").name == name
 
