@@ -29,7 +29,7 @@ from calobatch.words import in_words
 SCENARIO = "difficulty"
 TEMPLATE = Path(__file__).with_name("difficulty.template.md")
 PICTURE = "difficulty.png"
-# Training events of the published AUCs, facts of which are in the scenario.
+# Number of training events of the published AUCs, which are in the scenario.
 PUBLISHED_EVENTS = 398_000
 
 
