@@ -1,7 +1,7 @@
 """The rows of the leaderboard: what each task and ensemble reaches, and what it costs."""
 
 from collections.abc import Sequence
-from statistics import mean, stdev
+from statistics import median, stdev
 from typing import NamedTuple
 
 from calobatch.config.scenario import Scenario
@@ -17,7 +17,8 @@ class Row(NamedTuple):
     """A task or an ensemble: its test AUC for each seed, and what it costs.
 
     ``microseconds`` is the training time per event and epoch of one rank, and ``seconds`` that of
-    a whole training, both as means over the seeds; those of an ensemble are sums over its members.
+    a whole training, both as medians over the seeds, because other work on the machine can slow a
+    training; those of an ensemble are sums over its members.
     """
 
     name: str
@@ -58,8 +59,8 @@ def rows_of(
                 model=settings.model,
                 parameters=of_task[0].record.parameters,
                 aucs=tuple(run.metrics.splits["test"].auc for run in of_task),
-                microseconds=mean(map(_microseconds, of_task)),
-                seconds=mean(map(rank_seconds, of_task)),
+                microseconds=median(map(_microseconds, of_task)),
+                seconds=median(map(rank_seconds, of_task)),
             )
         )
     return rows + [

@@ -1,7 +1,7 @@
 """The published leaderboard says what the results say."""
 
 import csv
-from statistics import mean
+from statistics import mean, median
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_the_page_has_the_mean_auc_and_the_cost_of_a_task(scenario, runs, name, 
     cells = [cell.strip() for cell in row.split("|")]
     auc = mean(run.metrics.splits["test"].auc for run in found)
     assert cells[4].startswith(f"{auc:.4f} ± ")
-    microseconds = mean(1e6 / run.record.events_per_second for run in found)
+    microseconds = median(1e6 / run.record.events_per_second for run in found)
     assert cells[5] == f"{microseconds:,.0f}"
     assert (tmp_path / "page" / "auc_against_cost.png").read_bytes().startswith(b"\x89PNG")
 
