@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
+from benchmarks.commits import commits_of
 from benchmarks.leaderboard.picture import draw_cost_per_event
 from benchmarks.leaderboard.rows import Row, rows_of
 from benchmarks.machine import processor
@@ -44,7 +45,7 @@ def write_page(scenario: Scenario, results: Path, about: Path, folder: Path) -> 
         scenario=scenario.name,
         picture=PICTURE,
         machine=f"{CORES} cores of {processor()}",
-        commit=runs[0].record.provenance.git_commit[:12] or "unknown",
+        commits=commits_of(runs),
         seeds=counted(len(scenario.seeds), "seed"),
         total=in_words(sum(map(rank_seconds, runs))),
         tables="\n\n".join(_table(name, rows) for name in scenario.datasets),

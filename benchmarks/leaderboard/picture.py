@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from statistics import mean
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.leaderboard.rows import Row
-from calobatch.plotting import class_colour, new_figure
+from calobatch.plotting import BLUE, VERMILLION, new_figure
 
 
 def draw_cost_per_event(rows: Sequence[Row]) -> Figure:
@@ -20,17 +21,33 @@ def draw_cost_per_event(rows: Sequence[Row]) -> Figure:
     )
     panels = figure.subplots(1, len(datasets), squeeze=False)[0]
     for axes, dataset in zip(panels, datasets, strict=True):
-        for number, row in enumerate(row for row in rows if row.dataset == dataset):
-            axes.errorbar(
-                row.microseconds,
-                mean(row.aucs),
-                yerr=row.error,
-                fmt="D" if row.is_ensemble else "o",
-                color=class_colour(number),
-                markersize=7,
-                label=row.name.removeprefix(f"{dataset}_").replace("_", " "),
-            )
+        for row in rows:
+            if row.dataset == dataset:
+                _draw_point(axes, row)
         axes.set(xscale="log", xlabel="µs per event and epoch", ylabel="test AUC", title=dataset)
-        axes.margins(x=0.1, y=0.1)
-        axes.legend(fontsize=9)
+        axes.margins(x=0.15, y=0.15)
     return figure
+
+
+def _draw_point(axes: Axes, row: Row) -> None:
+    colour = VERMILLION if row.is_ensemble else BLUE
+    # An ensemble is often close to the point of a task, so their names are at different sides.
+    above = row.is_ensemble
+    axes.errorbar(
+        row.microseconds,
+        mean(row.aucs),
+        yerr=row.error,
+        fmt="D" if row.is_ensemble else "o",
+        color=colour,
+        markersize=7,
+    )
+    axes.annotate(
+        row.name.removeprefix(f"{row.dataset}_").replace("_", " "),
+        (row.microseconds, mean(row.aucs)),
+        xytext=(0, 8) if above else (8, 0),
+        textcoords="offset points",
+        horizontalalignment="center" if above else "left",
+        verticalalignment="bottom" if above else "center",
+        color=colour,
+        fontsize=10,
+    )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from benchmarks.commits import commits_of
 from benchmarks.machine import processor
 from benchmarks.workload import CORES
 from calobatch.atomic import write_text
@@ -68,7 +69,7 @@ def write_page(scenario: Scenario, results: Path, folder: Path) -> None:
         table=_table(rows),
         epochs=runs[0].record.training.epochs,
         machine=f"{CORES} cores of {processor()}",
-        commit=runs[0].record.provenance.git_commit[:12] or "unknown",
+        commits=commits_of(runs),
         total=in_words(sum(map(rank_seconds, runs))),
     )
     write_text(folder / "difficulty.md", text)

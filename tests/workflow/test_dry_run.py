@@ -13,7 +13,7 @@ JOBS = {
     "test": {"simulate": 4, "pack": 2, "train": 4, "evaluate": 4, "export": 4, "interpret": 4}
     | dict.fromkeys(("ensemble", "evaluate_ensemble"), 1),
     "models": {"simulate": 4, "pack": 2, "train": 33, "evaluate": 33, "export": 33, "interpret": 33}
-    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 4),
+    | dict.fromkeys(("ensemble", "evaluate_ensemble"), 5),
     "training_options": {
         "simulate": 2,
         "pack": 1,
