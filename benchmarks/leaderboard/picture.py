@@ -25,14 +25,14 @@ def draw_cost_per_event(rows: Sequence[Row]) -> Figure:
             if row.dataset == dataset:
                 _draw_point(axes, row)
         axes.set(xscale="log", xlabel="µs per event and epoch", ylabel="test AUC", title=dataset)
-        axes.margins(x=0.15, y=0.15)
+        axes.margins(x=0.15, y=0.1)
     return figure
 
 
 def _draw_point(axes: Axes, row: Row) -> None:
     colour = VERMILLION if row.is_ensemble else BLUE
     # An ensemble is often close to the point of a task, so their names are at different sides.
-    above = row.is_ensemble
+    below = row.is_ensemble
     axes.errorbar(
         row.microseconds,
         mean(row.aucs),
@@ -44,10 +44,10 @@ def _draw_point(axes: Axes, row: Row) -> None:
     axes.annotate(
         row.name.removeprefix(f"{row.dataset}_").replace("_", " "),
         (row.microseconds, mean(row.aucs)),
-        xytext=(0, 8) if above else (8, 0),
+        xytext=(0, -8) if below else (-8, 0),
         textcoords="offset points",
-        horizontalalignment="center" if above else "left",
-        verticalalignment="bottom" if above else "center",
+        horizontalalignment="center" if below else "right",
+        verticalalignment="top" if below else "center",
         color=colour,
         fontsize=10,
     )
