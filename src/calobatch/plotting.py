@@ -13,6 +13,8 @@ from calobatch.atomic import atomic_path
 # (https://jfly.uni-koeln.de/color/).
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#7F7F7F"
+# Two of Paul Tol's muted scheme, for the same readers (https://personal.sron.nl/~pault).
+WINE, OLIVE = "#882255", "#999933"
 CLASS_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 CLASS_LINES = ("-", "--", "-.", ":")
 SPLIT_COLOURS = {"train": GREEN, "validation": PURPLE, "test": BLACK}

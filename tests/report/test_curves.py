@@ -22,3 +22,8 @@ def test_a_thinned_roc_curve_keeps_its_area_and_its_ends(events, separation):
 def test_tasks_of_one_dataset_differ_in_colour():
     colours = task_colours({"a": "jets", "b": "crops", "c": "jets", "d": "jets"})
     assert len({colours[task] for task in "acd"}) == 3
+
+
+def test_eight_tasks_of_one_dataset_differ_in_colour():
+    """The published leaderboard has seven of them."""
+    assert len(set(task_colours(dict.fromkeys("abcdefgh", "crops")).values())) == 8

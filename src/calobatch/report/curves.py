@@ -14,10 +14,12 @@ from calobatch.plotting import (
     BLUE,
     GREEN,
     GREY,
+    OLIVE,
     ORANGE,
     PURPLE,
     SKY,
     VERMILLION,
+    WINE,
     new_figure,
 )
 from calobatch.report.embed import svg
@@ -29,7 +31,7 @@ from calobatch.run.history import best_epoch
 from calobatch.run.predictions import Predictions, read_predictions
 from calobatch.words import counted
 
-TASK_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+TASK_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, WINE, OLIVE)
 POINTS = 400  # points per curve: more than a screen can show, and few enough for a small page
 BAND: dict[str, Any] = {"alpha": 0.18, "linewidth": 0}
 LOWEST_EFFICIENCY = 0.1  # below this, only a few background events determine the rejection
@@ -52,7 +54,7 @@ class Curve(NamedTuple):
 def task_colours(tasks: Mapping[str, str]) -> dict[str, str]:
     """Return a colour for each task, given the dataset of each task.
 
-    Tasks of one dataset are in one figure, so they get different colours (up to six tasks).
+    Tasks of one dataset are in one figure, so they get different colours (up to eight tasks).
     """
     seen: dict[str, int] = {}
     colours = {}
