@@ -15,6 +15,7 @@ from calobatch.atomic import write_text
 from calobatch.config.scenario import Scenario
 from calobatch.plotting import save
 from calobatch.report.cost import rank_seconds
+from calobatch.report.ensembles import verdict
 from calobatch.run.ensemble import all_ensembles
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard import read_leaderboard, significance
@@ -34,8 +35,13 @@ def write_page(scenario: Scenario, results: Path, about: Path, folder: Path) -> 
     UserError if a run is missing.
     """
     runs = [read_run(results / name.folder) for name in runs_of(scenario)]
-    rows = rows_of(scenario, runs, all_ensembles(scenario, runs, results))
+    ensembles = all_ensembles(scenario, runs, results)
+    rows = rows_of(scenario, runs, ensembles)
     lines = read_leaderboard(results / "leaderboard.csv")
+    sentences = significance(lines) + [
+        f"{verdict(ensemble, _best_task(ensemble.record.dataset, rows), runs)}."
+        for ensemble in ensembles
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     save(draw_cost_per_event(rows), folder / PICTURE)
     write_text(folder / "leaderboard.csv", _without(LEFT_OUT, results / "leaderboard.csv"))
@@ -49,10 +55,15 @@ def write_page(scenario: Scenario, results: Path, about: Path, folder: Path) -> 
         seeds=counted(len(scenario.seeds), "seed"),
         total=in_words(sum(map(rank_seconds, runs))),
         tables="\n\n".join(_table(name, rows) for name in scenario.datasets),
-        significance="\n".join(f"* {sentence}" for sentence in significance(lines)),
+        significance="\n".join(f"* {sentence}" for sentence in sentences),
         example=runs[0].record.name.folder,
     )
     write_text(folder / "README.md", text)
+
+
+def _best_task(dataset: str, rows: Sequence[Row]) -> str:
+    tasks = [row for row in rows if row.dataset == dataset and not row.is_ensemble]
+    return max(tasks, key=lambda row: mean(row.aucs)).name
 
 
 def _table(dataset: str, rows: Sequence[Row]) -> str:

@@ -1,6 +1,8 @@
 """The published leaderboard says what the results say."""
 
 import csv
+import re
+import shutil
 from statistics import mean, median
 
 import pytest
@@ -9,7 +11,9 @@ from benchmarks.leaderboard.__main__ import ABOUT
 from benchmarks.leaderboard.page import write_page
 from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
+from calobatch.ensemble.ensemble import ensemble
 from calobatch.errors import UserError
+from calobatch.evaluate.evaluate import evaluate
 from calobatch.run.folder import read_run
 from calobatch.run.leaderboard_of_runs import write_leaderboard
 from tests.trained_scenario import runs, scenario
@@ -47,6 +51,25 @@ def test_the_copied_lines_have_nothing_that_only_one_machine_knows(scenario, run
     for line in whole:
         del line["run_id"], line["events_per_second"]
     assert copied == whole
+
+
+def test_an_ensemble_has_a_row_and_is_compared_with_the_best_task(scenario, runs, tmp_path):
+    members = {"members": ["crops"]}
+    together = type(scenario).model_validate(
+        scenario.model_dump() | {"ensembles": {"both": members}}
+    )
+    results = tmp_path / "results"
+    for run in runs:
+        shutil.copytree(run, results / "crops" / run.name)
+    ensemble("both", [results / "crops" / run.name for run in runs], results / "both")
+    evaluate(results / "both")
+    found = [read_run(results / "crops" / run.name) for run in runs]
+    ids = {run.record.name: "an id" for run in found}
+    write_leaderboard(together, found, ids, results / "leaderboard.csv")
+    write_page(together, results, ABOUT["models"], tmp_path / "page")
+    text = (tmp_path / "page" / "README.md").read_text()
+    assert "\n| `both` | ensemble of 2 | " in text
+    assert re.search(r"\n\* The ensemble both is .* than crops, the best task of its", text)
 
 
 def test_a_missing_run_is_refused(scenario, tmp_path):

@@ -56,7 +56,7 @@ def ensemble_rows(
                 temperature=f"{with_error(record.temperature, record.temperature_error)}, fitted "
                 f"to the validation split, where the log-loss went from {before:.4f} to "
                 f"{after:.4f}",
-                verdict=_verdict(ensemble, tasks, runs),
+                verdict=verdict(ensemble, _best_task(record.dataset, tasks), runs),
                 test=test,
                 validation=validation,
                 rejection=ensemble.metrics.splits["test"].rejection_at_50,
@@ -65,17 +65,22 @@ def ensemble_rows(
     return rows
 
 
-def _verdict(ensemble: EnsembleFolder, tasks: Sequence[TaskRow], runs: Sequence[RunFolder]) -> str:
-    """Say whether an ensemble is significantly better than the best task of its dataset."""
-    record = ensemble.record
-    of_dataset = [row for row in tasks if row.task.dataset == record.dataset]
-    best = max(of_dataset, key=lambda row: row.test_auc.mean)
-    folders = [run.folder for run in runs if run.record.task == best.name]
+def _best_task(dataset: str, tasks: Sequence[TaskRow]) -> str:
+    of_dataset = [row for row in tasks if row.task.dataset == dataset]
+    return max(of_dataset, key=lambda row: row.test_auc.mean).name
+
+
+def verdict(ensemble: EnsembleFolder, best: str, runs: Sequence[RunFolder]) -> str:
+    """Say whether an ensemble is significantly better than the ``best`` task of its dataset.
+
+    ``runs`` has the runs of that task, among others.
+    """
+    folders = [run.folder for run in runs if run.record.task == best]
     same = [ensemble.folder] * len(folders)
     found = compare_runs(folders[0].parent, ensemble.folder, folders, same)
     which = "better" if found.difference > 0 else "worse"
-    verdict = f"significantly {which}" if found.p < SIGNIFICANT else f"not significantly {which}"
+    how = f"significantly {which}" if found.p < SIGNIFICANT else f"not significantly {which}"
     return (
-        f"The ensemble {record.name} is {verdict} than {best.name}, the best task of its dataset "
+        f"The ensemble {ensemble.record.name} is {how} than {best}, the best task of its dataset "
         f"({p_value(found.p)})"
     )
