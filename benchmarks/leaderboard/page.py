@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.commits import commits_of
 from benchmarks.leaderboard.picture import draw_cost_per_event
 from benchmarks.leaderboard.rows import Row, rows_of
-from benchmarks.machine import processor
-from benchmarks.workload import CORES
+from benchmarks.measured_on import measured_on
 from calobatch.atomic import write_text
 from calobatch.config.scenario import Scenario
 from calobatch.plotting import save
-from calobatch.report.cost import rank_seconds
 from calobatch.report.ensembles import verdict
 from calobatch.run.ensemble import all_ensembles
 from calobatch.run.folder import read_run
@@ -38,10 +35,7 @@ def write_page(scenario: Scenario, results: Path, about: Path, folder: Path) -> 
     ensembles = all_ensembles(scenario, runs, results)
     rows = rows_of(scenario, runs, ensembles)
     lines = read_leaderboard(results / "leaderboard.csv")
-    sentences = significance(lines) + [
-        f"{verdict(ensemble, _best_task(ensemble.record.dataset, rows), runs)}."
-        for ensemble in ensembles
-    ]
+    sentences = significance(lines) + [f"{verdict(ensemble, runs)}." for ensemble in ensembles]
     folder.mkdir(parents=True, exist_ok=True)
     save(draw_cost_per_event(rows), folder / PICTURE)
     write_text(folder / "leaderboard.csv", _without(LEFT_OUT, results / "leaderboard.csv"))
@@ -50,20 +44,13 @@ def write_page(scenario: Scenario, results: Path, about: Path, folder: Path) -> 
         about=about.read_text(encoding="utf-8").strip(),
         scenario=scenario.name,
         picture=PICTURE,
-        machine=f"{CORES} cores of {processor()}",
-        commits=commits_of(runs),
+        measured=measured_on(runs),
         seeds=counted(len(scenario.seeds), "seed"),
-        total=in_words(sum(map(rank_seconds, runs))),
         tables="\n\n".join(_table(name, rows) for name in scenario.datasets),
         significance="\n".join(f"* {sentence}" for sentence in sentences),
         example=runs[0].record.name.folder,
     )
     write_text(folder / "README.md", text)
-
-
-def _best_task(dataset: str, rows: Sequence[Row]) -> str:
-    tasks = [row for row in rows if row.dataset == dataset and not row.is_ensemble]
-    return max(tasks, key=lambda row: mean(row.aucs)).name
 
 
 def _table(dataset: str, rows: Sequence[Row]) -> str:

@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from benchmarks.commits import commits_of
-from benchmarks.machine import processor
-from benchmarks.workload import CORES
+from benchmarks.measured_on import measured_on
 from calobatch.atomic import write_text
 from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
@@ -21,11 +19,9 @@ from calobatch.config.scenario import Scenario
 from calobatch.config.subsets import whole_tasks
 from calobatch.errors import exiting
 from calobatch.plotting import class_colour, save
-from calobatch.report.cost import rank_seconds
 from calobatch.report.learning_curves import LearningCurve, learning_curves, learning_figure
 from calobatch.run.folder import read_run
 from calobatch.run.name import runs_of
-from calobatch.words import in_words
 
 SCENARIO = "difficulty"
 TEMPLATE = Path(__file__).with_name("difficulty.template.md")
@@ -68,9 +64,7 @@ def write_page(scenario: Scenario, results: Path, folder: Path) -> None:
         picture=PICTURE,
         table=_table(rows),
         epochs=runs[0].record.training.epochs,
-        machine=f"{CORES} cores of {processor()}",
-        commits=commits_of(runs),
-        total=in_words(sum(map(rank_seconds, runs))),
+        measured=measured_on(runs),
     )
     write_text(folder / "difficulty.md", text)
 

@@ -1,11 +1,12 @@
 """The rows of ensembles in the leaderboard on the page, and whether they are worth their cost."""
 
 from collections.abc import Sequence
+from statistics import mean
 from typing import NamedTuple
 
 from calobatch.compare.compare import compare_runs
 from calobatch.config.scenario import Scenario
-from calobatch.report.rows import TaskRow, line_in
+from calobatch.report.rows import line_in
 from calobatch.run.ensemble import EnsembleFolder
 from calobatch.run.folder import RunFolder
 from calobatch.run.leaderboard import SIGNIFICANT, Line
@@ -30,12 +31,11 @@ def ensemble_rows(
     scenario: Scenario,
     ensembles: Sequence[EnsembleFolder],
     leaderboard: Sequence[Line],
-    tasks: Sequence[TaskRow],
     runs: Sequence[RunFolder],
 ) -> list[EnsembleRow]:
-    """Return one row for each ensemble, which is compared with the best of the ``tasks``.
+    """Return one row for each ensemble, which is compared with the best task.
 
-    ``runs`` are those of the tasks. Raises UserError if the leaderboard does not have an ensemble.
+    ``runs`` are those of all tasks. Raises UserError if the leaderboard does not have an ensemble.
     """
     lines = {line.key: line for line in leaderboard}
     rows = []
@@ -56,7 +56,7 @@ def ensemble_rows(
                 temperature=f"{with_error(record.temperature, record.temperature_error)}, fitted "
                 f"to the validation split, where the log-loss went from {before:.4f} to "
                 f"{after:.4f}",
-                verdict=verdict(ensemble, _best_task(record.dataset, tasks), runs),
+                verdict=verdict(ensemble, runs),
                 test=test,
                 validation=validation,
                 rejection=ensemble.metrics.splits["test"].rejection_at_50,
@@ -65,17 +65,19 @@ def ensemble_rows(
     return rows
 
 
-def _best_task(dataset: str, tasks: Sequence[TaskRow]) -> str:
-    of_dataset = [row for row in tasks if row.task.dataset == dataset]
-    return max(of_dataset, key=lambda row: row.test_auc.mean).name
+def verdict(ensemble: EnsembleFolder, runs: Sequence[RunFolder]) -> str:
+    """Say whether an ensemble is significantly better than the best task of its dataset.
 
-
-def verdict(ensemble: EnsembleFolder, best: str, runs: Sequence[RunFolder]) -> str:
-    """Say whether an ensemble is significantly better than the ``best`` task of its dataset.
-
-    ``runs`` has the runs of that task, among others.
+    ``runs`` are those of all tasks.
     """
-    folders = [run.folder for run in runs if run.record.task == best]
+    of_task: dict[str, list[RunFolder]] = {}
+    for run in runs:
+        if run.record.dataset == ensemble.record.dataset:
+            of_task.setdefault(run.record.task, []).append(run)
+    best = max(
+        of_task, key=lambda task: mean(run.metrics.splits["test"].auc for run in of_task[task])
+    )
+    folders = [run.folder for run in of_task[best]]
     same = [ensemble.folder] * len(folders)
     found = compare_runs(folders[0].parent, ensemble.folder, folders, same)
     which = "better" if found.difference > 0 else "worse"

@@ -155,7 +155,7 @@ def report(
             for part in drawn:
                 parts[name].append(part)
                 progress.advance(1)
-    together = ensemble_rows(scenario, ensembles, lines, rows, found)
+    together = ensemble_rows(scenario, ensembles, lines, found)
     page = _render(scenario, found, rows, together, lines, parts, failed or {}, changes)
     write_text(output, page)
 

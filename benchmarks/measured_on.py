@@ -1,9 +1,20 @@
-"""Name the commits with which trainings ran, for a page about them."""
+"""Say where and with which code trainings were measured, for a page about them."""
 
 from collections.abc import Sequence
 
+from benchmarks.machine import processor
+from benchmarks.workload import CORES
+from calobatch.report.cost import rank_seconds
 from calobatch.run.folder import RunFolder
-from calobatch.words import joined
+from calobatch.words import in_words, joined
+
+
+def measured_on(runs: Sequence[RunFolder]) -> str:
+    """Return sentences about this machine, the commits, and the time of all ``runs``."""
+    return (
+        f"Measured on {CORES} cores of {processor()} with {commits_of(runs)}. All trainings "
+        f"together took {in_words(sum(map(rank_seconds, runs)))} of one core."
+    )
 
 
 def commits_of(runs: Sequence[RunFolder]) -> str:

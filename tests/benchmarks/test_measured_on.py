@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from benchmarks.commits import commits_of
+from benchmarks.measured_on import commits_of
 from tests.run.examples import run_folder
 
 
