@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.leaderboard.picture import draw_cost_per_event
+from benchmarks.leaderboard.picture import picture_of
 from benchmarks.leaderboard.rows import Row, rows_of
 from benchmarks.measured_on import measured_on
 from calobatch.atomic import write_text
@@ -20,7 +20,6 @@ from calobatch.run.name import runs_of
 from calobatch.words import counted, in_words
 
 TEMPLATE = Path(__file__).with_name("page.template.md")
-PICTURE = "auc_against_cost.png"
 # Columns that differ from run to run, or that only this machine's MLflow knows.
 LEFT_OUT = ("run_id", "events_per_second")
 
@@ -37,13 +36,14 @@ def write_page(scenario: Scenario, results: Path, about: Path, folder: Path) -> 
     lines = read_leaderboard(results / "leaderboard.csv")
     sentences = significance(lines) + [f"{verdict(ensemble, runs)}." for ensemble in ensembles]
     folder.mkdir(parents=True, exist_ok=True)
-    save(draw_cost_per_event(rows), folder / PICTURE)
+    picture = picture_of(rows)
+    save(picture.figure, folder / picture.file)
     write_text(folder / "leaderboard.csv", _without(LEFT_OUT, results / "leaderboard.csv"))
     text = TEMPLATE.read_text(encoding="utf-8").format(
         title=scenario.title,
         about=about.read_text(encoding="utf-8").strip(),
         scenario=scenario.name,
-        picture=PICTURE,
+        picture=f"![{picture.title}]({picture.file})\n\n{picture.points}",
         measured=measured_on(runs),
         seeds=counted(len(scenario.seeds), "seed"),
         tables="\n\n".join(_table(name, rows) for name in scenario.datasets),

@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.leaderboard.__main__ import ABOUT
 from benchmarks.leaderboard.page import write_page
+from benchmarks.leaderboard.picture import picture_of
+from benchmarks.leaderboard.rows import Row
 from calobatch.checkout import CHECKOUT
 from calobatch.config.load import load_scenario
 from calobatch.ensemble.ensemble import ensemble
@@ -35,7 +37,19 @@ def test_the_page_has_the_mean_auc_and_the_cost_of_a_task(scenario, runs, name, 
     assert cells[4].startswith(f"{auc:.4f} ± ")
     microseconds = median(1e6 / run.record.events_per_second for run in found)
     assert cells[5] == f"{microseconds:,.0f}"
-    assert (tmp_path / "page" / "auc_against_cost.png").read_bytes().startswith(b"\x89PNG")
+    (picture,) = re.findall(r"!\[.*\]\((.*)\)", text)
+    assert (tmp_path / "page" / picture).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("dearest", "file", "axis"),
+    [(120, "auc.png", "test AUC"), (1000, "auc_against_cost.png", "µs per event and epoch")],
+)
+def test_the_picture_has_an_axis_for_costs_if_they_differ(dearest, file, axis):
+    rows = [Row(f"costs {cost}", "crops", "cnn", 9, (0.7, 0.8), cost, 1) for cost in (100, dearest)]
+    picture = picture_of(rows)
+    (axes,) = picture.figure.axes
+    assert (picture.file, axes.get_xlabel()) == (file, axis)
 
 
 def test_the_copied_lines_have_nothing_that_only_one_machine_knows(scenario, runs, tmp_path):

@@ -61,3 +61,9 @@ def test_code_of_another_version_refuses_to_simulate():
     settings = {"events": 3, "version": VERSIONS["crops"] + 1}
     with pytest.raises(UserError, match=r"ask for version 3 .* has version 2; check out"):
         without_version(settings, ELECTRON_PHOTON)
+
+
+@pytest.mark.parametrize("layout", [ELECTRON_PHOTON, QUARK_GLUON], ids=lambda layout: layout.name)
+def test_the_version_may_be_left_out_or_named(layout):
+    for settings in ({}, {"version": VERSIONS[layout.simulator]}):
+        assert without_version(settings, layout) == {}

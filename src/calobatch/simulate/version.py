@@ -27,10 +27,11 @@ def without_version(settings: dict[str, Any], layout: Layout) -> dict[str, Any]:
 
     Raises UserError if they ask for another version than this code has.
     """
-    asked, here = settings.get(VERSION), version_key(layout).get(VERSION)
-    if asked not in (None, here):
+    here = VERSIONS[simulator_of(layout)]
+    asked = settings.get(VERSION, here)
+    if asked != here:
         raise UserError(
             f"the settings ask for version {asked} of the simulation of {layout.simulator}, but "
-            f"this code has version {here or 1}; check out the code that has it"
+            f"this code has version {here}; check out the code that has it"
         )
     return {key: value for key, value in settings.items() if key != VERSION}
