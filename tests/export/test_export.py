@@ -42,10 +42,14 @@ def of_three(tmp_path_factory):
     return exported(tmp_path_factory.mktemp("three"), THREE, [0, 1, 2] * 40, 0.0)
 
 
+def exported_of_hits(folder, **options):
+    settings = {"model": "hit_transformer", "model_options": TOWERS | options}
+    return exported(folder, JETS, [0, 1] * 40, 0.1, **settings)
+
+
 @pytest.fixture(scope="module")
 def of_hits(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hits")
-    return exported(folder, JETS, [0, 1] * 40, 0.1, model="hit_transformer", model_options=TOWERS)
+    return exported_of_hits(tmp_path_factory.mktemp("hits"))
 
 
 @pytest.fixture(params=["of_two", "of_three"])
@@ -75,8 +79,10 @@ def test_onnx_gives_the_scores_of_the_training_to_events_as_they_are_in_raw_file
     np.testing.assert_allclose(one, found[:1], atol=1e-5)
 
 
-def test_a_model_of_hits_scores_any_number_of_them_as_the_training_did(of_hits):
-    run, events = of_hits
+# Fewer and more keys than the events here have hits.
+@pytest.mark.parametrize("options", [{}, {"keys": 5}, {"keys": 10_000}], ids=str)
+def test_a_model_of_hits_scores_any_number_of_them_as_the_training_did(options, tmp_path):
+    run, events = exported_of_hits(tmp_path, **options)
     image_BCHW = events.image_BCHW.astype(np.float32)
     image_BCHW[np.abs(image_BCHW) < np.float32(0.1)] = 0
     hit_BLF = HitMaker(JETS, TOWERS["towers"]).of_images(image_BCHW)

@@ -7,18 +7,23 @@ import torch
 
 from calobatch.errors import UserError
 from calobatch.models.build import build_model, towers_of
-from calobatch.models.hit_transformer import LOG_UNIT, NEVER
+from calobatch.models.hit_transformer import LOG_UNIT, NEVER, Hits
 from calobatch.models.trial import try_model
 from tests.layouts import ELECTRON_PHOTON, QUARK_GLUON
 
 
-@pytest.fixture
-def model():
+def built(**options):
     torch.manual_seed(0)
-    built = build_model("hit_transformer", ELECTRON_PHOTON, {}).eval()
-    for parameter in built.parameters():
+    model = build_model("hit_transformer", ELECTRON_PHOTON, options).eval()
+    for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
-    return built
+    return model
+
+
+# Fewer and more keys than the events here have hits.
+@pytest.fixture(params=[{}, {"keys": 7}, {"keys": 30}], ids=str)
+def model(request):
+    return built(**request.param)
 
 
 @pytest.fixture
@@ -47,7 +52,27 @@ def test_an_event_without_hits_has_finite_logits_and_gradients(model):
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
 
 
-def test_attention_has_a_term_for_the_distance_of_a_pair_and_a_power_of_the_energy(model, hit_BLF):
+def test_more_keys_than_hits_are_as_good_as_all(hit_BLF):
+    expected = built()(hit_BLF)
+    assert_same(built(keys=30)(hit_BLF), expected)
+    assert not torch.allclose(built(keys=7)(hit_BLF), expected, rtol=1e-4)
+
+
+def test_the_keys_are_the_hits_with_the_most_energy_and_the_first_ones_of_equals():
+    energy_BL = torch.tensor([[0.1, 3.0, 0.1, 2.0, 0.0], [0.3, 0.0, 0.0, 0.0, 0.0]])
+    mask_BL1 = NEVER * (energy_BL == 0)[..., None]
+    token_BLE = torch.arange(10.0).reshape(2, 5, 1)
+    found = Hits(token_BLE, energy_BL[..., None].expand(-1, -1, 3), mask_BL1).strongest(3)
+    assert found.token_BLE.shape == (2, 3, 1)
+    first, second = (
+        token_LE[mask_L1 == 0].tolist()
+        for token_LE, mask_L1 in zip(found.token_BLE, found.mask_BL1, strict=True)
+    )
+    assert (sorted(first), second) == ([0.0, 1.0, 3.0], [5.0])
+
+
+def test_attention_has_a_term_for_the_distance_of_a_pair_and_a_power_of_the_energy(hit_BLF):
+    model = built()
     attention = model.blocks[0].attention
     token_BLE, (_, coordinate_BLU) = torch.randn(4, 20, 48), model.features(hit_BLF)
     mask_BL1 = torch.zeros(4, 20, 1)
@@ -65,7 +90,8 @@ def test_attention_has_a_term_for_the_distance_of_a_pair_and_a_power_of_the_ener
     logit = logit - distance_BLLN.permute(0, 3, 1, 2) + power_BLN.transpose(1, 2)[:, :, None]
     logit[..., 15:] = -math.inf
     expected = attention.output((logit.softmax(-1) @ value).transpose(1, 2).flatten(2))
-    assert_same(attention(token_BLE, coordinate_BLU, mask_BL1), expected)
+    hits = Hits(token_BLE, coordinate_BLU, mask_BL1)
+    assert_same(attention(hits, hits), expected)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +121,11 @@ def test_towers_are_those_of_models_of_hits_only():
 def test_sizes_that_do_not_fit_are_refused(options):
     with pytest.raises(UserError, match="set width to a multiple of heads, and head_size to 5"):
         build_model("hit_transformer", ELECTRON_PHOTON, options)
+
+
+def test_a_hit_attends_to_one_at_least():
+    with pytest.raises(UserError, match="keys is 0; set it to 1 or more"):
+        build_model("hit_transformer", ELECTRON_PHOTON, {"keys": 0})
 
 
 def test_half_precision_gives_nearly_the_same_logits(model, hit_BLF):

@@ -13,13 +13,17 @@ with a power of their energy. The powers are learned and begin between 0 and 1, 
 showers and the angularities of jets (Larkoski et al., arXiv:1408.3122). Without them, the model
 needs several epochs to find out that hits with much energy matter most.
 
-Tensor names: L hits, F numbers per hit, C channels, V features of a hit, U coordinates of a
-distance, E embedding, N heads, D width of a head.
+An event can have so many hits that their pairs take most of the time. With ``keys``, each hit
+attends only to that number of hits, those with the most energy. No hit is left out: each one
+attends to others, and each one is in the means at the end.
+
+Tensor names: L hits, M hits that are attended to, F numbers per hit, C channels, V features of a
+hit, U coordinates of a distance, E embedding, N heads, D width of a head.
 """
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +34,8 @@ from calobatch.layouts import Layout
 
 # Added to the attention of what is no hit, but makes events equally long.
 NEVER = -1e4
+# Much less than the difference of two logarithms that are not the same, for thousands of hits.
+BETWEEN_EQUALS = 1e-12
 # Logarithms are asinh(value / SMALLEST) / LOG_UNIT, in the units of the raw files: finite at zero,
 # and about 1.
 SMALLEST, LOG_UNIT = 1e-3, 5.0
@@ -83,6 +89,34 @@ def _logarithm(value: Tensor) -> Tensor:
     return (value / SMALLEST).asinh() / LOG_UNIT
 
 
+class Hits(NamedTuple):
+    """Hits as the attention sees them: their tokens, their coordinates, and which are none."""
+
+    token_BLE: Tensor
+    coordinate_BLU: Tensor
+    mask_BL1: Tensor  # 0 for a hit, and NEVER for what only makes events equally long
+
+    def strongest(self, number: int) -> Self:
+        """Return the ``number`` hits of each event with the most energy.
+
+        An event with fewer hits gets copies of its last one that are masked as no hits. An exported
+        graph could not ask how many hits there are.
+        """
+        copies = (part[:, -1:].expand(-1, number, -1) for part in self)
+        filled = type(self)(*(torch.cat(parts, dim=1) for parts in zip(self, copies, strict=True)))
+        filled = filled._replace(
+            mask_BL1=functional.pad(self.mask_BL1, (0, 0, 0, number), value=NEVER)
+        )
+        energy_BL = (filled.coordinate_BLU[..., -1:] + filled.mask_BL1).squeeze(2).double()
+        # Of hits with the same energy, the first ones: a score must not depend on chance.
+        place_L = torch.arange(energy_BL.shape[1], device=energy_BL.device)
+        index_BM = (energy_BL - BETWEEN_EQUALS * place_L).topk(number, dim=1, sorted=False).indices
+        index_BM1 = index_BM[..., None]
+        return type(self)(
+            *(part.gather(1, index_BM1.expand(-1, -1, part.shape[2])) for part in filled)
+        )
+
+
 class PairTerms(nn.Module):
     """Computes components of queries and keys whose scalar product is the term of a pair of hits.
 
@@ -96,17 +130,22 @@ class PairTerms(nn.Module):
         self.log_weight_NU = nn.Parameter(log_weight_N1.repeat(1, COORDINATES))
         self.power_N = nn.Parameter(torch.linspace(0, 1, heads))
 
-    def forward(self, coordinate_BLU: Tensor, mask_BL1: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the components of queries and of keys (B, N, L, U + 1)."""
-        coordinate_B1LU = coordinate_BLU[:, None]
-        weighted_BNLU = self.log_weight_NU.exp()[:, None] * coordinate_B1LU
+    def of_queries(self, coordinate_BLU: Tensor) -> Tensor:
+        """Return the components of queries (B, N, L, U + 1)."""
+        weighted_BNLU = self._weighted(coordinate_BLU)
+        return torch.cat([2 * weighted_BNLU, torch.ones_like(weighted_BNLU[..., :1])], dim=-1)
+
+    def of_keys(self, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
+        """Return the components of keys (B, N, L, U + 1)."""
+        coordinate_B1LU, weighted_BNLU = coordinate_BLU[:, None], self._weighted(coordinate_BLU)
         # The square of the query is left out: it is the same for all keys and has no effect.
         square_BNL1 = (weighted_BNLU * coordinate_B1LU).sum(-1, keepdim=True)
         weight_BLN = _log_weight(self.power_N, coordinate_BLU, mask_BL1)
         of_key_BNL1 = weight_BLN.transpose(1, 2)[..., None] - square_BNL1
-        query = torch.cat([2 * weighted_BNLU, torch.ones_like(of_key_BNL1)], dim=-1)
-        key_BNLU = coordinate_B1LU.expand_as(weighted_BNLU)
-        return query, torch.cat([key_BNLU, of_key_BNL1], dim=-1)
+        return torch.cat([coordinate_B1LU.expand_as(weighted_BNLU), of_key_BNL1], dim=-1)
+
+    def _weighted(self, coordinate_BLU: Tensor) -> Tensor:
+        return self.log_weight_NU.exp()[:, None] * coordinate_BLU[:, None]
 
 
 def _log_weight(power_N: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
@@ -115,7 +154,7 @@ def _log_weight(power_N: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Te
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention with a term for each pair of hits."""
+    """Multi-head attention with a term for each pair of hits."""
 
     def __init__(self, width: int, heads: int, size: int) -> None:
         super().__init__()
@@ -125,24 +164,34 @@ class Attention(nn.Module):
         self.output = nn.Linear(heads * size, width)
         self.pair_terms = PairTerms(heads)
 
-    def forward(self, token_BLE: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
-        """Return the attended tokens (B, L, E)."""
-        packed = self.query_key(token_BLE).unflatten(-1, (2, self.heads, self.content))
-        query_BNLD, key_BNLD = packed.permute(2, 0, 3, 1, 4)
-        value_BNLD = self.value(token_BLE).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        of_query, of_key = self.pair_terms(coordinate_BLU, mask_BL1)
+    def forward(self, hits: Hits, attended_to: Hits) -> Tensor:
+        """Return what each of the ``hits`` gets from those that it attends to (B, L, E)."""
+        (query_weight, key_weight), (query_bias, key_bias) = (
+            parameter.chunk(2) for parameter in self.query_key.parameters()
+        )
+        query_BNLD = self._heads(functional.linear(hits.token_BLE, query_weight, query_bias))
+        key_BNMD = self._heads(functional.linear(attended_to.token_BLE, key_weight, key_bias))
+        value_BNMD = self._heads(self.value(attended_to.token_BLE))
+        of_query = self.pair_terms.of_queries(hits.coordinate_BLU)
+        of_key = self.pair_terms.of_keys(attended_to.coordinate_BLU, attended_to.mask_BL1)
         query = torch.cat([query_BNLD / self.content**0.5, of_query], dim=-1)
-        key = torch.cat([key_BNLD, of_key], dim=-1)
-        attended_BNLD = functional.scaled_dot_product_attention(query, key, value_BNLD, scale=1.0)
+        key = torch.cat([key_BNMD, of_key], dim=-1)
+        attended_BNLD = functional.scaled_dot_product_attention(query, key, value_BNMD, scale=1.0)
         attended: Tensor = self.output(attended_BNLD.transpose(1, 2).flatten(2))
         return attended
+
+    def _heads(self, part_BLX: Tensor) -> Tensor:
+        """Divide the components of tokens among the heads: (B, N, L, D)."""
+        batch, length, _ = part_BLX.shape
+        return part_BLX.view(batch, length, self.heads, -1).transpose(1, 2)
 
 
 class Block(nn.Module):
     """Attention and a two-layer perceptron, each on normalised tokens and added to its input."""
 
-    def __init__(self, width: int, heads: int, size: int) -> None:
+    def __init__(self, width: int, heads: int, size: int, keys: int | None) -> None:
         super().__init__()
+        self.keys = keys
         self.norm = nn.LayerNorm(width)
         self.attention = Attention(width, heads, size)
         self.perceptron = nn.Sequential(
@@ -152,11 +201,12 @@ class Block(nn.Module):
             nn.Linear(2 * width, width),
         )
 
-    def forward(self, token_BLE: Tensor, coordinate_BLU: Tensor, mask_BL1: Tensor) -> Tensor:
-        """Return the transformed tokens (B, L, E)."""
-        token_BLE = token_BLE + self.attention(self.norm(token_BLE), coordinate_BLU, mask_BL1)
-        transformed: Tensor = token_BLE + self.perceptron(token_BLE)
-        return transformed
+    def forward(self, hits: Hits) -> Hits:
+        """Return the hits with transformed tokens."""
+        normalised = hits._replace(token_BLE=self.norm(hits.token_BLE))
+        attended_to = normalised if self.keys is None else normalised.strongest(self.keys)
+        token_BLE = hits.token_BLE + self.attention(normalised, attended_to)
+        return hits._replace(token_BLE=token_BLE + self.perceptron(token_BLE))
 
 
 class Shares(nn.Module):
@@ -175,9 +225,10 @@ class Model(nn.Module):
     """Blocks on the hits, a mean over them with weights of their own per head, two dense layers.
 
     ``head_size`` is the number of components of queries, keys and values, four of which are for
-    distances and weights. ``waves`` is the number of wavelengths in which a hit is told its row and
-    column. ``towers`` has the sizes of the towers of coarse channels, in pixels, by the names of
-    the channels.
+    distances and weights. ``keys`` is the number of hits that a hit attends to; None means all, at
+    a cost that grows with the square of the number of hits. ``waves`` is the number of wavelengths
+    in which a hit is told its row and column. ``towers`` has the sizes of the towers of coarse
+    channels, in pixels, by the names of the channels.
     """
 
     inputs: ClassVar = ("hits",)
@@ -189,6 +240,7 @@ class Model(nn.Module):
         heads: int = 3,
         head_size: int = 16,
         depth: int = 2,
+        keys: int | None = None,
         waves: int = 4,
         towers: Mapping[str, int] | None = None,
     ) -> None:
@@ -200,11 +252,13 @@ class Model(nn.Module):
                 f"{head_size}; set width to a multiple of heads, and head_size to "
                 f"{COORDINATES + 2} or more"
             )
+        if keys is not None and keys < 1:
+            raise UserError(f"model hit_transformer: keys is {keys}; set it to 1 or more")
         self.features = Features(layout, waves)
         self.embedding = nn.Sequential(
             nn.Linear(self.features.number, width), nn.GELU(), nn.Linear(width, width)
         )
-        self.blocks = nn.ModuleList(Block(width, heads, head_size) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, heads, head_size, keys) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.score, self.shares = nn.Linear(width, heads), Shares(heads)
         self.classes = nn.Sequential(
@@ -215,10 +269,10 @@ class Model(nn.Module):
         """Return logits (B, K)."""
         feature_BLV, coordinate_BLU = self.features(hit_BLF)
         mask_BL1 = NEVER * (hit_BLF[..., 2:] == 0).all(2, keepdim=True)
-        token_BLE = self.embedding(feature_BLV)
+        hits = Hits(self.embedding(feature_BLV), coordinate_BLU, mask_BL1)
         for block in self.blocks:
-            token_BLE = block(token_BLE, coordinate_BLU, mask_BL1)
-        token_BLE = self.norm(token_BLE)
+            hits = block(hits)
+        token_BLE = self.norm(hits.token_BLE)
         share_BLN = self.shares(self.score(token_BLE), coordinate_BLU, mask_BL1)
         part_BLND = token_BLE.unflatten(2, (share_BLN.shape[2], -1))
         logits_BK: Tensor = self.classes((share_BLN[..., None] * part_BLND).sum(1).flatten(1))
