@@ -102,18 +102,17 @@ class Hits(NamedTuple):
         An event with fewer hits gets copies of its last one that are masked as no hits. An exported
         graph could not ask how many hits there are.
         """
-        copies = (part[:, -1:].expand(-1, number, -1) for part in self)
-        filled = type(self)(*(torch.cat(parts, dim=1) for parts in zip(self, copies, strict=True)))
-        filled = filled._replace(
-            mask_BL1=functional.pad(self.mask_BL1, (0, 0, 0, number), value=NEVER)
-        )
-        energy_BL = (filled.coordinate_BLU[..., -1:] + filled.mask_BL1).squeeze(2).double()
+        energy_BL = functional.pad(self.coordinate_BLU[..., -1], (0, number))
+        mask_BL = functional.pad(self.mask_BL1[..., 0], (0, number), value=NEVER)
         # Of hits with the same energy, the first ones: a score must not depend on chance.
-        place_L = torch.arange(energy_BL.shape[1], device=energy_BL.device)
-        index_BM = (energy_BL - BETWEEN_EQUALS * place_L).topk(number, dim=1, sorted=False).indices
-        index_BM1 = index_BM[..., None]
+        place_L = BETWEEN_EQUALS * torch.arange(energy_BL.shape[1], device=energy_BL.device)
+        rank_BL = (energy_BL + mask_BL).double() - place_L
+        index_BM = rank_BL.topk(number, dim=1, sorted=False).indices
+        hit_BM1 = index_BM.clamp(max=self.token_BLE.shape[1] - 1)[..., None]
         return type(self)(
-            *(part.gather(1, index_BM1.expand(-1, -1, part.shape[2])) for part in filled)
+            self.token_BLE.gather(1, hit_BM1.expand(-1, -1, self.token_BLE.shape[2])),
+            self.coordinate_BLU.gather(1, hit_BM1.expand(-1, -1, COORDINATES)),
+            mask_BL.gather(1, index_BM)[..., None],
         )
 
 
