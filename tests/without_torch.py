@@ -13,9 +13,19 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# These would take most of the time: whole workflows, which train, and the memory of whole pack
-# processes, which is measured for minutes.
-LEFT_OUT = ("workflow", "cluster", "pack/test_pack_process.py")
+# These would take most of the time, and hardly depend on the version of Python: whole workflows and
+# studies, the memory of pack processes, waiting for servers, a generator in C++, damaged files.
+LEFT_OUT = (
+    "workflow",
+    "cluster",
+    "benchmarks",
+    "faults",
+    "environment/test_image_definitions.py",
+    "pack/test_pack_process.py",
+    "simulate/jets/test_jets.py",
+    "slurm/test_patient.py",
+    "tracking/test_ui.py",
+)
 NAMES = ("torch", "horovod")
 # A module that fails as if it did not exist, and leaves a note: what a process prints may be lost.
 STAND_IN = """
