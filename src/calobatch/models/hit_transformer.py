@@ -13,9 +13,9 @@ with a power of their energy. The powers are learned and begin between 0 and 1, 
 showers and the angularities of jets (Larkoski et al., arXiv:1408.3122). Without them, the model
 needs several epochs to find out that hits with much energy matter most.
 
-An event can have so many hits that their pairs take most of the time. With ``keys``, each hit
-attends only to that number of hits, those with the most energy. No hit is left out: each one
-attends to others, and each one is in the means at the end.
+In events with hundreds of hits, their pairs take most of the time. With ``keys``, each hit attends
+only to that number of hits, those with the most energy. No hit is left out: each one attends to
+others, and each one is in the means at the end.
 
 Tensor names: L hits, M hits that are attended to, F numbers per hit, C channels, V features of a
 hit, U coordinates of a distance, E embedding, N heads, D width of a head.
