@@ -22,12 +22,16 @@ def ancestors(nodes, index):
 
 
 @pytest.mark.parametrize(("name", "layout"), MODELS)
-def test_every_layer_with_parameters_is_named_and_they_add_up(name, layout):
+def test_every_parameter_belongs_to_the_named_layer_that_counts_it(name, layout):
     nodes = architecture(name, {}, layout)
     model = build_model(name, layout, {})
+    named = {node.name: node.parameters for node in nodes if node.parameters}
+    counts = dict.fromkeys(named, 0)
+    for path, parameter in model.named_parameters():
+        (owner,) = (name for name in named if f"{path}.".startswith(f"{name}."))
+        counts[owner] += parameter.numel()
+    assert counts == named
     assert sum(node.parameters for node in nodes) == parameter_count(model)
-    with_parameters = {path.rpartition(".")[0] or path for path, _ in model.named_parameters()}
-    assert {node.name for node in nodes if node.parameters} == with_parameters
 
 
 @pytest.mark.parametrize(("name", "layout"), MODELS)
@@ -68,6 +72,39 @@ class Odd(nn.Module):
         rows = self.shared(self.shared(image_BCHW[:, 0])) * self.scale
         attended, _ = self.attention(rows, rows, rows)
         return self.out((rows + attended).mean(dim=1))
+
+
+class Hidden(nn.Module):
+    """An attention that uses a layer's weight, beside a layer in a list that it calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.called = nn.Linear(32, 32), nn.ModuleList([nn.Linear(32, 32)])
+
+    def forward(self, rows):
+        return self.called[0](rows) @ self.used.weight
+
+
+class UsesHidden(nn.Module):
+    """A module that hides a layer from its hooks, and is one itself."""
+
+    inputs = ("image",)
+
+    def __init__(self, layout) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.LayerNorm(32), Hidden())
+        self.out = nn.Linear(32, 2)
+
+    def forward(self, image_BCHW):
+        rows = self.block(image_BCHW[:, 0]).mean(dim=1)
+        return rows @ self.out.weight.T
+
+
+def test_what_uses_a_layer_without_calling_it_is_one_box_with_its_parameters(monkeypatch):
+    monkeypatch.setattr(module, "build_model", lambda name, layout, options: UsesHidden(layout))
+    nodes = architecture("uses_hidden", {}, ELECTRON_PHOTON)
+    counts = {node.name: node.parameters for node in nodes if node.parameters}
+    assert counts == {"block.0": 64, "block.1": 2 * (32 * 32 + 32), "out.weight": 64}
 
 
 def test_shared_layers_are_counted_once_and_torch_layers_are_not_opened(monkeypatch):

@@ -42,39 +42,61 @@ def architecture(model: str, options: dict[str, Any], layout: Layout) -> list[No
     Raises UserError if the model does not accept the ``options``.
     """
     built = build_model(model, layout, options).eval()
-    trace = _Trace(built)
     inputs = example_inputs(built, layout)
+    boxes = list(_boxes(built, _called(built, inputs)))
+    trace = _Trace(built, [layer for _, layer in boxes])
     for name, tensor in zip(input_names(built), inputs, strict=True):
         trace.add("input", name, tensor, 0, ())
-    handles = [
-        handle
-        for name, layer in _layers(built)
-        for handle in (
-            layer.register_forward_pre_hook(trace.enter),
-            layer.register_forward_hook(trace.leave(name)),
-        )
-    ]
-    try:
-        with torch.no_grad(), trace:
-            built(*inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    for name, layer in boxes:
+        layer.register_forward_pre_hook(trace.enter)
+        layer.register_forward_hook(trace.leave(name))
+    with torch.no_grad(), trace:
+        built(*inputs)
     return trace.nodes
 
 
-def _layers(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+def _called(model: nn.Module, inputs: Sequence[Tensor]) -> set[nn.Module]:
+    """Return the modules that the model calls, as opposed to using their parameters or methods."""
+    called: set[nn.Module] = set()
+    handles = [
+        module.register_forward_hook(lambda module, *_: called.add(module))
+        for module in model.modules()
+    ]
+    with torch.no_grad():
+        model(*inputs)
+    for handle in handles:
+        handle.remove()
+    return called
+
+
+def _boxes(
+    model: nn.Module, called: set[nn.Module], prefix: str = ""
+) -> Iterator[tuple[str, nn.Module]]:
     """Yield path and module of all that is drawn as one box.
 
-    These are the layers of torch itself, even if they contain others, and modules without children.
+    These are the layers of torch itself, even if they contain others, modules without children,
+    and modules that use a layer without calling it: what happens there cannot be seen from outside.
     """
     for name, child in model.named_children():
         path = f"{prefix}{name}"
-        own = type(child).__module__.startswith("torch.nn") and not isinstance(child, CONTAINERS)
-        if own or not list(child.children()):
+        if child in called and (_is_layer(child) or _hides_a_layer(child, called)):
             yield path, child
         else:
-            yield from _layers(child, f"{path}.")
+            yield from _boxes(child, called, f"{path}.")
+
+
+def _is_layer(module: nn.Module) -> bool:
+    of_torch = type(module).__module__.startswith("torch.nn")
+    return not isinstance(module, CONTAINERS) if of_torch else not list(module.children())
+
+
+def _hides_a_layer(module: nn.Module, called: set[nn.Module]) -> bool:
+    """Return whether the module has a layer whose parameters it uses without calling the layer."""
+    return any(
+        _hides_a_layer(child, called) if list(child.children()) else list(child.parameters())
+        for child in module.children()
+        if child not in called
+    )
 
 
 class _Trace(TorchFunctionMode):
@@ -84,14 +106,14 @@ class _Trace(TorchFunctionMode):
     number of layers that are running now. ``loose`` has the parameters that belong to no layer.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, boxes: Iterable[nn.Module]) -> None:
         super().__init__()
         self.nodes: list[Node] = []
         self.source: dict[int, int] = {}
         self.kept: list[Tensor] = []  # Python reuses the id of an object that was freed
         self.seen: set[int] = set()
         self.depth = 0
-        in_layers = {id(p) for _, layer in _layers(model) for p in layer.parameters()}
+        in_layers = {id(p) for layer in boxes for p in layer.parameters()}
         self.loose = {
             id(p): (name, p) for name, p in model.named_parameters() if id(p) not in in_layers
         }
