@@ -1,7 +1,7 @@
 import matplotlib
 import pytest
 
-from calobatch.plotting import SIMULATED_NOTE, new_figure, save
+from calobatch.plotting import SIMULATED_NOTE, legend_below, new_figure, save
 
 
 def drawn(path, **options):
@@ -42,3 +42,24 @@ def test_an_interrupted_save_leaves_the_older_file(tmp_path):
         save(figure, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 7, 8])
+@pytest.mark.parametrize("name", ["cnn", "electron_photon_two_branch", "a_name_" * 6])
+def test_a_legend_below_is_inside_the_figure_and_leaves_the_axes_their_size(tasks, name):
+    sizes = []
+    for legend in (False, True):
+        figure = new_figure(width=5.4, height=4.4)
+        axes = figure.add_subplot()
+        for number in range(tasks):
+            axes.plot([0, 1], [0, number], label=f"{name}{number}")
+        if legend:
+            legend_below(figure)
+        figure.canvas.draw()
+        sizes.append(axes.bbox.height)
+    box = figure.legends[0].get_window_extent()
+    assert box.y1 < axes.get_tightbbox().y0
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+    assert box.y0 >= 0
+    assert sizes[1] == pytest.approx(sizes[0], abs=0.2 * figure.dpi)

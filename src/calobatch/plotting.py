@@ -80,6 +80,27 @@ def new_figure(
     return figure
 
 
+def legend_below(figure: Figure) -> None:
+    """Add a legend below the axes, and make the figure higher by as much: it never hides a curve.
+
+    Its entries are in as many columns as fit, at most three.
+    """
+    for columns in (3, 2, 1):
+        legend = figure.legend(
+            loc="outside lower center",
+            ncols=columns,
+            borderpad=0,
+            columnspacing=1,
+            handlelength=1.2,
+            handletextpad=0.5,
+        )
+        size = legend.get_window_extent()
+        if size.width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    figure.set_figheight(figure.get_figheight() + size.height / figure.dpi)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write ``figure`` as PNG, either the whole file or nothing.
 

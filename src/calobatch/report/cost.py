@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from calobatch.plotting import new_figure
+from calobatch.plotting import legend_below, new_figure
 from calobatch.report.embed import svg
 from calobatch.report.formats import duration
 from calobatch.run.folder import RunFolder
@@ -39,6 +39,6 @@ def draw_cost(runs: Sequence[RunFolder], colours: Mapping[str, str]) -> Markup:
     # At least a factor of nine is shown, so that the axis has a label.
     low, high = axes.get_xlim()
     axes.set_xlim(low / 3, high * 3)
-    figure.legend(loc="outside lower center")
+    legend_below(figure)
     words = f"Test AUC against training time of {', '.join(sorted(labelled))}"
     return svg(figure, f"cost-{runs[0].record.dataset}", words)

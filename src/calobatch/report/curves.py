@@ -20,6 +20,7 @@ from calobatch.plotting import (
     SKY,
     VERMILLION,
     WINE,
+    legend_below,
     new_figure,
 )
 from calobatch.report.embed import svg
@@ -84,7 +85,7 @@ def draw_roc(
     axes.plot([0, 1], [1, 0], color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.set(xlabel=f"{name} efficiency", ylabel=f"1 \N{MINUS SIGN} {_efficiency(classes)}")
-    axes.legend(loc="lower left")
+    legend_below(figure)
     words = f"ROC curves of {name} against {background} on the test split: {_tasks(runs)}"
     return svg(figure, f"roc-{runs[0].record.dataset}-{signal}", words)
 
@@ -108,7 +109,7 @@ def draw_rejection(
     axes.plot(chance, 1 / chance, color=GREY, linestyle=":", linewidth=1, label="chance")
     axes.set(xlim=(LOWEST_EFFICIENCY, 1), yscale="log")
     axes.set(xlabel=f"{name} efficiency", ylabel=f"1 / {_efficiency(classes)}")
-    axes.legend(loc="best")
+    legend_below(figure)
     words = f"rejection of {background} against {name} efficiency on the test split: {_tasks(runs)}"
     return svg(figure, f"rejection-{runs[0].record.dataset}-{signal}", words)
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from calobatch.plotting import new_figure
+from calobatch.plotting import legend_below, new_figure
 from calobatch.report.embed import svg
 from calobatch.report.power_law import PowerLaw, fitted_power_law
 from calobatch.run.folder import RunFolder
@@ -98,7 +98,7 @@ def learning_figure(curves: Sequence[LearningCurve], colours: Mapping[str, str])
     axes.set(xscale="log", xlabel="training events", ylabel="test AUC")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    figure.legend(loc="outside lower center")
+    legend_below(figure)
     return figure
 
 

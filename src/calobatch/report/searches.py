@@ -9,7 +9,16 @@ from matplotlib.ticker import MaxNLocator
 
 from calobatch.config.scenario import Task
 from calobatch.config.search import value_of
-from calobatch.plotting import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, new_figure
+from calobatch.plotting import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    legend_below,
+    new_figure,
+)
 from calobatch.report.embed import svg
 from calobatch.run.trials import Outcome, ranked
 from calobatch.store import Store
@@ -99,6 +108,6 @@ def _draw(name: str, rounds: Sequence[Sequence[Outcome]], *, simulated: bool) ->
         axes.plot(numbers, aucs, "o", color=colour, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="trial", ylabel="validation AUC")
-    figure.legend(loc="outside lower center", ncols=min(len(rounds), 3))
+    legend_below(figure)
     words = f"Validation AUC of the trials of {name}, and the best one so far"
     return svg(figure, f"search-{name}", words)
