@@ -12,11 +12,14 @@ from typing import Any
 from calobatch.errors import StoppedError, error_to_tell
 from calobatch.stop_signals import stop_signals
 from calobatch.verbs.cluster import CLUSTER
+from calobatch.verbs.data_stages import DATA_STAGES
 from calobatch.verbs.own import OWN
+from calobatch.verbs.result_stages import RESULT_STAGES
 from calobatch.verbs.scenario import SCENARIO
-from calobatch.verbs.stages import STAGES
+from calobatch.verbs.training_stages import TRAINING_STAGES
 
-VERBS = (*STAGES, *SCENARIO, *OWN, *CLUSTER)
+# One verb per stage of the workflow, which the rules of workflow/rules call; then those for users.
+VERBS = (*DATA_STAGES, *TRAINING_STAGES, *RESULT_STAGES, *SCENARIO, *OWN, *CLUSTER)
 
 # On a machine with too few cores, rank 0 may meet the same mistake this much later.
 SECONDS_FOR_RANK_0_TO_SPEAK = 30.0
