@@ -22,7 +22,7 @@ from tests.checkout import Workflow
 
 # The report from its head to the end of its first plots, and the first rows of MLflow's table.
 SECONDS_TO_DRAW = 5  # the cells of MLflow's table
-REPORT, MLFLOW = {"width": 1280, "height": 2380}, {"width": 1400, "height": 560}
+REPORT, MLFLOW = {"width": 1280, "height": 2450}, {"width": 1400, "height": 560}
 TERMINAL_WIDTH = 1100
 SECONDS_BETWEEN_LOOKS = 5
 # In the last column of `calobatch watch`, for example "25 s" or "12 min 5 s".
