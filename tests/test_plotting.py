@@ -45,7 +45,7 @@ def test_an_interrupted_save_leaves_the_older_file(tmp_path):
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 7, 8])
-@pytest.mark.parametrize("name", ["cnn", "electron_photon_two_branch", "a_name_" * 6])
+@pytest.mark.parametrize("name", ["cnn", "electron_photon_two_branch", "a_name_" * 12])
 def test_a_legend_below_is_inside_the_figure_and_leaves_the_axes_their_size(tasks, name):
     sizes = []
     for legend in (False, True):

@@ -43,7 +43,8 @@ class Row(NamedTuple):
             forecast = difference = "none"
         else:
             auc, error = map(float, self.curve.law.at(PUBLISHED_EVENTS))
-            forecast = f"{auc:.3f} ± {error:.3f}"
+            at_bound = r" \*" if self.curve.law.at_bound else ""
+            forecast = f"{auc:.3f} ± {error:.3f}{at_bound}"
             difference = f"{auc - self.published:+.3f}"
         return [f"`{self.curve.task}`", *measured, forecast, f"{self.published:.3f}", difference]
 

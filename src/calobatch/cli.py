@@ -18,7 +18,7 @@ from calobatch.verbs.result_stages import RESULT_STAGES
 from calobatch.verbs.scenario import SCENARIO
 from calobatch.verbs.training_stages import TRAINING_STAGES
 
-# One verb per stage of the workflow, which the rules of workflow/rules call; then those for users.
+# First the verbs of the stages, which workflow/rules calls; then all others.
 VERBS = (*DATA_STAGES, *TRAINING_STAGES, *RESULT_STAGES, *SCENARIO, *OWN, *CLUSTER)
 
 # On a machine with too few cores, rank 0 may meet the same mistake this much later.

@@ -23,12 +23,13 @@ SPLIT_LINES = {"train": "--", "validation": "-.", "test": "-"}
 SIMULATED_NOTE = "simulated stand-in data"
 WIDTH, HEIGHT, DPI = 8.0, 6.0, 150  # inches, inches, pixels per inch: 1200 x 900
 PADDING = 0.08  # inches
+LEGEND_POINTS = 11
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same
     "font.size": 12,
     "axes.labelsize": 14,
     "axes.linewidth": 1.0,
-    "legend.fontsize": 11,
+    "legend.fontsize": LEGEND_POINTS,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
     "xaxis.labellocation": "right",
@@ -83,7 +84,8 @@ def new_figure(
 def legend_below(figure: Figure) -> None:
     """Add a legend below the axes, and make the figure higher by as much: it never hides a curve.
 
-    Its entries are in as many columns as fit, at most three.
+    Its entries are in as many columns as fit, at most three. Names that are too long for one column
+    are written smaller.
     """
     for columns in (3, 2, 1):
         legend = figure.legend(
@@ -98,6 +100,9 @@ def legend_below(figure: Figure) -> None:
         if size.width <= figure.bbox.width or columns == 1:
             break
         legend.remove()
+    if size.width > figure.bbox.width:
+        for text in legend.get_texts():
+            text.set_fontsize(0.9 * LEGEND_POINTS * figure.bbox.width / size.width)
     figure.set_figheight(figure.get_figheight() + size.height / figure.dpi)
 
 

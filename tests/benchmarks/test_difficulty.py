@@ -73,6 +73,8 @@ def test_the_forecast_is_for_the_published_number_of_events():
     cells = Row(LearningCurve("crops", True, points, law), PUBLISHED).cells()
     assert cells[4] == f"{expected:.3f} ± {float(error):.3f}"
     assert cells[6] == f"{expected - PUBLISHED:+.3f}"
+    straight = fitted_power_law(events, (0.6, 0.7, 0.8), [0.002] * 3)
+    assert Row(LearningCurve("crops", True, points, straight), PUBLISHED).cells()[4].endswith(r"\*")
     without = Row(LearningCurve("crops", True, points, None), PUBLISHED).cells()
     assert without[4] == without[6] == "none"
 

@@ -1,6 +1,9 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from calobatch.models.build import build_model, parameter_count
 from calobatch.report import architecture as module
@@ -75,7 +78,7 @@ class Odd(nn.Module):
 
 
 class Hidden(nn.Module):
-    """An attention that uses a layer's weight, beside a layer in a list that it calls."""
+    """Uses a layer's weight without calling the layer, beside one that it calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,26 +88,59 @@ class Hidden(nn.Module):
         return self.called[0](rows) @ self.used.weight
 
 
+class Unused(nn.Module):
+    """Has a layer that it only asks for its type, and takes its input by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.unused = nn.LayerNorm(32), nn.Linear(32, 32)
+
+    def forward(self, *, rows):
+        return self.norm(rows.to(self.unused.weight.dtype))
+
+
+@dataclass
+class Parts:
+    rows: torch.Tensor
+
+
+class InParts(nn.Module):
+    """Returns a dataclass."""
+
+    def forward(self, rows):
+        return Parts(rows * 2)
+
+
 class UsesHidden(nn.Module):
-    """A module that hides a layer from its hooks, and is one itself."""
+    """Has modules of all these kinds, and uses parts of a weight itself."""
 
     inputs = ("image",)
 
     def __init__(self, layout) -> None:
         super().__init__()
         self.block = nn.Sequential(nn.LayerNorm(32), Hidden())
-        self.out = nn.Linear(32, 2)
+        self.unused, self.parts = Unused(), InParts()
+        self.out = nn.Linear(32, 4)
 
     def forward(self, image_BCHW):
-        rows = self.block(image_BCHW[:, 0]).mean(dim=1)
-        return rows @ self.out.weight.T
+        rows = self.block(image_BCHW[:, 0])
+        rows = self.parts(self.unused(rows=rows)).rows.mean(dim=1)
+        first, _ = self.out.weight.chunk(2)
+        return functional.linear(rows, first)
 
 
 def test_what_uses_a_layer_without_calling_it_is_one_box_with_its_parameters(monkeypatch):
     monkeypatch.setattr(module, "build_model", lambda name, layout, options: UsesHidden(layout))
     nodes = architecture("uses_hidden", {}, ELECTRON_PHOTON)
-    counts = {node.name: node.parameters for node in nodes if node.parameters}
-    assert counts == {"block.0": 64, "block.1": 2 * (32 * 32 + 32), "out.weight": 64}
+    assert [(node.kind, node.name, node.parameters) for node in nodes] == [
+        ("input", "image", 0),
+        ("LayerNorm", "block.0", 64),
+        ("Hidden", "block.1", 2 * (32 * 32 + 32)),
+        ("LayerNorm", "unused.norm", 64),
+        ("InParts", "parts", 0),
+        ("linear out.weight", "out.weight", 4 * 32),
+    ]
+    assert [node.parents for node in nodes[1:]] == [(number,) for number in range(5)]
 
 
 def test_shared_layers_are_counted_once_and_torch_layers_are_not_opened(monkeypatch):

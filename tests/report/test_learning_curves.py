@@ -101,3 +101,22 @@ def test_tasks_that_have_learned_nothing_do_not_end_the_report(tmp_path):
     runs = [run_on(tmp_path, events, 0.4 + events * 1e-8) for events in EVENTS]
     (curve,) = learning_curves(runs, {"crops": "crops"})
     assert draw_learning_curves([curve], {"crops": "#000000"})
+
+
+def test_points_that_miss_the_curve_make_its_forecast_less_certain():
+    aucs = true_auc(EVENTS) + np.array([0, 10, -10, 0]) * ERROR
+    stated = fitted_power_law(EVENTS, aucs, [ERROR] * len(EVENTS)).at(640_000)[1]
+    enough = fitted_power_law(EVENTS, aucs, [8 * ERROR] * len(EVENTS)).at(640_000)[1]
+    # How large the errors were said to be has no effect if the points differ by more.
+    assert stated > 5 * fitted_power_law(EVENTS, true_auc(EVENTS), [ERROR] * 4).at(640_000)[1]
+    assert stated == pytest.approx(enough, rel=0.3)
+
+
+def test_a_fit_that_stops_at_a_bound_is_no_forecast(tmp_path):
+    straight = [0.6, 0.7, 0.8, 0.9]
+    law = fitted_power_law(EVENTS, straight, [ERROR] * len(EVENTS))
+    assert law.at_bound
+    assert not fitted_power_law(EVENTS, true_auc(EVENTS), [ERROR] * len(EVENTS)).at_bound
+    runs = [run_on(tmp_path, *point) for point in zip(EVENTS, straight, strict=True)]
+    (curve,) = learning_curves(runs, {"crops": "crops"})
+    assert in_words(curve) == ""

@@ -1,11 +1,12 @@
-"""Find the graph of a model by running it once: its layers, and the operations that join them.
+"""Find the graph of a model by running it: its layers, and the operations that join them.
 
-Forward hooks record the layers. A torch function mode sees every operation between the layers and
-keeps track of the layer that each tensor came from. Only this module of the report needs torch.
+A first run finds which modules are called, and so what is drawn as one box. In a second run,
+forward hooks record the boxes. A torch function mode sees every operation between them and keeps
+track of the box that each tensor came from. Only this module of the report needs torch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import torch
@@ -43,46 +44,77 @@ def architecture(model: str, options: dict[str, Any], layout: Layout) -> list[No
     """
     built = build_model(model, layout, options).eval()
     inputs = example_inputs(built, layout)
-    boxes = list(_boxes(built, _called(built, inputs)))
-    trace = _Trace(built, [layer for _, layer in boxes])
+    boxes: dict[nn.Module, str] = {}
+    for name, layer in _boxes(built, _used(built, inputs)):
+        boxes.setdefault(layer, name)  # a layer that two modules share has the first one's path
+    trace = _Trace(built, boxes)
     for name, tensor in zip(input_names(built), inputs, strict=True):
         trace.add("input", name, tensor, 0, ())
-    for name, layer in boxes:
+    for layer, name in boxes.items():
         layer.register_forward_pre_hook(trace.enter)
-        layer.register_forward_hook(trace.leave(name))
+        layer.register_forward_hook(trace.leave(name), with_kwargs=True)
     with torch.no_grad(), trace:
         built(*inputs)
     return trace.nodes
 
 
-def _called(model: nn.Module, inputs: Sequence[Tensor]) -> set[nn.Module]:
-    """Return the modules that the model calls, as opposed to using their parameters or methods."""
-    called: set[nn.Module] = set()
-    handles = [
-        module.register_forward_hook(lambda module, *_: called.add(module))
-        for module in model.modules()
-    ]
-    with torch.no_grad():
+class _Use(TorchFunctionMode):
+    """Finds the modules that a model calls, and the parameters that its operations take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: set[nn.Module] = set()
+        self.parameters: set[int] = set()  # their ids
+
+    def call(self, module: nn.Module, inputs: Any) -> None:
+        """Record a call; this is a hook of the modules."""
+        self.called.add(module)
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        output = function(*args, **(kwargs or {}))
+        # A look at the shape or the type of a parameter is no use of it.
+        if any(True for _ in _tensors(output)):
+            taken = _tensors([args, kwargs or {}])
+            self.parameters |= {id(t) for t in taken if isinstance(t, nn.Parameter)}
+        return output
+
+    def hides(self, module: nn.Module) -> bool:
+        """Return whether the module has a layer that it does not call but uses parameters of."""
+        return any(
+            self.hides(child)
+            if list(child.children())
+            else any(id(parameter) in self.parameters for parameter in child.parameters())
+            for child in module.children()
+            if child not in self.called
+        )
+
+
+def _used(model: nn.Module, inputs: Sequence[Tensor]) -> _Use:
+    """Run the model once to find what it uses."""
+    use = _Use()
+    handles = [module.register_forward_pre_hook(use.call) for module in model.modules()]
+    with torch.no_grad(), use:
         model(*inputs)
     for handle in handles:
         handle.remove()
-    return called
+    return use
 
 
-def _boxes(
-    model: nn.Module, called: set[nn.Module], prefix: str = ""
-) -> Iterator[tuple[str, nn.Module]]:
+def _boxes(model: nn.Module, use: _Use, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Yield path and module of all that is drawn as one box.
 
     These are the layers of torch itself, even if they contain others, modules without children,
-    and modules that use a layer without calling it: what happens there cannot be seen from outside.
+    and modules that use the parameters of a layer without calling it, which would otherwise be
+    drawn as many operations on bare weights.
     """
     for name, child in model.named_children():
         path = f"{prefix}{name}"
-        if child in called and (_is_layer(child) or _hides_a_layer(child, called)):
+        if child in use.called and (_is_layer(child) or use.hides(child)):
             yield path, child
         else:
-            yield from _boxes(child, called, f"{path}.")
+            yield from _boxes(child, use, f"{path}.")
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -90,20 +122,12 @@ def _is_layer(module: nn.Module) -> bool:
     return not isinstance(module, CONTAINERS) if of_torch else not list(module.children())
 
 
-def _hides_a_layer(module: nn.Module, called: set[nn.Module]) -> bool:
-    """Return whether the module has a layer whose parameters it uses without calling the layer."""
-    return any(
-        _hides_a_layer(child, called) if list(child.children()) else list(child.parameters())
-        for child in module.children()
-        if child not in called
-    )
-
-
 class _Trace(TorchFunctionMode):
     """Collects nodes while the model runs.
 
     ``source`` has the node that each tensor came from, by the id of the tensor. ``depth`` is the
-    number of layers that are running now. ``loose`` has the parameters that belong to no layer.
+    number of layers that are running now. ``loose`` has the parameters in no box, with their names,
+    by the ids of the tensors that were made of nothing else.
     """
 
     def __init__(self, model: nn.Module, boxes: Iterable[nn.Module]) -> None:
@@ -113,9 +137,9 @@ class _Trace(TorchFunctionMode):
         self.kept: list[Tensor] = []  # Python reuses the id of an object that was freed
         self.seen: set[int] = set()
         self.depth = 0
-        in_layers = {id(p) for layer in boxes for p in layer.parameters()}
-        self.loose = {
-            id(p): (name, p) for name, p in model.named_parameters() if id(p) not in in_layers
+        in_boxes = {id(p) for layer in boxes for p in layer.parameters()}
+        self.loose: dict[int, dict[str, nn.Parameter]] = {
+            id(p): {name: p} for name, p in model.named_parameters() if id(p) not in in_boxes
         }
 
     def add(
@@ -123,7 +147,7 @@ class _Trace(TorchFunctionMode):
     ) -> None:
         """Append a node, and record it as the source of the tensors in ``output``."""
         tensors = list(_tensors(output))
-        shape = tuple(tensors[0].shape[1:])
+        shape = tuple(tensors[0].shape[1:]) if tensors else ()
         self.nodes.append(Node(kind, name, shape, parameters, tuple(parents)))
         self._mark(tensors, len(self.nodes) - 1)
 
@@ -131,13 +155,14 @@ class _Trace(TorchFunctionMode):
         """Stop recording operations: those inside a layer are part of the layer."""
         self.depth += 1
 
-    def leave(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def leave(self, name: str) -> Callable[[nn.Module, Any, Any, Any], None]:
         """Return the hook that adds the layer ``name``."""
 
-        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
+        def hook(layer: nn.Module, inputs: Any, named_inputs: Any, output: Any) -> None:
             self.depth -= 1
             if self.depth == 0:
-                self.add(_kind(layer), name, output, self._count(layer), self._sources(inputs))
+                parents = self._sources([inputs, named_inputs])
+                self.add(_kind(layer), name, output, self._count(layer.parameters()), parents)
 
         return hook
 
@@ -152,18 +177,24 @@ class _Trace(TorchFunctionMode):
     def _follow(self, function: Any, arguments: Any, output: Any) -> None:
         """Add a node for an operation that joins tensors; otherwise keep the source of its input.
 
-        An operation on a single tensor, such as a reshape, is not drawn.
+        An operation on a single tensor, such as a reshape, is not drawn, and neither is one on
+        parameters alone: these are drawn where they meet data.
         """
         outputs = list(_tensors(output))
         parents = self._sources(arguments)
-        loose = [self.loose.pop(id(t)) for t in _tensors(arguments) if id(t) in self.loose]
+        loose: dict[str, nn.Parameter] = {}
+        for tensor in _tensors(arguments):
+            loose |= self.loose.get(id(tensor), {})
         name = getattr(function, "__name__", "")
-        if outputs and (len(parents) > 1 or loose or name == "scaled_dot_product_attention"):
-            own = ", ".join(parameter for parameter, _ in loose)
-            count = sum(p.numel() for _, p in loose if p.requires_grad)
+        if not parents:
+            if loose:
+                self.loose |= dict.fromkeys(map(id, outputs), loose)
+                self.kept += outputs
+        elif outputs and (len(parents) > 1 or loose or name == "scaled_dot_product_attention"):
+            own = ", ".join(loose)
             kind = f"{OPERATIONS.get(name, name.strip('_'))} {own}".strip()
-            self.add(kind, own, output, count, parents)
-        elif parents:
+            self.add(kind, own, output, self._count(loose.values()), parents)
+        else:
             self._mark(outputs, parents[0])
 
     def _sources(self, arguments: Any) -> list[int]:
@@ -175,9 +206,9 @@ class _Trace(TorchFunctionMode):
             self.source[id(tensor)] = node
             self.kept.append(tensor)
 
-    def _count(self, layer: nn.Module) -> int:
-        """Return the number of parameters of a layer, without those that an earlier layer has."""
-        new = {id(p): p.numel() for p in layer.parameters() if p.requires_grad}
+    def _count(self, parameters: Iterable[nn.Parameter]) -> int:
+        """Return the number of ``parameters``, without those that an earlier node has."""
+        new = {id(p): p.numel() for p in parameters if p.requires_grad}
         count = sum(size for key, size in new.items() if key not in self.seen)
         self.seen |= set(new)
         return count
@@ -192,6 +223,8 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _tensors(item)
+    elif is_dataclass(value):
+        yield from _tensors(list(vars(value).values()))
 
 
 def _kind(layer: nn.Module) -> str:

@@ -118,7 +118,7 @@ def draw_learning_curves(curves: Sequence[LearningCurve], colours: Mapping[str, 
 
 def in_words(curve: LearningCurve) -> str:
     """Return a sentence about the AUC with more events; empty if the fit says too little."""
-    if curve.law is None:
+    if curve.law is None or curve.law.at_bound:
         return ""
     last = curve.points[-1]
     events = FURTHER * last.events

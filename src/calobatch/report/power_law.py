@@ -17,11 +17,16 @@ LOWEST, HIGHEST = (0.5, 0.0, 0.05), (1.0, 1.0, 1.0)
 
 
 class PowerLaw(NamedTuple):
-    """AUC = a - b (N / first)^-c for N training events; ``covariance`` is that of a, b and c."""
+    """AUC = a - b (N / first)^-c for N training events; ``covariance`` is that of a, b and c.
+
+    ``at_bound`` says that a value is the smallest or largest allowed. The covariance is then too
+    small, and a forecast says little.
+    """
 
     first: float
     values: Floats  # (3,)
     covariance: Floats  # (3, 3)
+    at_bound: bool
 
     def at(self, events: ArrayLike) -> tuple[Floats, Floats]:
         """Return the AUC after ``events`` training events and its standard error."""
@@ -44,16 +49,19 @@ def fitted_power_law(
 ) -> PowerLaw | None:
     """Fit a power law to the AUCs, with their standard errors, of trainings on ``events`` events.
 
+    If the points miss the curve by more than their errors allow, its errors grow by the same factor
+    (Particle Data Group, Review of Particle Physics, introduction, "Unconstrained averaging").
     Returns None if there are fewer than three numbers of events, or if the AUC does not grow in the
     way of a power law.
     """
     if len(events) < LEAST_POINTS:
         return None
     first = float(min(events))
+    ratio = np.asarray(events, dtype=float) / first
     try:
         values, covariance = curve_fit(
             power_law,
-            np.asarray(events, dtype=float) / first,
+            ratio,
             np.asarray(auc),
             p0=(np.clip(max(auc) + 0.02, 0.5, 0.99), max(max(auc) - min(auc), 0.01), 0.3),
             sigma=np.asarray(error),
@@ -62,4 +70,10 @@ def fitted_power_law(
         )
     except RuntimeError:  # no minimum was found
         return None
-    return PowerLaw(first, values, covariance) if np.isfinite(covariance).all() else None
+    if not np.isfinite(covariance).all():
+        return None
+    if freedom := len(events) - len(values):
+        misses = (np.asarray(auc) - power_law(ratio, *values)) / np.asarray(error)
+        covariance *= max(1.0, float(np.sum(misses**2)) / freedom)
+    at_bound = bool(np.isclose(values, LOWEST).any() or np.isclose(values, HIGHEST).any())
+    return PowerLaw(first, values, covariance, at_bound)

@@ -1,4 +1,4 @@
-"""The verbs of the stages that make events: fetch, simulate and pack."""
+"""The verbs of the stages that prepare events: fetch, simulate and pack."""
 
 import argparse
 from pathlib import Path
