@@ -14,7 +14,8 @@ import hypothesis
 import pytest
 
 # These would take most of the time, and hardly depend on the version of Python: whole workflows and
-# studies, the memory of pack processes, waiting for servers, a generator in C++, damaged files.
+# studies, the memory of pack processes, waiting for servers, a generator in C++, damaged files,
+# commands of a cluster, pictures.
 LEFT_OUT = (
     "workflow",
     "cluster",
@@ -23,7 +24,11 @@ LEFT_OUT = (
     "environment/test_image_definitions.py",
     "pack/test_pack_process.py",
     "simulate/jets/test_jets.py",
+    "slurm/test_doctor.py",
     "slurm/test_patient.py",
+    "test_history_plot.py",
+    "test_plotting.py",
+    "test_tour.py",
     "tracking/test_ui.py",
 )
 NAMES = ("torch", "horovod")
