@@ -99,7 +99,7 @@ class Unused(nn.Module):
         return self.norm(rows.to(self.unused.weight.dtype))
 
 
-@dataclass
+@dataclass(slots=True)
 class Parts:
     rows: torch.Tensor
 

@@ -6,7 +6,7 @@ track of the box that each tensor came from. Only this module of the report need
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -215,7 +215,7 @@ class _Trace(TorchFunctionMode):
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield all tensors in nested tuples, lists and dicts."""
+    """Yield all tensors in nested tuples, lists, dicts and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):
@@ -223,8 +223,8 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _tensors(item)
-    elif is_dataclass(value):
-        yield from _tensors(list(vars(value).values()))
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from _tensors([getattr(value, field.name) for field in fields(value)])
 
 
 def _kind(layer: nn.Module) -> str:

@@ -17,16 +17,19 @@ LOWEST, HIGHEST = (0.5, 0.0, 0.05), (1.0, 1.0, 1.0)
 
 
 class PowerLaw(NamedTuple):
-    """AUC = a - b (N / first)^-c for N training events; ``covariance`` is that of a, b and c.
-
-    ``at_bound`` says that a value is the smallest or largest allowed. The covariance is then too
-    small, and a forecast says little.
-    """
+    """AUC = a - b (N / first)^-c for N training events; ``covariance`` is that of a, b and c."""
 
     first: float
     values: Floats  # (3,)
     covariance: Floats  # (3, 3)
-    at_bound: bool
+
+    @property
+    def at_bound(self) -> bool:
+        """Whether a value is the smallest or largest allowed.
+
+        The covariance is then too small, and a forecast says little.
+        """
+        return bool(np.isclose(self.values, (LOWEST, HIGHEST)).any())
 
     def at(self, events: ArrayLike) -> tuple[Floats, Floats]:
         """Return the AUC after ``events`` training events and its standard error."""
@@ -75,5 +78,4 @@ def fitted_power_law(
     if freedom := len(events) - len(values):
         misses = (np.asarray(auc) - power_law(ratio, *values)) / np.asarray(error)
         covariance *= max(1.0, float(np.sum(misses**2)) / freedom)
-    at_bound = bool(np.isclose(values, LOWEST).any() or np.isclose(values, HIGHEST).any())
-    return PowerLaw(first, values, covariance, at_bound)
+    return PowerLaw(first, values, covariance)
